@@ -1,0 +1,99 @@
+package auth
+
+import (
+	"math"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	rememberedFailures = 4096             // addresses, and as many users
+	failureHalfLife    = 30 * time.Second // a score halves in this time
+	firstDelay         = 100 * time.Millisecond
+	maxDelay           = 1500 * time.Millisecond // long for a guesser, bearable for the owner of a guessed account
+	forgottenScore     = 0.5
+)
+
+// failures remembers who got passwords wrong lately. A score is the number of failures, halved every
+// failureHalfLife. A success does not reset it: a guesser with an account of his own would use that.
+type failures struct {
+	mu     sync.Mutex // protects both maps
+	byAddr *recent[string, score]
+	byUser *recent[string, score]
+}
+
+type score struct {
+	value float64
+	at    time.Time
+}
+
+func newFailures() *failures {
+	return &failures{
+		byAddr: newRecent[string, score](rememberedFailures),
+		byUser: newRecent[string, score](rememberedFailures),
+	}
+}
+
+// record counts one failure of addr and of user, whether that user exists or not.
+func (f *failures) record(addr, user string, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range []struct {
+		scores *recent[string, score]
+		key    string
+	}{{f.byAddr, addr}, {f.byUser, user}} {
+		old, _ := m.scores.get(m.key)
+		m.scores.put(m.key, score{value: old.decayed(now) + 1, at: now})
+	}
+}
+
+// suspect says whether addr has failed lately. Users are left out: otherwise guessing a name would be
+// enough to push its owner's logins behind everybody else's.
+func (f *failures) suspect(addr string, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, _ := f.byAddr.get(addr)
+	return s.decayed(now) >= forgottenScore
+}
+
+// delay is how long the next attempt of addr at user has to wait: firstDelay after one failure, doubled
+// for each further one, up to maxDelay, and shrinking again with time.
+func (f *failures) delay(addr, user string, now time.Time) time.Duration {
+	f.mu.Lock()
+	a, _ := f.byAddr.get(addr)
+	u, _ := f.byUser.get(user)
+	f.mu.Unlock()
+	worst := max(a.decayed(now), u.decayed(now))
+	if worst < forgottenScore {
+		return 0
+	}
+	d := float64(firstDelay) * math.Exp2(worst-1)
+	return time.Duration(min(d, float64(maxDelay)))
+}
+
+func (s score) decayed(now time.Time) float64 {
+	if s.value == 0 {
+		return 0
+	}
+	halvings := float64(now.Sub(s.at)) / float64(failureHalfLife)
+	return s.value * math.Exp2(-max(0, halvings))
+}
+
+// addrKey is what counts as one client: an IPv4 address, or the /64 of an IPv6 address, since a
+// single customer has all of it. addr may carry a port. Anything else stands for itself.
+func addrKey(addr string) string {
+	ip, err := netip.ParseAddr(addr)
+	if ap, err2 := netip.ParseAddrPort(addr); err != nil && err2 == nil {
+		ip, err = ap.Addr(), nil
+	}
+	if err != nil {
+		return addr[:min(len(addr), 255)]
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is6() {
+		prefix, _ := ip.Prefix(64) // 64 bits always fit
+		return prefix.String()
+	}
+	return ip.String()
+}

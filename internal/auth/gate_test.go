@@ -1,0 +1,200 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// check holds the invariants in gate's comment.
+func (g *gate) check(t *testing.T) {
+	t.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	sum := 0
+	for key, q := range g.queues {
+		if q.key != key || q.waiters.Len() == 0 {
+			t.Fatalf("queue %v: key %v, %d waiters", key, q.key, q.waiters.Len())
+		}
+		sum += q.waiters.Len()
+	}
+	inLanes := g.lanes[promptLane].Len() + g.lanes[lateLane].Len()
+	if sum != g.waiting || sum > g.limit || inLanes != len(g.queues) || g.free > 0 && sum > 0 {
+		t.Fatalf("%d in queues, %d waiting of %d, %d queues, %d in lanes, %d free",
+			sum, g.waiting, g.limit, len(g.queues), inLanes, g.free)
+	}
+}
+
+func (g *gate) freeTurns() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.free
+}
+
+// line queues waiters up one after the other, and then records in which order they get the only turn.
+// A name is "addr", or "addr!" for the late lane.
+func line(t *testing.T, limit int, names ...string) (order, refused []string) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, limit)
+		if err := g.enter(t.Context(), "first", false); err != nil {
+			t.Fatal(err)
+		}
+		turns := make(chan string, len(names))
+		busy := make(chan string, len(names))
+		for _, name := range names {
+			go func() {
+				addr, late := strings.CutSuffix(name, "!")
+				switch err := g.enter(t.Context(), addr, late); {
+				case err == nil:
+					turns <- name
+					g.leave()
+				case errors.Is(err, ErrBusy):
+					busy <- name
+				default:
+					t.Error(err)
+				}
+			}()
+			synctest.Wait()
+			g.check(t)
+		}
+		g.leave()
+		synctest.Wait()
+		g.check(t)
+		close(turns)
+		close(busy)
+		for name := range turns {
+			order = append(order, name)
+		}
+		for name := range busy {
+			refused = append(refused, name)
+		}
+	})
+	return order, refused
+}
+
+func TestGateOrder(t *testing.T) {
+	for _, tc := range []struct {
+		what    string
+		limit   int
+		names   string
+		order   string
+		refused string
+	}{
+		{"round robin over addresses", 99, "a a a a b c b", "a b c a b a a", ""},
+		{"the late lane waits, and gets every fourth turn", 99, "x! x! a a a a a", "a a a x! a a x!", ""},
+		{"one address in both lanes", 99, "a! a b", "a b a!", ""},
+		{"a full queue pushes out the newest of the longest", 3, "a a a b c", "a b c", "a a"},
+		{"nobody pays for an equal claim", 2, "a b c", "a b", "c"},
+		{"one address only pushes itself back", 2, "a a a", "a a", "a"},
+		{"late ones make room for prompt ones", 1, "x! a", "a", "x!"},
+		{"but not the other way round", 2, "a b x!", "a b", "x!"},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			order, refused := line(t, tc.limit, strings.Fields(tc.names)...)
+			if got := strings.Join(order, " "); got != tc.order {
+				t.Errorf("served %s, want %s", got, tc.order)
+			}
+			if got := strings.Join(refused, " "); got != tc.refused {
+				t.Errorf("refused %s, want %s", got, tc.refused)
+			}
+		})
+	}
+}
+
+func TestGateFiveHundredGuessersOfOneAddress(t *testing.T) {
+	names := slices.Repeat([]string{"guesser"}, 500)
+	order, refused := line(t, 100, append(names, "alice")...)
+	if len(refused) != 401 || slices.Contains(refused, "alice") {
+		t.Errorf("%d were refused, alice among them: %v", len(refused), slices.Contains(refused, "alice"))
+	}
+	if at := slices.Index(order, "alice"); at < 0 || at > 1 {
+		t.Errorf("alice was served at position %d", at)
+	}
+}
+
+func TestGateLetsWaitersGiveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, 10)
+		if err := g.enter(t.Context(), "a", false); err != nil {
+			t.Fatal(err)
+		}
+		cause := errors.New("gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		result := make(chan error, 1)
+		go func() { result <- g.enter(ctx, "b", false) }()
+		synctest.Wait()
+		cancel(cause)
+		if err := <-result; !errors.Is(err, cause) {
+			t.Errorf("a cancelled waiter got %v", err)
+		}
+		if err := g.enter(ctx, "b", false); !errors.Is(err, cause) {
+			t.Errorf("a cancelled newcomer got %v", err)
+		}
+		g.leave()
+		g.check(t)
+		if free := g.freeTurns(); free != 1 {
+			t.Errorf("%d turns are free, want 1", free)
+		}
+	})
+}
+
+// A waiter that is called and cancelled at the same moment must not take its turn with it.
+func TestGateTurnSurvivesAbandonment(t *testing.T) {
+	g := newGate(1, 10)
+	if err := g.enter(t.Context(), "a", false); err != nil {
+		t.Fatal(err)
+	}
+	w, err := g.join(queueKey{addr: "b"})
+	if w == nil {
+		t.Fatal(err)
+	}
+	g.leave()
+	g.abandon(w)
+	if free := g.freeTurns(); free != 1 {
+		t.Errorf("%d turns are free, want 1", free)
+	}
+	g.check(t)
+}
+
+// Many callers come, go and give up at random; at no time are there more turns out than allowed, and
+// in the end all are back.
+func TestGateNeverGivesTooManyTurns(t *testing.T) {
+	const parallel, callers, rounds = 3, 24, 400
+	g := newGate(parallel, 8)
+	slots := make(chan struct{}, parallel)
+	done := make(chan struct{})
+	for c := range callers {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			rng := rand.New(rand.NewPCG(uint64(c), 7))
+			for range rounds {
+				ctx, cancel := context.WithCancel(context.Background())
+				if rng.IntN(4) == 0 {
+					go cancel()
+				}
+				if g.enter(ctx, fmt.Sprint(rng.IntN(5)), rng.IntN(2) == 0) == nil {
+					select {
+					case slots <- struct{}{}:
+						<-slots
+					default:
+						t.Error("more turns than allowed")
+					}
+					g.leave()
+				}
+				cancel()
+			}
+		}()
+	}
+	for range callers {
+		<-done
+	}
+	g.check(t)
+	if free := g.freeTurns(); free != parallel {
+		t.Errorf("%d of %d turns are free", free, parallel)
+	}
+}

@@ -1,0 +1,501 @@
+package cache
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// The model is the store as plain maps. The promises that the tests in this file
+// hold it to, after any history:
+//
+//   - Get, MGet, Count, Keys and Range answer as the model does;
+//   - every view equals the model's copy from the time of its freeze;
+//   - Expire removes the same items as sorting all of them would;
+//   - a store rebuilt from a view has the same Hash, Bytes and NextDeadline;
+//   - the structure's own invariants hold (checkStructure).
+
+type mitem struct {
+	value    string
+	version  uint64
+	deadline int64
+}
+
+type mspace struct {
+	version uint64
+	items   map[string]mitem
+}
+
+func (m *mspace) set(key, value string, deadline int64) {
+	m.version++
+	m.items[key] = mitem{value, m.version, deadline}
+}
+
+func (m *mspace) delete(key string) bool {
+	_, ok := m.items[key]
+	if ok {
+		m.version++
+		delete(m.items, key)
+	}
+	return ok
+}
+
+func (m *mspace) clone() *mspace { return &mspace{m.version, maps.Clone(m.items)} }
+
+func (m *mspace) count(now int64) int {
+	n := 0
+	for _, it := range m.items {
+		if it.deadline == 0 || it.deadline > now {
+			n++
+		}
+	}
+	return n
+}
+
+type model map[uint64]*mspace
+
+func (m model) clone() model {
+	c := model{}
+	for id, s := range m {
+		c[id] = s.clone()
+	}
+	return c
+}
+
+func (m model) expire(now int64, limit int) int {
+	type victim struct {
+		at  int64
+		id  uint64
+		key string
+	}
+	var due []victim
+	for id, s := range m {
+		for key, it := range s.items {
+			if it.deadline != 0 && it.deadline <= now {
+				due = append(due, victim{it.deadline, id, key})
+			}
+		}
+	}
+	slices.SortFunc(due, func(a, b victim) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id), cmp.Compare(a.key, b.key))
+	})
+	due = due[:min(limit, len(due))]
+	for _, v := range due {
+		m[v.id].delete(v.key)
+	}
+	return len(due)
+}
+
+func (m model) nextDeadline() (at int64, ok bool) {
+	for _, s := range m {
+		for _, it := range s.items {
+			if it.deadline != 0 && (!ok || it.deadline < at) {
+				at, ok = it.deadline, true
+			}
+		}
+	}
+	return at, ok
+}
+
+// frozen pairs a view with the model's copy from the same time.
+type frozen struct {
+	store  *StoreView
+	view   *View
+	model  model
+	mspace *mspace
+}
+
+// machine applies the same operations to a store and to the model.
+type machine struct {
+	tb    testing.TB
+	s     *Store
+	m     model
+	now   int64
+	views []frozen
+}
+
+func newMachine(tb testing.TB) *machine { return &machine{tb: tb, s: New(), m: model{}} }
+
+const opSize = 6
+
+// step decodes one operation: code, keyspace, key (2), argument (2).
+func (x *machine) step(op []byte, keys int) {
+	id := uint64(op[1] % 3)
+	n := int(binary.LittleEndian.Uint16(op[2:])) % keys
+	arg := binary.LittleEndian.Uint16(op[4:])
+	key := fmt.Sprintf("k%d", n)
+	k, m := x.s.Create(id), x.m[id]
+	if m == nil {
+		m = &mspace{items: map[string]mitem{}}
+		x.m[id] = m
+	}
+	value := fmt.Sprintf("%0*d", int(arg%40), arg)
+	switch code := op[0] % 32; {
+	case code < 12:
+		x.set(k, m, key, value, 0)
+	case code < 15:
+		x.set(k, m, key, value, x.now+1+int64(arg%50))
+	case code < 24:
+		if got, want := k.Delete([]byte(key)), m.delete(key); got != want {
+			x.tb.Fatalf("Delete(%q) = %v, want %v", key, got, want)
+		}
+	case code < 26:
+		x.setDeadline(k, m, key, int64(arg%3)*int64(arg))
+	case code < 28:
+		x.cut(k, m, n, value)
+	case code == 28:
+		x.freeze(k, m, arg)
+	case code == 29:
+		x.now += int64(arg % 20)
+		limit := int(arg % 7)
+		if got, want := x.s.Expire(x.now, limit), x.m.expire(x.now, limit); got != want {
+			x.tb.Fatalf("Expire(%d, %d) = %d, want %d", x.now, limit, got, want)
+		}
+	case code == 30 && arg%16 == 0:
+		x.flush(k, m)
+	case code == 31 && arg%32 == 0:
+		if !x.s.Drop(id) || k.Len() != 0 {
+			x.tb.Fatalf("Drop(%d) left %d items", id, k.Len())
+		}
+		delete(x.m, id)
+	default:
+		x.get(k, m, key)
+	}
+}
+
+func (x *machine) set(k *Keyspace, m *mspace, key, value string, deadline int64) {
+	m.set(key, value, deadline)
+	if v := k.Set([]byte(key), []byte(value), deadline); v != m.version {
+		x.tb.Fatalf("Set(%q) = version %d, want %d", key, v, m.version)
+	}
+}
+
+func (x *machine) setDeadline(k *Keyspace, m *mspace, key string, deadline int64) {
+	it, want := m.items[key]
+	if want {
+		m.set(key, it.value, deadline)
+	}
+	if got := k.SetDeadline([]byte(key), deadline); got != want {
+		x.tb.Fatalf("SetDeadline(%q) = %v, want %v", key, got, want)
+	}
+}
+
+func (x *machine) cut(k *Keyspace, m *mspace, n int, value string) {
+	k.BeginCut()
+	for i := range 3 {
+		x.set(k, m, fmt.Sprintf("k%d", n+i), value, 0)
+	}
+	if k.Delete(fmt.Appendf(nil, "k%d", n+1)) != m.delete(fmt.Sprintf("k%d", n+1)) {
+		x.tb.Fatal("Delete within a cut differs")
+	}
+	if it, ok := k.Lookup(fmt.Appendf(nil, "k%d", n), x.now); !ok || string(it.Value) != value {
+		x.tb.Fatal("Lookup within a cut does not see the cut's own Set")
+	}
+	k.EndCut()
+}
+
+func (x *machine) flush(k *Keyspace, m *mspace) {
+	if len(m.items) != 0 {
+		m.version++
+	}
+	clear(m.items)
+	k.Flush()
+}
+
+func (x *machine) freeze(k *Keyspace, m *mspace, arg uint16) {
+	if len(x.views) == 8 { // forget some, so that histories overlap
+		i := int(arg) % 8
+		x.checkFrozen(x.views[i])
+		x.views = slices.Delete(x.views, i, i+1)
+	}
+	if arg%2 == 0 {
+		x.views = append(x.views, frozen{view: k.Freeze(), mspace: m.clone()})
+	} else {
+		x.views = append(x.views, frozen{store: x.s.Freeze(), model: x.m.clone()})
+	}
+}
+
+func (x *machine) get(k *Keyspace, m *mspace, key string) {
+	want, ok := m.items[key]
+	if want.deadline != 0 && want.deadline <= x.now {
+		want, ok = mitem{}, false
+	}
+	check := func(how string, it Item, found bool) {
+		if found != ok || string(it.Value) != want.value || it.Version != want.version || it.Deadline != want.deadline {
+			x.tb.Fatalf("%s(%q) = %v %v, want %v %v", how, key, it, found, want, ok)
+		}
+	}
+	it, found := k.Get([]byte(key), x.now)
+	check("Get", it, found)
+	it, found = k.Lookup([]byte(key), x.now)
+	check("Lookup", it, found)
+	k.MGet([][]byte{[]byte(key), []byte(key)}, x.now, func(_ int, it Item, found bool) { check("MGet", it, found) })
+}
+
+// check compares everything.
+func (x *machine) check() {
+	x.tb.Helper()
+	x.checkStore(x.s.Freeze(), x.m)
+	for id, m := range x.m {
+		k := x.s.Keyspace(id)
+		checkStructure(x.tb, k)
+		for key := range m.items {
+			x.get(k, m, key)
+		}
+		x.get(k, m, "absent")
+		if got, want := k.Count(x.now), m.count(x.now); got != want {
+			x.tb.Fatalf("Count = %d, want %d", got, want)
+		}
+	}
+	at, ok := x.s.NextDeadline()
+	if wantAt, wantOK := x.m.nextDeadline(); at != wantAt || ok != wantOK {
+		x.tb.Fatalf("NextDeadline = %d %v, want %d %v", at, ok, wantAt, wantOK)
+	}
+	for _, f := range x.views {
+		x.checkFrozen(f)
+	}
+	checkRebuilt(x.tb, x.s)
+}
+
+func (x *machine) checkFrozen(f frozen) {
+	x.tb.Helper()
+	if f.store != nil {
+		x.checkStore(f.store, f.model)
+		return
+	}
+	x.checkView(f.view, f.mspace)
+}
+
+func (x *machine) checkStore(v *StoreView, m model) {
+	x.tb.Helper()
+	ids := slices.Sorted(maps.Keys(m))
+	var seen []uint64
+	var items int
+	var size int64
+	v.Each(func(id, version uint64, view *View) bool {
+		seen = append(seen, id)
+		items, size = items+view.Len(), size+view.Bytes()
+		if version != view.Version() {
+			x.tb.Fatalf("Each says version %d, the view %d", version, view.Version())
+		}
+		x.checkView(view, m[id])
+		return true
+	})
+	if !slices.Equal(seen, ids) || v.Keyspaces() != len(ids) || v.Len() != items || v.Bytes() != size {
+		x.tb.Fatalf("view has keyspaces %v, %d items, %d bytes; want %v, %d, %d", seen, v.Len(), v.Bytes(), ids, items, size)
+	}
+}
+
+func (x *machine) checkView(v *View, m *mspace) {
+	x.tb.Helper()
+	if m == nil {
+		x.tb.Fatal("view of a keyspace that the model does not have")
+	}
+	got, size := map[string]mitem{}, int64(0)
+	v.Range(func(key, value []byte, version uint64, deadline int64) bool {
+		got[string(key)] = mitem{string(value), version, deadline}
+		size += int64(len(key) + len(value) + ItemOverhead)
+		return true
+	})
+	if !maps.Equal(got, m.items) || v.Len() != len(got) || v.Bytes() != size || v.Version() != m.version {
+		x.tb.Fatalf("view: %d items (Len %d), Bytes %d, version %d; want %d, %d, %d",
+			len(got), v.Len(), v.Bytes(), v.Version(), len(m.items), size, m.version)
+	}
+	x.checkKeys(v, m)
+}
+
+func (x *machine) checkKeys(v *View, m *mspace) {
+	x.tb.Helper()
+	match := func(key []byte) bool { return key[len(key)-1] != '3' }
+	after := []byte("k2")
+	var want []string
+	for key, it := range m.items {
+		if match([]byte(key)) && key > string(after) && (it.deadline == 0 || it.deadline > x.now) {
+			want = append(want, key)
+		}
+	}
+	slices.Sort(want)
+	for _, limit := range []int{0, 1, 10, 1 << 62} {
+		keys, more := v.Keys(x.now, match, after, limit, nil)
+		n := min(limit, len(want))
+		if !slices.EqualFunc(keys, want[:n], func(a []byte, b string) bool { return string(a) == b }) ||
+			more != (limit > 0 && n < len(want)) {
+			x.tb.Fatalf("Keys(limit %d) = %q, %v; want %q of %d", limit, keys, more, want[:n], len(want))
+		}
+	}
+}
+
+// rebuild is what a restore does.
+func rebuild(v *StoreView) *Store {
+	s := New()
+	v.Each(func(id, version uint64, v *View) bool {
+		k := s.Create(id)
+		v.Range(func(key, value []byte, version uint64, deadline int64) bool {
+			k.Load(key, value, version, deadline)
+			return true
+		})
+		k.SetVersion(version)
+		return true
+	})
+	return s
+}
+
+func checkRebuilt(tb testing.TB, s *Store) *Store {
+	tb.Helper()
+	r := rebuild(s.Freeze())
+	at, ok := s.NextDeadline()
+	rat, rok := r.NextDeadline()
+	if r.Hash() != s.Hash() || r.Bytes() != s.Bytes() || r.Len() != s.Len() || r.Keyspaces() != s.Keyspaces() || rat != at || rok != ok {
+		tb.Fatalf("rebuilt store differs: hash %x %x, bytes %d %d, items %d %d, deadline %d %d",
+			r.Hash(), s.Hash(), r.Bytes(), s.Bytes(), r.Len(), s.Len(), rat, at)
+	}
+	return r
+}
+
+// checkStructure looks at what no method shows.
+func checkStructure(tb testing.TB, k *Keyspace) {
+	tb.Helper()
+	d := k.dir.Load()
+	items, timed, deepest := 0, 0, 0
+	for i := range d.tables {
+		t := d.tables[i].Load()
+		if first := i >> (d.depth - t.depth) << (d.depth - t.depth); d.tables[first].Load() != t {
+			tb.Fatalf("entry %d has another table than entry %d", i, first)
+		}
+	}
+	d.each(func(t *table) bool {
+		live, used := 0, 0
+		for g := range t.groups {
+			ctrl := t.groups[g].ctrl.Load()
+			for i := range groupSlots {
+				c, r := ctrl>>(8*i)&0xff, t.groups[g].slots[i].Load()
+				if (c >= 0x80) != (r != nil) {
+					tb.Fatalf("control byte %#x, record %v", c, r)
+				}
+				if c != 0 {
+					used++
+				}
+				if r == nil {
+					continue
+				}
+				live++
+				if d.find(hashKey(r.key()), r.key()) != r {
+					tb.Fatalf("%q is not where it is looked for", r.key())
+				}
+				if at := r.deadline(); at != 0 {
+					timed++
+					if in, _ := k.deadlines.Get(due{at, r}); in.rec != r {
+						tb.Fatalf("%q: the index has another record", r.key())
+					}
+				}
+			}
+		}
+		if live != int(t.live) || used != int(t.used) || used > len(t.groups)*groupLoad {
+			tb.Fatalf("table counts %d, %d; has %d, %d in %d groups", t.live, t.used, live, used, len(t.groups))
+		}
+		if t.depth == d.depth {
+			deepest++
+		}
+		items += live
+		return true
+	})
+	if items != k.Len() || deepest != d.deepest {
+		tb.Fatalf("directory counts %d items, %d deepest; has %d, %d", k.Len(), d.deepest, items, deepest)
+	}
+	if in := 0; k.deadlines != nil {
+		if in = k.deadlines.Len(); in != timed {
+			tb.Fatalf("index has %d entries for %d deadlines", in, timed)
+		}
+	} else if timed != 0 {
+		tb.Fatalf("no index for %d deadlines", timed)
+	}
+}
+
+func TestModel(t *testing.T) {
+	for seed := range uint64(6) {
+		x := newMachine(t)
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		keys := []int{4, 40, 3000}[seed%3]
+		op := make([]byte, opSize)
+		for i := range 8000 {
+			for j := range op {
+				op[j] = byte(rnd.Uint32())
+			}
+			x.step(op, keys)
+			if i%2000 == 0 {
+				x.check()
+			}
+		}
+		x.check()
+	}
+}
+
+// TestGrowAndShrink takes one keyspace through several directory sizes and back,
+// with a view held at each turn.
+func TestGrowAndShrink(t *testing.T) {
+	x := newMachine(t)
+	k, m := x.s.Create(1), &mspace{items: map[string]mitem{}}
+	x.m[1] = m
+	const n = 12000
+	for i := range n {
+		x.set(k, m, fmt.Sprint(i), fmt.Sprint(-i), 0)
+		if i%4000 == 0 {
+			x.freeze(k, m, uint16(i/4000))
+		}
+	}
+	x.check()
+	if d := k.dir.Load(); d.depth < 4 {
+		t.Fatalf("directory depth %d after %d items", d.depth, n)
+	}
+	for i := range n {
+		if i%4000 == 0 {
+			x.freeze(k, m, uint16(i/4000))
+		}
+		if !k.Delete(fmt.Append(nil, i)) || !m.delete(fmt.Sprint(i)) {
+			t.Fatalf("key %d is not there", i)
+		}
+	}
+	x.check()
+	if d := k.dir.Load(); d.depth != 0 || len(d.tables[0].Load().groups) != 1 {
+		t.Fatalf("an empty keyspace keeps a directory of depth %d", d.depth)
+	}
+}
+
+// TestTombstones replaces keys at a constant size: the table must be cleaned, not grow.
+func TestTombstones(t *testing.T) {
+	k := New().Create(1)
+	for i := range 20000 {
+		k.Set(fmt.Append(nil, i), []byte("v"), 0)
+		if i >= 500 {
+			k.Delete(fmt.Append(nil, i-500))
+		}
+	}
+	checkStructure(t, k)
+	if d := k.dir.Load(); d.depth > 1 {
+		t.Fatalf("500 items after 20,000 replacements: directory depth %d", d.depth)
+	}
+}
+
+func FuzzOperations(f *testing.F) {
+	rnd := rand.New(rand.NewPCG(7, 7))
+	for _, n := range []int{1, 30, 300} {
+		ops := make([]byte, n*opSize)
+		for i := range ops {
+			ops[i] = byte(rnd.Uint32())
+		}
+		f.Add(ops)
+	}
+	f.Add(bytes.Repeat([]byte{13, 0, 1, 0, 9, 0, 29, 0, 0, 0, 19, 0}, 10)) // deadlines that pass
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		x := newMachine(t)
+		for ; len(ops) >= opSize; ops = ops[opSize:] {
+			x.step(ops[:opSize], 64)
+		}
+		x.check()
+	})
+}

@@ -1,0 +1,116 @@
+package cache
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/google/btree"
+)
+
+// View is a keyspace as it was when it was frozen. Any number of goroutines may
+// use it, for as long as they like; what it holds is freed when it is forgotten.
+type View struct{ dir *directory }
+
+// Len returns the number of items, those past their deadline and not yet removed
+// included.
+func (v *View) Len() int { return int(v.dir.items.Load()) }
+
+// Bytes returns what Keyspace.Bytes did.
+func (v *View) Bytes() int64 { return v.dir.bytes.Load() }
+
+// Version returns what Keyspace.Version did.
+func (v *View) Version() uint64 { return v.dir.version.Load() }
+
+// Range calls fn with every item, in no order, until it returns false; items past
+// their deadline and not yet removed are included. Key and value must not be
+// modified. The deadline is in Unix milliseconds; 0: none.
+func (v *View) Range(fn func(key, value []byte, version uint64, deadline int64) bool) {
+	v.dir.each(func(t *table) bool {
+		return t.each(func(r *record) bool {
+			return fn(r.key(), r.value(), r.version(), r.deadline())
+		})
+	})
+}
+
+// yieldEvery is in slots: a few tables, some tens of microseconds.
+const yieldEvery = 4096
+
+// Keys returns, in byte order, the first limit keys behind after (nil: all) that
+// are visible at the time now and that match (nil: all) accepts, and whether
+// there are more. A limit below one gives none. The keys must not be modified.
+// It looks at every item; yield (may be nil) is called every few thousand slots.
+func (v *View) Keys(now int64, match func(key []byte) bool, after []byte, limit int, yield func()) (keys [][]byte, more bool) {
+	if limit < 1 {
+		return nil, false
+	}
+	low, slots := lowest{limit: limit}, 0
+	v.dir.each(func(t *table) bool {
+		t.each(func(r *record) bool {
+			key := r.key()
+			if low.wants(key) && (after == nil || bytes.Compare(key, after) > 0) &&
+				!r.hidden(now) && (match == nil || match(key)) {
+				low.add(key)
+			}
+			return true
+		})
+		if slots += len(t.groups) * groupSlots; slots >= yieldEvery && yield != nil {
+			yield()
+			slots = 0
+		}
+		return true
+	})
+	low.cut()
+	return low.keys, low.more
+}
+
+// lowest keeps the limit lowest keys that are added. It lets as many again pile
+// up, then sorts and drops: the memory of two heaps, for a tenth of the code.
+type lowest struct {
+	limit int
+	keys  [][]byte
+	bound []byte // the highest of limit keys, once something was dropped
+	more  bool   // something was dropped
+}
+
+func (l *lowest) wants(key []byte) bool {
+	return !l.more || bytes.Compare(key, l.bound) < 0
+}
+
+func (l *lowest) add(key []byte) {
+	l.keys = append(l.keys, key)
+	if len(l.keys)-l.limit >= max(l.limit, 64) {
+		l.cut()
+	}
+}
+
+func (l *lowest) cut() {
+	slices.SortFunc(l.keys, bytes.Compare)
+	if len(l.keys) > l.limit {
+		clear(l.keys[l.limit:])
+		l.keys = l.keys[:l.limit]
+		l.bound, l.more = l.keys[l.limit-1], true
+	}
+}
+
+// StoreView is a store as it was when it was frozen, for any goroutine.
+type StoreView struct {
+	dirs         *btree.BTreeG[entry]
+	items, bytes int64
+}
+
+// Each calls fn with every keyspace in ascending order of id until it returns
+// false.
+func (v *StoreView) Each(fn func(id uint64, version uint64, v *View) bool) {
+	v.dirs.Ascend(func(e entry) bool {
+		return fn(e.id, e.dir.version.Load(), &View{dir: e.dir})
+	})
+}
+
+// Keyspaces returns the number of keyspaces.
+func (v *StoreView) Keyspaces() int { return v.dirs.Len() }
+
+// Len returns the number of items in all keyspaces.
+func (v *StoreView) Len() int { return int(v.items) }
+
+// Bytes returns what Store.Bytes did.
+func (v *StoreView) Bytes() int64 { return v.bytes }

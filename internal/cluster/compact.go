@@ -1,0 +1,68 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// hashicorp/raft decides about snapshots by counting entries; with batches of up to 256 KiB that
+// could be gigabytes, or a few kilobytes. So its own schedule is off, and this one counts bytes.
+const (
+	compactPoll = time.Second
+	// compactMin is the least that is written to the log between two snapshots, in bytes; with a
+	// larger state it is about the size of that, so that snapshots at most double what is written.
+	compactMin = 64 << 20
+	// trailingBytes is about how much log is kept behind a snapshot, for followers that lag.
+	trailingBytes = 64 << 20
+	// The bounds of what trailingBytes comes to in entries.
+	minTrailing, maxTrailing = 128, 10240
+
+	never           = 365 * 24 * time.Hour
+	neverByCounting = 1 << 62
+)
+
+// compact takes snapshots by the bytes that went into the log since the last one.
+func (n *Node) compact(ctx context.Context) {
+	tick := time.NewTicker(compactPoll)
+	defer tick.Stop()
+	lastBytes, lastIndex := n.fsm.AppliedBytes(), n.fsm.Applied()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		bytes, index := n.fsm.AppliedBytes(), n.fsm.Applied()
+		since := bytes - lastBytes
+		if since < uint64(max(compactMin, n.fsm.Size())) || index <= lastIndex {
+			continue
+		}
+		n.snapshot(since, index-lastIndex)
+		lastBytes, lastIndex = bytes, index
+	}
+}
+
+// snapshot takes one now; bytes and entries are those since the last one.
+func (n *Node) snapshot(bytes, entries uint64) {
+	trailing := uint64(maxTrailing)
+	if average := bytes / max(entries, 1); average > 0 {
+		trailing = min(max(trailingBytes/average, minTrailing), maxTrailing)
+	}
+	c := n.raft.ReloadableConfig()
+	c.TrailingLogs = trailing
+	if err := n.raft.ReloadConfig(c); err != nil {
+		n.log.Warn("cannot set how much log is kept", "error", err)
+	}
+	start := time.Now()
+	err := waitFuture(n.raft.Snapshot(), n.stopped)
+	switch {
+	case errors.Is(err, raft.ErrNothingNewToSnapshot), errors.Is(err, raft.ErrRaftShutdown):
+	case err != nil:
+		n.log.Error("snapshot failed; the log grows until one succeeds", "error", err)
+	default:
+		n.log.Info("snapshot taken", "index", n.fsm.Applied(), "took", time.Since(start).Round(time.Millisecond))
+	}
+}

@@ -1,0 +1,143 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// forming is the first start of a cluster, as seen by one node with an empty directory.
+//
+// A node bootstraps only when every node of the file has answered that it is empty, has the same
+// file, and sees the same servers. So all that bootstrap do it with one identical configuration,
+// and an empty disk that finds a cluster with state never does: it would be a second cluster, or a
+// vote without a memory. (A wiped disk has a new id, which no configuration knows.)
+type forming struct {
+	mu   sync.Mutex // seen
+	seen map[string]string
+}
+
+func (f *forming) view() map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.seen)
+}
+
+func (f *forming) set(view map[string]string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen = view
+}
+
+// formPoll is how often a node that cannot start yet asks the others again.
+const formPoll = 100 * time.Millisecond
+
+// form runs until this node is part of a cluster.
+func (n *Node) form(ctx context.Context) {
+	said := ""
+	for !n.hasState() {
+		waiting, err := n.tryForm(ctx)
+		if err == nil && waiting == "" {
+			break
+		}
+		if err != nil {
+			waiting = err.Error()
+		}
+		if waiting != said {
+			n.log.Info("waiting before this node can take part", "reason", waiting)
+			said = waiting
+		}
+		n.setWaiting(waiting)
+		select {
+		case <-time.After(formPoll):
+		case <-ctx.Done():
+			return
+		}
+	}
+	n.setWaiting("")
+}
+
+// tryForm returns what is waited for; empty: bootstrapped.
+func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
+	others := n.members.others(n.self.Node)
+	states, missing := n.askStates(ctx, others)
+	view := map[string]string{n.self.Node: n.self.ServerID}
+	var stateful []string
+	for name, s := range states {
+		switch {
+		case !slices.Equal(s.Nodes, n.members.listing()):
+			return "", fmt.Errorf("node %s has another list of nodes in its file (%s) than this one (%s)",
+				name, strings.Join(s.Nodes, ", "), strings.Join(n.members.listing(), ", "))
+		case s.Known:
+			stateful = append(stateful, name)
+		default:
+			view[name] = s.ServerID
+		}
+	}
+	n.forming.set(view)
+	switch {
+	case len(stateful) > 0:
+		slices.Sort(stateful)
+		return fmt.Sprintf("this node's disk is empty, and %s belong(s) to a cluster that has data: waiting to be admitted",
+			strings.Join(stateful, ", ")), nil
+	case len(missing) > 0:
+		return "first start: waiting for " + strings.Join(missing, ", "), nil
+	}
+	for name, s := range states {
+		if !maps.Equal(s.View, view) {
+			return "first start: waiting for " + name + " to see the same nodes", nil
+		}
+	}
+	return "", n.bootstrap(view)
+}
+
+// askStates asks all others at once.
+func (n *Node) askStates(ctx context.Context, others []Member) (states map[string]*stateAnswer, missing []string) {
+	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	type reply struct {
+		name  string
+		state *stateAnswer
+	}
+	replies := make(chan reply, len(others))
+	for _, m := range others {
+		go func() {
+			a, err := n.ask(ctx, m.Name, question{State: &stateQuestion{}})
+			if err != nil {
+				n.log.Debug("no answer", "node", m.Name, "error", err)
+			}
+			replies <- reply{m.Name, a.State}
+		}()
+	}
+	states = map[string]*stateAnswer{}
+	for range others {
+		if r := <-replies; r.state != nil {
+			states[r.name] = r.state
+		} else {
+			missing = append(missing, r.name)
+		}
+	}
+	slices.Sort(missing)
+	return states, missing
+}
+
+// bootstrap writes the first configuration; view has every node of the file.
+func (n *Node) bootstrap(view map[string]string) error {
+	var c raft.Configuration
+	for _, name := range slices.Sorted(maps.Keys(view)) {
+		c.Servers = append(c.Servers, raft.Server{
+			Suffrage: raft.Voter, ID: raft.ServerID(view[name]), Address: raft.ServerAddress(view[name]),
+		})
+	}
+	if err := n.raft.BootstrapCluster(c).Error(); err != nil && !n.hasState() {
+		return fmt.Errorf("bootstrap: %w", err)
+	}
+	n.log.Info("first start: cluster formed", "servers", strings.Join(slices.Sorted(maps.Values(view)), " "))
+	return nil
+}

@@ -1,0 +1,212 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"ciderd/internal/fsm"
+)
+
+// testCluster is a cluster in one process: real raft.db files, real TCP on loopback.
+type testCluster struct {
+	t       *testing.T
+	dir     string
+	members []Member
+	mu      sync.Mutex
+	nodes   map[string]*Node
+	uid     uint64
+}
+
+// patience is how long a condition may take on a machine that does much else.
+const patience = 30 * time.Second
+
+func newTestCluster(t *testing.T, size int) *testCluster {
+	c := &testCluster{t: t, dir: t.TempDir(), nodes: map[string]*Node{}}
+	for i := range size {
+		l := listen(t, "127.0.0.1:0")
+		c.members = append(c.members, Member{fmt.Sprintf("n%d", i+1), l.Addr().String()})
+		l.Close()
+	}
+	t.Cleanup(c.stopAll)
+	return c
+}
+
+func listen(t *testing.T, address string) net.Listener {
+	t.Helper()
+	var l net.Listener
+	eventually(t, "listen on "+address, func() bool {
+		var err error
+		l, err = net.Listen("tcp", address)
+		return err == nil
+	})
+	return l
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+func (c *testCluster) start(name string) *Node {
+	c.t.Helper()
+	level := hclog.Error
+	if os.Getenv("CIDERD_TEST_LOG") != "" {
+		level = hclog.Debug
+	}
+	config := Config{
+		Cluster: "test", Node: name, Members: c.members, DataDir: filepath.Join(c.dir, name),
+		Log:   hclog.New(&hclog.LoggerOptions{Name: name, Level: level, Output: os.Stderr}),
+		Fatal: func(err error) { c.t.Errorf("%s: fatal: %v", name, err) },
+	}
+	for _, m := range c.members {
+		if m.Name == name && len(c.members) > 1 {
+			config.Listener = listen(c.t, m.Address)
+		}
+	}
+	n, err := Open(config)
+	if err != nil {
+		c.t.Fatalf("open %s: %v", name, err)
+	}
+	c.mu.Lock()
+	c.nodes[name] = n
+	c.mu.Unlock()
+	return n
+}
+
+func (c *testCluster) startAll() {
+	c.t.Helper()
+	for _, m := range c.members {
+		c.start(m.Name)
+	}
+	for name, n := range c.nodes {
+		eventually(c.t, name+" ready", n.Ready)
+	}
+}
+
+func (c *testCluster) stop(name string) {
+	c.t.Helper()
+	c.mu.Lock()
+	n := c.nodes[name]
+	delete(c.nodes, name)
+	c.mu.Unlock()
+	if n == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if err := n.Close(ctx); err != nil {
+		c.t.Errorf("close %s: %v", name, err)
+	}
+}
+
+func (c *testCluster) stopAll() {
+	for _, m := range c.members {
+		c.stop(m.Name)
+	}
+}
+
+// leader waits for a leader among the running nodes that the others agree on.
+func (c *testCluster) leader() *Node {
+	c.t.Helper()
+	var leader *Node
+	eventually(c.t, "a leader", func() bool {
+		leader = nil
+		for _, n := range c.nodes {
+			if n.Status().Role == "leader" {
+				leader = n
+			}
+		}
+		if leader == nil {
+			return false
+		}
+		for _, n := range c.nodes {
+			if n.Status().Leader != leader.self.Node {
+				return false
+			}
+		}
+		return true
+	})
+	return leader
+}
+
+func (c *testCluster) followers() []*Node {
+	leader := c.leader()
+	var rest []*Node
+	for _, m := range c.members {
+		if n := c.nodes[m.Name]; n != nil && n != leader {
+			rest = append(rest, n)
+		}
+	}
+	return rest
+}
+
+// user makes the user that the tests write as.
+func (c *testCluster) user(n *Node) uint64 {
+	c.t.Helper()
+	if c.uid == 0 {
+		r := c.do(n, &fsm.Command{Op: fsm.OpSignup, Name: []byte("alice"), Value: []byte("hash")})
+		if r.Kind != fsm.KindUser {
+			c.t.Fatalf("signup: %v", r)
+		}
+		c.uid = uint64(r.N)
+	}
+	return c.uid
+}
+
+func (c *testCluster) do(n *Node, cmd *fsm.Command) fsm.Result {
+	c.t.Helper()
+	results, err := n.Propose(fsm.AppendCommand(nil, cmd), 1, patience).Wait()
+	if err != nil {
+		c.t.Fatalf("propose on %s: %v", n.self.Node, err)
+	}
+	return results[0]
+}
+
+func (c *testCluster) set(n *Node, key, value string) {
+	c.t.Helper()
+	uid := c.user(n)
+	r := c.do(n, &fsm.Command{Op: fsm.OpSet, User: uid, Key: []byte(key), Value: []byte(value)})
+	if r.Kind != fsm.KindOK {
+		c.t.Fatalf("set on %s: %v", n.self.Node, r)
+	}
+}
+
+func (c *testCluster) get(n *Node, key string) string {
+	ks := n.FSM().Reader(c.uid).Keyspace()
+	if ks == nil {
+		return ""
+	}
+	item, _ := ks.Get([]byte(key), n.Clock().Now())
+	return string(item.Value)
+}
+
+// settle waits until all running nodes have applied the same.
+func (c *testCluster) settle() {
+	c.t.Helper()
+	for _, n := range c.nodes {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		if err := n.Sync(ctx); err != nil {
+			c.t.Fatalf("sync %s: %v", n.self.Node, err)
+		}
+		cancel()
+	}
+	eventually(c.t, "equal applied indexes", func() bool {
+		indexes := map[uint64]bool{}
+		for _, n := range c.nodes {
+			indexes[n.FSM().Applied()] = true
+		}
+		return len(indexes) == 1
+	})
+}

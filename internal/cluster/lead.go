@@ -1,0 +1,161 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"ciderd/internal/fsm"
+)
+
+// leader is the server id of the leader as Raft here knows it; empty: none.
+func (n *Node) leader() string {
+	_, id := n.raft.LeaderWithID()
+	return string(id)
+}
+
+// openSink finds the way to the present leader.
+func (n *Node) openSink(ctx context.Context) (sink, error) {
+	leader := n.leader()
+	switch leader {
+	case "":
+		return nil, ErrNoLeader
+	case n.self.ServerID:
+		if err := n.mayLead(ctx); err != nil {
+			return nil, err
+		}
+		return &localSink{proposer: newProposer(n), id: leader}, nil
+	}
+	return dialSink(ctx, n, leader)
+}
+
+// mayLead returns nil if this node may stamp entries: it leads, and it knows the time.
+func (n *Node) mayLead(ctx context.Context) error {
+	if n.raft.State() != raft.Leader {
+		return errNotLeading
+	}
+	if !n.clock.Settled() {
+		n.settleClock(ctx)
+	}
+	return nil
+}
+
+// settleClock gives a process that has just started the time. Another node that has it is asked
+// first; without one, the median of the wall clocks that can be asked decides, so that one
+// machine's wrong clock cannot move time. The log's last stamp is a lower bound in any case.
+func (n *Node) settleClock(ctx context.Context) {
+	states, _ := n.askStates(ctx, n.members.others(n.self.Node))
+	settled, walls := int64(0), []int64{n.clock.Wall()}
+	for _, s := range states {
+		walls = append(walls, s.Wall)
+		if s.Settled {
+			settled = max(settled, s.Now)
+		}
+	}
+	if settled > 0 {
+		n.clock.Settle(settled)
+		return
+	}
+	slices.Sort(walls)
+	n.clock.Settle(walls[(len(walls)-1)/2])
+}
+
+// watchLeader passes changes of leadership on to the pipeline. Raft's observers must never block,
+// so events may be dropped; the pipeline looks by itself as well.
+func (n *Node) watchLeader() {
+	events := make(chan raft.Observation, 16)
+	observer := raft.NewObserver(events, false, func(o *raft.Observation) bool {
+		switch o.Data.(type) {
+		case raft.LeaderObservation, raft.RaftState, raft.PeerObservation:
+			return true
+		}
+		return false
+	})
+	n.raft.RegisterObserver(observer)
+	defer n.raft.DeregisterObserver(observer)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	last := ""
+	for {
+		n.notifier.follow(n.servers())
+		if leader := n.leader(); leader != last {
+			n.log.Info("leader", "node", nodeName(leader), "id", leader, "term", n.raft.CurrentTerm())
+			last = leader
+		}
+		signal(n.pipeline.leaderChanged)
+		select {
+		case <-events:
+		case <-tick.C:
+		case <-n.ctx.Done():
+			return
+		}
+	}
+}
+
+// How the sweeper waits.
+const (
+	sweepPoll    = 50 * time.Millisecond
+	sweepTimeout = 5 * time.Second
+)
+
+// sweep has what is due removed while nothing else is written: an entry only when there is
+// something to remove, so an idle cluster writes none.
+func (n *Node) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if n.raft.State() != raft.Leader || !n.Ready() {
+			continue
+		}
+		if due, any := n.fsm.NextDeadline(); !any || due > n.clock.Now() {
+			continue
+		}
+		sweep := fsm.AppendCommand(nil, &fsm.Command{Op: fsm.OpSweep})
+		if _, err := n.pipeline.propose(sweep, 1, sweepTimeout).Wait(); err != nil {
+			n.log.Debug("sweep", "error", err)
+		}
+	}
+}
+
+// Transfer hands leadership to another voter that has everything, if this node leads. It tries
+// once: Raft may keep a failed transfer's flag (hashicorp/raft#696).
+func (n *Node) Transfer(ctx context.Context) error {
+	if n.raft.State() != raft.Leader {
+		return nil
+	}
+	others, _ := n.voters()
+	if len(others) == 0 {
+		return nil
+	}
+	target, best := "", uint64(0)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for _, id := range others {
+		asking, done := context.WithTimeout(ctx, 300*time.Millisecond)
+		a, err := n.ask(asking, id, question{State: &stateQuestion{}})
+		done()
+		if err == nil && a.State != nil && a.State.LastIndex > best {
+			target, best = id, a.State.LastIndex
+		}
+	}
+	if target == "" {
+		return errors.New("no other voter answers")
+	}
+	future := n.raft.LeadershipTransferToServer(raft.ServerID(target), raft.ServerAddress(target))
+	result := make(chan error, 1)
+	go func() { result <- future.Error() }()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

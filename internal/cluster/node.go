@@ -1,0 +1,269 @@
+// Package cluster owns the replicated log: it brings writes into it exactly once whoever leads,
+// knows who leads, forms the cluster at its first start, and says when this node may serve reads.
+//
+// It promises that a proposal has one end (see Proposal.Wait), that what it calls done is on the
+// disks of a majority and applied here, and that an index it gives for SYNC holds everything
+// acknowledged before. It never looks into a command or a result, and never answers from another
+// node's memory: results come from this node's own apply.
+//
+// The write path, in the order of the files: proposal.go, pipeline.go and sender.go make batches and
+// keep those that are not done; sink.go and forward.go bring them to the leader's Raft; the FSM
+// applies each once and tells pipeline.applied; notify.go tells followers of the commit at once.
+// Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), lead.go
+// (what follows from who leads), readindex.go (SYNC), compact.go (snapshots).
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"ciderd/internal/clock"
+	"ciderd/internal/fsm"
+	"ciderd/internal/peer"
+	"ciderd/internal/storage"
+)
+
+// Config is what a node needs to know.
+type Config struct {
+	Cluster string   // its name: nodes of another one are refused
+	Node    string   // this node's name
+	Members []Member // every node of the file, this one included; a single node: itself
+	// DataDir is made if it is not there.
+	DataDir string
+	// Listener is the peer port; nil for a single node, which needs none. The node closes it.
+	Listener net.Listener
+	// Clock is the cluster's time; nil: the machine's.
+	Clock *clock.Clock
+	Log   hclog.Logger
+	// Fatal is called when going on would be wrong (an entry that cannot be read); nil: the error
+	// is logged and the process ends with status 1.
+	Fatal func(error)
+	// Timing overrides Raft's timeouts; the zero value is DefaultTiming.
+	Timing Timing
+}
+
+// Timing is how long silence is taken for death.
+type Timing struct {
+	// Heartbeat is how long a follower hears nothing of its leader before it asks for votes; it
+	// waits up to twice that. Election is the same for a candidate.
+	Heartbeat, Election time.Duration
+	// Lease is how long a leader goes on without hearing from a majority; at most Heartbeat.
+	Lease time.Duration
+	// Commit is the longest time between two entries of a leader to a follower; commits are told
+	// at once anyway (notify.go), so it only costs CPU when short.
+	Commit time.Duration
+}
+
+// DefaultTiming is as low as two loaded cores allow without elections of their own.
+var DefaultTiming = Timing{
+	Heartbeat: 400 * time.Millisecond, Election: 400 * time.Millisecond,
+	Lease: 300 * time.Millisecond, Commit: 50 * time.Millisecond,
+}
+
+// Node is one member of the cluster, or a cluster by itself.
+type Node struct {
+	config    Config
+	self      peer.Identity
+	log       hclog.Logger
+	clock     *clock.Clock
+	members   *members
+	storage   *storage.Storage
+	fsm       *fsm.FSM
+	raft      *raft.Raft
+	streams   *streams
+	transport *raft.NetworkTransport
+	listener  *peer.Listener
+	pipeline  *pipeline
+	notifier  *notifier
+	forming   forming
+	reads     *reads // rounds on the leader
+	syncs     *reads // rounds of this node's own sessions
+
+	ready       atomic.Bool
+	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
+	waiting     atomic.Pointer[string]
+
+	clientsMu sync.Mutex
+	clients   map[string]*peer.Client
+
+	ctx     context.Context // ends when Close begins to stop what runs in the background
+	cancel  context.CancelFunc
+	stopped <-chan struct{} // ctx.Done()
+	wg      sync.WaitGroup
+}
+
+// Open starts a node. It returns as soon as the node takes part; Ready tells when it may be read.
+func Open(c Config) (*Node, error) {
+	st, err := storage.Open(c.DataDir, c.Log)
+	if err != nil {
+		return nil, err
+	}
+	n := newNode(c, st)
+	if err := n.start(); err != nil {
+		n.cancel()
+		n.wg.Wait()
+		return nil, errors.Join(err, st.Close())
+	}
+	return n, nil
+}
+
+func newNode(c Config, st *storage.Storage) *Node {
+	if c.Timing == (Timing{}) {
+		c.Timing = DefaultTiming
+	}
+	if c.Clock == nil {
+		c.Clock = clock.New(nil)
+	}
+	n := &Node{
+		config: c, log: c.Log.Named("cluster"), clock: c.Clock, storage: st,
+		members: &members{list: c.Members}, clients: map[string]*peer.Client{},
+		self: peer.Identity{Cluster: c.Cluster, Node: c.Node, ServerID: c.Node + "/" + st.ShortID},
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.stopped = n.ctx.Done()
+	n.pipeline = newPipeline(n.self.ServerID, st.Incarnation, n.log)
+	n.pipeline.open, n.pipeline.leader = n.openSink, n.leader
+	n.notifier = newNotifier(n)
+	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
+	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
+	n.fsm = fsm.New(n.self.ServerID, fsm.Hooks{
+		Stamp: n.clock.Observe, Results: n.pipeline.applied, Restored: n.pipeline.restored, Fatal: n.fatal,
+	})
+	return n
+}
+
+func (n *Node) start() (err error) {
+	n.streams = newStreams(n.members, n.self)
+	n.transport = newTransport(n.streams, n.log.Named("transport"), 5*time.Second)
+	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.transport)
+	if err != nil {
+		return errors.Join(fmt.Errorf("starting Raft: %w", err), n.transport.Close())
+	}
+	if n.config.Listener != nil {
+		n.listener = peer.NewListener(n.config.Listener, n.self, n.members.has, n.log)
+		n.listener.Handle(peer.KindRaft, n.streams.hand)
+		n.listener.Handle(peer.KindForward, n.serveForward)
+		n.listener.Handle(peer.KindQuery, n.serveQueries)
+		n.listener.Start()
+	}
+	n.wg.Go(func() { n.pipeline.run(n.ctx) })
+	n.wg.Go(n.watchLeader)
+	n.wg.Go(func() { n.sweep(n.ctx) })
+	n.wg.Go(func() { n.compact(n.ctx) })
+	n.wg.Go(func() {
+		n.form(n.ctx)
+		n.catchUp(n.ctx)
+	})
+	return nil
+}
+
+func (n *Node) raftConfig() *raft.Config {
+	c := raft.DefaultConfig()
+	c.LocalID = raft.ServerID(n.self.ServerID)
+	c.HeartbeatTimeout, c.ElectionTimeout = n.config.Timing.Heartbeat, n.config.Timing.Election
+	c.LeaderLeaseTimeout, c.CommitTimeout = n.config.Timing.Lease, n.config.Timing.Commit
+	c.SnapshotInterval, c.SnapshotThreshold = never, neverByCounting
+	c.TrailingLogs = maxTrailing
+	c.NoLegacyTelemetry = true
+	// Entries are batches already; Raft's own queue only has to hold a few.
+	c.MaxAppendEntries = 16
+	c.BatchApplyCh = true
+	c.Logger = n.log.Named("raft")
+	return c
+}
+
+// catchUp makes the node ready once it has applied all that had been acknowledged when it started:
+// what it answers never goes back, over its own restarts. After that it stays ready.
+func (n *Node) catchUp(ctx context.Context) {
+	start := time.Now()
+	for ctx.Err() == nil {
+		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := n.Sync(try)
+		cancel()
+		if err == nil {
+			n.setWaiting("")
+			n.ready.Store(true)
+			n.log.Info("ready", "applied", n.fsm.Applied(), "after", time.Since(start).Round(time.Millisecond))
+			return
+		}
+		n.setWaiting("catching up: " + err.Error())
+	}
+}
+
+func (n *Node) setWaiting(reason string) { n.waiting.Store(&reason) }
+
+func (n *Node) fatal(err error) {
+	if n.config.Fatal != nil {
+		n.config.Fatal(err)
+		return
+	}
+	n.log.Error("this node cannot go on", "error", err)
+	os.Exit(1)
+}
+
+// Ready tells whether reads here are served.
+func (n *Node) Ready() bool { return n.ready.Load() }
+
+// FSM is the node's copy of the state, for reading.
+func (n *Node) FSM() *fsm.FSM { return n.fsm }
+
+// Clock is the cluster's time as this node knows it.
+func (n *Node) Clock() *clock.Clock { return n.clock }
+
+// Propose hands over count commands, encoded by fsm.AppendCommand one after another, to become part
+// of one log entry. They must not be touched any more. More than 1,024 commands or 256 KiB are
+// only right where one command is larger.
+func (n *Node) Propose(commands []byte, count int, timeout time.Duration) *Proposal {
+	return n.pipeline.propose(commands, count, timeout)
+}
+
+// Status is what this node knows of itself.
+func (n *Node) Status() Status {
+	s := Status{
+		Cluster: n.self.Cluster, Node: n.self.Node, ServerID: n.self.ServerID, Leader: nodeName(n.leader()),
+		Term: n.raft.CurrentTerm(), Commit: n.raft.CommitIndex(), Applied: n.fsm.Applied(), Ready: n.Ready(),
+	}
+	switch n.raft.State() {
+	case raft.Leader:
+		s.Role = "leader"
+	case raft.Candidate:
+		s.Role = "candidate"
+	default:
+		s.Role = "follower"
+	}
+	_, s.Voter = n.voters()
+	if w := n.waiting.Load(); w != nil {
+		s.Waiting = *w
+	}
+	return s
+}
+
+// Close ends the node: what was accepted is finished first, as long as ctx allows. Leadership is not
+// handed over: see Transfer.
+func (n *Node) Close(ctx context.Context) error {
+	n.pipeline.close(ctx) // needs Raft and the other nodes, so it comes first
+	n.cancel()
+	err := n.raft.Shutdown().Error()
+	if n.listener != nil {
+		err = errors.Join(err, n.listener.Close())
+	}
+	n.clientsMu.Lock()
+	for _, c := range n.clients {
+		c.Close()
+	}
+	n.clientsMu.Unlock()
+	n.wg.Wait()
+	n.reads.wg.Wait()
+	n.syncs.wg.Wait()
+	// Last: nothing writes any more.
+	return errors.Join(err, n.transport.Close(), n.streams.Close(), n.storage.Close())
+}

@@ -1,0 +1,72 @@
+package cluster
+
+import (
+	"time"
+
+	"ciderd/internal/fsm"
+)
+
+// Proposal is a group of commands on its way into the log. All of them go into one batch, so they
+// have one end: results for all, or one error for all.
+type Proposal struct {
+	commands []byte
+	count    int
+	timeout  time.Duration
+	pipeline *pipeline
+	done     chan struct{} // closed once results and err are set
+
+	results []fsm.Result
+	err     error
+	// sent, guarded by the pipeline's mutex: it is in a batch, so from here on its outcome can
+	// only be learned from the log.
+	sent bool
+}
+
+// Wait returns the results, one for each command, or the error that holds for all of them:
+// ErrBusy, ErrNoLeader and ErrShutdown mean that nothing was done and nothing will be, ErrTimeout
+// that the outcome is not known.
+func (p *Proposal) Wait() ([]fsm.Result, error) {
+	timer := time.NewTimer(p.timeout)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return p.results, p.err
+	case <-timer.C:
+	}
+	if !p.pipeline.withdraw(p) {
+		// In the window, or done this very moment: the latter is worth another look.
+		select {
+		case <-p.done:
+			return p.results, p.err
+		default:
+			return nil, ErrTimeout
+		}
+	}
+	return nil, ErrNoLeader
+}
+
+func (p *Proposal) finish(results []fsm.Result, err error) {
+	p.results, p.err = results, err
+	close(p.done)
+}
+
+// batch is the proposals of one log entry.
+type batch struct {
+	sequence  uint64
+	entry     []byte // as fsm.AppendBatch made it
+	given     bool   // entry has been given to Raft, which keeps it: stamp only copies from now on
+	proposals []*Proposal
+	count     int
+}
+
+// finish gives each proposal its part of the results, or all of them err.
+func (b *batch) finish(results []fsm.Result, err error) {
+	for _, p := range b.proposals {
+		if err != nil {
+			p.finish(nil, err)
+			continue
+		}
+		p.finish(results[:p.count:p.count], nil)
+		results = results[p.count:]
+	}
+}

@@ -1,0 +1,113 @@
+package cluster
+
+import (
+	"context"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"ciderd/internal/peer"
+)
+
+// question is what one node asks another; exactly one field is set.
+type question struct {
+	State     *stateQuestion     `json:",omitempty"`
+	Term      *termQuestion      `json:",omitempty"`
+	ReadIndex *readIndexQuestion `json:",omitempty"`
+}
+
+type (
+	// stateQuestion is asked by a node that starts, and tells what it sees itself.
+	stateQuestion struct{}
+	termQuestion  struct{}
+	// readIndexQuestion asks the leader for an index that holds all that was acknowledged before.
+	readIndexQuestion struct{ TimeoutMS int64 }
+)
+
+type answer struct {
+	State     *stateAnswer     `json:",omitempty"`
+	Term      *termAnswer      `json:",omitempty"`
+	ReadIndex *readIndexAnswer `json:",omitempty"`
+	Error     string           `json:",omitempty"`
+}
+
+type (
+	stateAnswer struct {
+		ServerID  string
+		Known     bool              // it has a log or a snapshot
+		Nodes     []string          // of its file, in order
+		View      map[string]string // what it has seen of the others: name -> server id, empty directories only
+		LastIndex uint64
+		Settled   bool  // Now is the cluster's time
+		Now, Wall int64 // Unix milliseconds
+	}
+	termAnswer      struct{ Term uint64 }
+	readIndexAnswer struct {
+		Index uint64
+		Now   int64 // the leader's clock, Unix milliseconds
+	}
+)
+
+// serveQueries answers another node's questions.
+func (n *Node) serveQueries(conn net.Conn, _ peer.Identity) {
+	peer.ServeQueries(conn, n.answer)
+}
+
+func (n *Node) answer(q question) answer {
+	switch {
+	case q.State != nil:
+		return answer{State: n.stateAnswer()}
+	case q.Term != nil:
+		return answer{Term: &termAnswer{Term: n.raft.CurrentTerm()}}
+	case q.ReadIndex != nil:
+		ctx, cancel := context.WithTimeout(n.ctx, time.Duration(q.ReadIndex.TimeoutMS)*time.Millisecond)
+		defer cancel()
+		index, err := n.reads.index(ctx)
+		if err != nil {
+			return answer{Error: err.Error()}
+		}
+		return answer{ReadIndex: &readIndexAnswer{Index: index, Now: n.clock.Now()}}
+	}
+	return answer{Error: "unknown question: this node runs an older release"}
+}
+
+func (n *Node) stateAnswer() *stateAnswer {
+	return &stateAnswer{
+		ServerID: n.self.ServerID, Known: n.hasState(), Nodes: n.members.listing(), View: n.forming.view(),
+		LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
+	}
+}
+
+// hasState tells whether this node belongs to a cluster already: it has entries, now or from before.
+func (n *Node) hasState() bool { return n.storage.Known || n.raft.LastIndex() > 0 }
+
+// ask asks one node, by name or server id.
+func (n *Node) ask(ctx context.Context, want string, q question) (answer, error) {
+	var a answer
+	err := n.client(want).Call(ctx, q, &a)
+	return a, err
+}
+
+// servers is the latest configuration that this node knows of.
+func (n *Node) servers() []raft.Server {
+	future := n.raft.GetConfiguration()
+	if future.Error() != nil {
+		return nil
+	}
+	return slices.Clone(future.Configuration().Servers)
+}
+
+func (n *Node) voters() (others []string, selfVotes bool) {
+	for _, s := range n.servers() {
+		switch {
+		case s.Suffrage != raft.Voter:
+		case string(s.ID) == n.self.ServerID:
+			selfVotes = true
+		default:
+			others = append(others, string(s.ID))
+		}
+	}
+	return others, selfVotes
+}

@@ -1,0 +1,198 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"ciderd/internal/fsm"
+)
+
+const (
+	// retryDelay is the pause between two tries to find a leader that takes batches. What changes
+	// on the way wakes the sender earlier.
+	retryDelay = 10 * time.Millisecond
+	// stallCheck is how often an idle sender looks whether the window has stopped moving.
+	stallCheck = 250 * time.Millisecond
+)
+
+// run sends until ctx ends. It is the only goroutine that makes batches and touches the sink.
+func (p *pipeline) run(ctx context.Context) {
+	s := sender{pipeline: p, timer: time.NewTimer(time.Hour)}
+	defer s.timer.Stop()
+	for ctx.Err() == nil {
+		s.step(ctx)
+	}
+	s.drop("stopping")
+}
+
+type sender struct {
+	*pipeline
+	sink  sink
+	timer *time.Timer
+}
+
+// step sends one batch, or waits for a reason to look again.
+func (s *sender) step(ctx context.Context) {
+	if s.sink != nil && s.sink.leader() != s.pipeline.leader() {
+		s.drop("the leader changed")
+	}
+	if !s.hasWork() {
+		s.sleep(ctx, stallCheck)
+		return
+	}
+	if s.sink == nil && !s.connect(ctx) {
+		s.retryLater(ctx)
+		return
+	}
+	b, wait := s.next(time.Now())
+	if b == nil {
+		s.sleep(ctx, wait)
+		return
+	}
+	if err := s.sink.send(b); err != nil {
+		s.drop(err.Error())
+		s.retryLater(ctx)
+		return
+	}
+	s.mu.Lock()
+	s.sentTo = max(s.sentTo, b.sequence)
+	s.mu.Unlock()
+}
+
+func (s *sender) hasWork() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.intake) > 0 || len(s.window) > 0
+}
+
+// retryLater waits for another leader, or a moment. New proposals do not cut it short: a thousand
+// clients would make it a busy loop.
+func (s *sender) retryLater(ctx context.Context) {
+	s.timer.Reset(retryDelay)
+	select {
+	case <-s.leaderChanged:
+	case <-s.timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// sleep waits until something happened that may give next work, at most for d.
+func (s *sender) sleep(ctx context.Context, d time.Duration) {
+	var broken <-chan struct{}
+	if s.sink != nil {
+		broken = s.sink.broken()
+	}
+	s.timer.Reset(d)
+	select {
+	case <-s.wake:
+	case <-s.leaderChanged:
+	case <-broken:
+		s.drop("the way to the leader broke")
+	case <-s.timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// connect opens a sink to the leader.
+func (s *sender) connect(ctx context.Context) bool {
+	sink, err := s.open(ctx)
+	if err != nil {
+		s.log.Debug("no way to the leader yet", "error", err)
+		return false
+	}
+	s.sink = sink
+	s.mu.Lock()
+	s.haveSink = true
+	s.progress = time.Now()
+	s.mu.Unlock()
+	return true
+}
+
+// drop closes the sink; all of the window will be sent again through the next one.
+func (s *sender) drop(reason string) {
+	if s.sink == nil {
+		return
+	}
+	s.log.Debug("dropping the way to the leader", "leader", s.sink.leader(), "reason", reason)
+	s.sink.close()
+	s.sink = nil
+	s.mu.Lock()
+	s.haveSink, s.sentTo = false, 0
+	s.mu.Unlock()
+}
+
+// next gives the batch to send now, or how long to wait at most before asking again. It is asked
+// only while there is a sink: what is in no batch can still be answered that nothing was done.
+func (s *sender) next(now time.Time) (*batch, time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.window {
+		if b.sequence > s.sentTo {
+			return b, 0
+		}
+	}
+	if len(s.window) > 0 && now.Sub(s.progress) > stallTimeout {
+		s.log.Warn("no progress on the way to the leader, sending again", "leader", s.sink.leader())
+		s.progress, s.sentTo = now, 0
+		return s.window[0], 0
+	}
+	if wait := s.holdBack(now); wait > 0 {
+		return nil, wait
+	}
+	return s.form(), 0
+}
+
+// holdBack tells how long the waiting proposals had better not be made into a batch yet; 0: now.
+func (s *sender) holdBack(now time.Time) time.Duration {
+	full := s.intakeCount >= maxBatchCommands || s.intakeBytes >= maxBatchBytes
+	switch {
+	case len(s.intake) == 0, len(s.window) >= maxWindow, s.windowBytes >= maxWindowBytes:
+		return stallCheck
+	case full:
+		return 0
+	case len(s.window) > 0:
+		if s.intakeCount >= worthCommands || s.intakeBytes >= worthBytes {
+			return 0
+		}
+		return stallCheck
+	case s.intakeCount >= s.lastCount:
+		return 0
+	case s.lingerUntil.IsZero():
+		s.lingerUntil = now.Add(linger)
+		return linger
+	}
+	return max(0, s.lingerUntil.Sub(now))
+}
+
+// form makes a batch of the proposals that wait, oldest first.
+func (s *sender) form() *batch {
+	s.lingerUntil = time.Time{}
+	n, bytes, count := 0, 0, 0
+	for _, p := range s.intake {
+		if n > 0 && (count+p.count > maxBatchCommands || bytes+len(p.commands) > maxBatchBytes) {
+			break
+		}
+		n, bytes, count = n+1, bytes+len(p.commands), count+p.count
+	}
+	b := &batch{sequence: s.sequence + 1, count: count, proposals: s.intake[:n:n]}
+	parts := make([][]byte, n)
+	for i, p := range b.proposals {
+		parts[i], p.commands, p.sent = p.commands, nil, true
+	}
+	if s.intake = s.intake[n:]; len(s.intake) == 0 {
+		s.intake = nil
+	}
+	s.intakeCount -= count
+	s.intakeBytes -= bytes
+	s.sequence++
+	b.entry = fsm.AppendBatch(make([]byte, 0, bytes+64+len(s.origin)), fsm.Header{
+		Origin: s.origin, Incarnation: s.incarnation, Sequence: b.sequence, Count: count,
+	}, parts...)
+	if len(s.window) == 0 {
+		s.progress = time.Now()
+	}
+	s.window = append(s.window, b)
+	s.windowBytes += len(b.entry)
+	s.lastCount = count
+	return b
+}

@@ -1,0 +1,159 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"ciderd/internal/fsm"
+	"ciderd/internal/peer"
+)
+
+// enqueueTimeout is how long Raft may take to accept an entry into its queue.
+const enqueueTimeout = 2 * time.Second
+
+var errNotLeading = errors.New("not the leader")
+
+// proposer gives stamped entries to this node's Raft while it leads, in order, for whoever made
+// them: this node's own pipeline, or the connection of another node.
+type proposer struct {
+	node    *Node
+	futures chan raft.ApplyFuture
+	failed  chan struct{} // closed after the first entry that did not make it
+	wg      sync.WaitGroup
+}
+
+// inRaft is how many entries of one origin may be with Raft at a time.
+const inRaft = 64
+
+func newProposer(n *Node) *proposer {
+	p := &proposer{node: n, futures: make(chan raft.ApplyFuture, inRaft), failed: make(chan struct{})}
+	p.wg.Go(p.watch)
+	return p
+}
+
+// propose stamps entry in place and gives it to Raft, which keeps it. It returns once Raft has it in
+// its queue; what became of it shows in failed.
+func (p *proposer) propose(entry []byte) error {
+	if p.node.raft.State() != raft.Leader {
+		return errNotLeading
+	}
+	fsm.SetStamp(entry, p.node.clock.Now())
+	future := p.node.raft.Apply(entry, enqueueTimeout)
+	select {
+	case p.futures <- future:
+		return nil
+	case <-p.failed:
+		return errNotLeading
+	}
+}
+
+// watch waits for the entries' fates, in order. A future's error may mean that the entry is lost or
+// that it is not; either way all that is not done is sent again, so they are treated alike.
+func (p *proposer) watch() {
+	for future := range p.futures {
+		if err := waitFuture(future, p.node.stopped); err != nil {
+			p.node.log.Debug("an entry did not make it", "error", err)
+			close(p.failed)
+			for range p.futures { // until close
+			}
+			return
+		}
+		if term, ok := future.Response().(uint64); ok {
+			p.node.notifier.committed(term, future.Index())
+		}
+	}
+}
+
+func (p *proposer) close() {
+	close(p.futures)
+	p.wg.Wait()
+}
+
+// waitFuture waits for a future of Raft's, which are not answered when Raft shuts down.
+func waitFuture(f raft.Future, stopped <-chan struct{}) error {
+	done := make(chan error, 1)
+	go func() { done <- f.Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-stopped:
+		return raft.ErrRaftShutdown
+	}
+}
+
+// localSink leads into this node's own log.
+type localSink struct {
+	*proposer
+	id string
+}
+
+func (s *localSink) send(b *batch) error {
+	entry := b.entry
+	if b.given {
+		entry = slices.Clone(entry)
+	}
+	b.given = true
+	return s.propose(entry)
+}
+
+func (s *localSink) broken() <-chan struct{} { return s.failed }
+func (s *localSink) leader() string          { return s.id }
+
+// remoteSink leads over one connection to the leader, which never says anything on it but why it
+// closes it: that a batch is done shows in this node's own log.
+type remoteSink struct {
+	conn net.Conn
+	id   string
+	gone chan struct{}
+	wg   sync.WaitGroup
+}
+
+const (
+	dialLeader  = 500 * time.Millisecond
+	writeLeader = 2 * time.Second
+)
+
+func dialSink(ctx context.Context, n *Node, leader string) (sink, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialLeader)
+	defer cancel()
+	address, err := n.members.address(leader)
+	if err != nil {
+		return nil, err
+	}
+	conn, _, err := peer.Dial(ctx, address, n.self, leader, peer.KindForward)
+	if err != nil {
+		return nil, err
+	}
+	s := &remoteSink{conn: conn, id: leader, gone: make(chan struct{})}
+	s.wg.Go(func() {
+		defer close(s.gone)
+		reason, _ := io.ReadAll(io.LimitReader(conn, 256))
+		n.log.Debug("the leader closed the way", "leader", leader, "reason", string(reason))
+	})
+	return s, nil
+}
+
+func (s *remoteSink) send(b *batch) error {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(writeLeader))
+	frame := net.Buffers{peer.AppendFrame(nil, len(b.entry)), b.entry}
+	if _, err := frame.WriteTo(s.conn); err != nil {
+		return fmt.Errorf("sending to the leader: %w", err)
+	}
+	return nil
+}
+
+func (s *remoteSink) broken() <-chan struct{} { return s.gone }
+func (s *remoteSink) leader() string          { return s.id }
+
+func (s *remoteSink) close() {
+	s.conn.Close()
+	s.wg.Wait()
+}

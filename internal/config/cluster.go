@@ -1,0 +1,197 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// clusterBlock is the cluster block as it is written.
+type clusterBlock struct {
+	line  int
+	nodes []*nodeBlock
+}
+
+// nodeBlock is a node block as it is written, and what follows from it.
+type nodeBlock struct {
+	name string
+	line int
+	keys map[string]located // by name, only good ones
+
+	address           endpoint // what other nodes dial
+	text, peer, admin endpoint // what it listens on
+	dataDir           string
+	unfit             bool // has no address, or another node's: not worth comparing further
+}
+
+// nodeKeys are the keys of a node block and what is wrong with a value.
+var nodeKeys = map[string]func(text string) error{
+	"address":  func(text string) error { _, err := parseNodeAddress(text); return err },
+	"text":     checkListen,
+	"peer":     checkListen,
+	"admin":    checkListen,
+	"data_dir": checkPath,
+}
+
+func checkListen(text string) error {
+	_, err := parseListen(text)
+	return err
+}
+
+// clusterBlock reads cluster "name" { … }.
+func (l *loader) clusterBlock(block *hclsyntax.Block, line int) {
+	l.cluster = &clusterBlock{line: line}
+	l.cfg.ClusterName = l.label(block, line)
+	l.section(block.Body, clusterSection)
+	if len(l.cluster.nodes) == 0 && len(l.broken) == 0 {
+		l.problem("", line, `a cluster needs nodes: write node "NAME" { address = "HOST" } for each`)
+	}
+}
+
+// label is the name of a block that has exactly one, or "" after noting a problem.
+func (l *loader) label(block *hclsyntax.Block, line int) string {
+	switch {
+	case len(block.Labels) != 1:
+		l.problem("", line, "a %s block has one name: write %s \"NAME\" { … }", block.Type, block.Type)
+		return ""
+	case !validName(block.Labels[0]):
+		l.problem("", line, "%q is not a %s name: 1 to %d of A-Z a-z 0-9 . _ -", block.Labels[0], block.Type, maxNameLen)
+		return ""
+	}
+	return block.Labels[0]
+}
+
+// node reads node "name" { … }.
+func (l *loader) node(block *hclsyntax.Block, line int) {
+	n := &nodeBlock{name: l.label(block, line), line: line, keys: map[string]located{}}
+	l.cluster.nodes = append(l.cluster.nodes, n)
+	_, addressed := block.Body.Attributes["address"]
+	for _, key := range slices.Sorted(maps.Keys(block.Body.Attributes)) {
+		attr := block.Body.Attributes[key]
+		check := nodeKeys[key]
+		if check == nil {
+			addressed = true // most likely this is it, misspelled
+			l.problem("", attr.NameRange.Start.Line, "unknown key %q in node%s", key, didYouMean(key, slices.Sorted(maps.Keys(nodeKeys))))
+			continue
+		}
+		value, ok := l.literal(attr, quoted)
+		if !ok {
+			continue
+		}
+		if err := check(value.text); err != nil {
+			l.problem("", value.line, "%s: %v", key, err)
+			continue
+		}
+		n.keys[key] = value
+	}
+	for _, inner := range block.Body.Blocks {
+		l.problem("", inner.TypeRange.Start.Line, "unknown block %q in node: it has keys only", inner.Type)
+	}
+	if !addressed && len(l.broken) == 0 {
+		l.problem("", line, `node %q has no address: write address = "HOST", as other nodes reach it`, n.name)
+	}
+}
+
+// joinCluster works out all nodes from the file alone, so that every node sees the same, and then
+// what this one does.
+func (l *loader) joinCluster(inFile *Config) {
+	nodes := l.cluster.nodes
+	for _, n := range nodes {
+		n.resolve(inFile)
+	}
+	l.checkNames(nodes)
+	l.checkAddresses(nodes)
+	l.checkMachines(nodes)
+	for _, n := range nodes {
+		l.cfg.Nodes = append(l.cfg.Nodes, Node{Name: n.name, PeerAddress: n.address.String(), TextAddress: n.textAddress()})
+	}
+	if own := l.ownNode(nodes); own != nil {
+		l.become(own)
+		l.checkOwnPorts()
+	}
+	l.checkPeersPrivate(nodes)
+}
+
+// resolve fills in what the block does not say. Its problems are noted already: of two bad parts
+// nothing follows.
+func (n *nodeBlock) resolve(file *Config) {
+	n.address, _ = parseNodeAddress(n.keys["address"].text)
+	n.unfit = n.address.host == ""
+	n.text, _ = parseListen(n.or("text", file.Text))
+	n.admin, _ = parseListen(n.or("admin", file.Admin))
+	n.peer, _ = parseListen(n.or("peer", file.Peer))
+	n.dataDir = n.or("data_dir", file.DataDir)
+	if _, given := n.keys["peer"]; !given && n.address.port > 0 {
+		n.peer.port = n.address.port
+	}
+	if n.address.port == 0 {
+		n.address.port = n.peer.port
+	}
+	n.peer = n.peer.narrowed(n.address.host)
+}
+
+func (n *nodeBlock) or(key, otherwise string) string {
+	if v, ok := n.keys[key]; ok {
+		return v.text
+	}
+	return otherwise
+}
+
+// narrowed is e without listening on all interfaces for calls that can only come from this machine.
+func (e endpoint) narrowed(address string) endpoint {
+	if e.everywhere() && loopback(address) {
+		e.host = address
+	}
+	return e
+}
+
+// textAddress is where clients reach the node.
+func (n *nodeBlock) textAddress() string {
+	if n.text.everywhere() {
+		return endpoint{n.address.host, n.text.port}.String()
+	}
+	return n.text.String()
+}
+
+// become takes the node's own settings, except where a variable has the last word.
+func (l *loader) become(n *nodeBlock) {
+	l.cfg.NodeName = n.name
+	for _, own := range []struct {
+		setting, key string
+		value        string
+		target       *string
+	}{
+		{"listen.text", "text", n.text.String(), &l.cfg.Text},
+		{"listen.peer", "peer", n.peer.String(), &l.cfg.Peer},
+		{"listen.admin", "admin", n.admin.String(), &l.cfg.Admin},
+		{"data_dir", "data_dir", n.dataDir, &l.cfg.DataDir},
+	} {
+		if _, ok := l.env[settingBy(own.setting).environ()]; ok {
+			continue
+		}
+		v, given := n.keys[own.key]
+		if !given && own.value != *own.target {
+			v, given = n.keys["address"] // its port, or that it is loopback, decided
+		}
+		if given {
+			l.cfg.origins[own.setting] = origin{l.path, v.line}
+		}
+		*own.target = own.value
+	}
+	if peer, err := parseListen(l.cfg.Peer); err == nil {
+		l.cfg.Peer = peer.narrowed(n.address.host).String()
+	}
+}
+
+// names lists nodes with their addresses, for messages.
+func names(nodes []*nodeBlock) string {
+	texts := make([]string, len(nodes))
+	for i, n := range nodes {
+		if texts[i] = n.name; n.address.host != "" {
+			texts[i] += " (" + n.address.host + ")"
+		}
+	}
+	return strings.Join(texts, ", ")
+}

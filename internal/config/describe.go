@@ -1,0 +1,55 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+)
+
+// Describe says in lines of text what this node would do, and where each setting comes from. It ends
+// in a newline.
+func (c *Config) Describe() string {
+	var b strings.Builder
+	if c.Single {
+		fmt.Fprintf(&b, "node %s, by itself: there is no cluster block\n\n", c.NodeName)
+	} else {
+		fmt.Fprintf(&b, "node %s of cluster %s\n\n", c.NodeName, c.ClusterName)
+	}
+	c.describeNodes(&b)
+	c.describeSettings(&b)
+	return b.String()
+}
+
+func (c *Config) describeNodes(b *strings.Builder) {
+	if c.Single {
+		return
+	}
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "  node\tpeers call\tclients call\n")
+	for _, n := range c.Nodes {
+		mark := " "
+		if n.Name == c.NodeName {
+			mark = "*"
+		}
+		fmt.Fprintf(w, "%s %s\t%s\t%s\n", mark, n.Name, n.PeerAddress, n.TextAddress)
+	}
+	w.Flush() // into memory: cannot fail
+	b.WriteString("\n")
+}
+
+func (c *Config) describeSettings(b *strings.Builder) {
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	for _, s := range settings {
+		value, from := s.get(c), c.origins[s.key].String()
+		switch {
+		case c.Single && s.section() == clusterSection:
+			continue
+		case value == "":
+			value, from = "nowhere", "a single node has no peers"
+		case from == "":
+			from = "default"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t(%s)\n", s.key, value, from)
+	}
+	w.Flush() // into memory: cannot fail
+}

@@ -1,0 +1,45 @@
+package config
+
+import "slices"
+
+// Diff says which keys differ between the configuration that runs and a newly loaded one: changed can
+// be applied by taking the new Runtime, needRestart only by starting again. A key is in one of them
+// at most. Besides the keys of the file there are "cluster" (its name), "node" (which one this is)
+// and "cluster.node.NAME" (added, removed, or another address).
+func Diff(old, new *Config) (changed, needRestart []string) {
+	if old.ClusterName != new.ClusterName || old.Single != new.Single {
+		needRestart = append(needRestart, clusterSection)
+	}
+	if old.NodeName != new.NodeName {
+		needRestart = append(needRestart, "node")
+	}
+	for _, name := range differentNodes(old.Nodes, new.Nodes) {
+		needRestart = append(needRestart, "cluster.node."+name)
+	}
+	for _, s := range settings {
+		switch {
+		case s.get(old) == s.get(new):
+		case s.live:
+			changed = append(changed, s.key)
+		default:
+			needRestart = append(needRestart, s.key)
+		}
+	}
+	return changed, needRestart
+}
+
+// differentNodes are the names of nodes that are in only one list, or not the same in both. The order
+// does not matter.
+func differentNodes(old, new []Node) (names []string) {
+	for _, n := range old {
+		if !slices.Contains(new, n) {
+			names = append(names, n.Name)
+		}
+	}
+	for _, n := range new {
+		if !slices.Contains(old, n) && !slices.Contains(names, n.Name) {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,140 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+)
+
+// Options say where to look. The funcs stand for the machine and are replaced in tests; nil is the
+// real one.
+type Options struct {
+	// Path is the -config flag. Empty: CIDERD_CONFIG; empty too: a single node with the defaults.
+	Path string
+	// Node is the -node flag. Empty: CIDERD_NODE; empty too: found by host name or address.
+	Node string
+
+	Environ        func() []string // os.Environ; all CIDERD_* variables are looked at
+	Hostname       func() (string, error)
+	InterfaceAddrs func() ([]net.Addr, error)
+}
+
+// Load returns what this node shall run with, or an ErrorList with everything that is wrong.
+func Load(o Options) (*Config, error) {
+	l := newLoader(o)
+	var src []byte
+	if l.path != "" {
+		var err error
+		if src, err = readFile(l.path); err != nil {
+			l.problems = append(l.problems, Problem{Where: l.path, Message: err.Error()})
+			return nil, l.problems
+		}
+	}
+	return l.load(src)
+}
+
+// readFile reads a file of at most maxFileSize.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("the file cannot be read: %w", err)
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("the file cannot be read: %w", err)
+	}
+	if len(src) > maxFileSize {
+		return nil, fmt.Errorf("the file has more than %d bytes", maxFileSize)
+	}
+	return src, nil
+}
+
+// loader gathers a Config and what is wrong with it, in the order of precedence from low to high.
+type loader struct {
+	Options
+	path  string   // of the file, "" without one
+	src   []byte   // of the file
+	lines []string // of src
+
+	env      map[string]string // CIDERD_* variables that are set and not empty
+	cfg      *Config
+	cluster  *clusterBlock // nil without one
+	broken   map[int]bool  // lines with bad syntax; if there are any, there is no telling what is missing
+	problems ErrorList
+}
+
+func newLoader(o Options) *loader {
+	if o.Environ == nil {
+		o.Environ = os.Environ
+	}
+	if o.Hostname == nil {
+		o.Hostname = os.Hostname
+	}
+	if o.InterfaceAddrs == nil {
+		o.InterfaceAddrs = net.InterfaceAddrs
+	}
+	l := &loader{Options: o, path: o.Path, broken: map[int]bool{}}
+	l.readEnviron()
+	if l.path == "" {
+		l.path = l.env[environFile]
+	}
+	return l
+}
+
+func (l *loader) load(src []byte) (*Config, error) {
+	l.src, l.lines = src, strings.Split(string(src), "\n")
+	body := l.parse()
+	l.cfg = defaults(!hasCluster(body))
+	l.section(body, "")
+	inFile := *l.cfg // what all nodes read
+	l.applyEnviron()
+	switch {
+	case len(l.broken) > 0:
+	case l.cluster != nil:
+		l.joinCluster(&inFile)
+	default:
+		l.standAlone()
+	}
+	if len(l.problems) > 0 {
+		l.problems.sort()
+		return nil, l.problems
+	}
+	return l.cfg, nil
+}
+
+// standAlone makes the node of a cluster of its own. -node only names it.
+func (l *loader) standAlone() {
+	name, origin := l.wantedNode()
+	if name == "" {
+		name = singleNode
+	} else if !validName(name) {
+		l.problem(origin, 0, "%q is not a node name: 1 to %d of A-Z a-z 0-9 . _ -", name, maxNameLen)
+	}
+	l.cfg.NodeName, l.cfg.Peer = name, "" // no other node will call: nothing to listen for
+	l.checkOwnPorts()
+	text, err := parseListen(l.cfg.Text)
+	if err == nil && text.everywhere() {
+		text.host = "localhost"
+	}
+	l.cfg.Nodes = []Node{{Name: name, TextAddress: text.String()}}
+}
+
+// problem notes what is wrong at a line of the file (where empty), or somewhere else.
+func (l *loader) problem(where string, line int, format string, args ...any) {
+	p := Problem{Where: where, Line: line, Message: fmt.Sprintf(format, args...)}
+	if where == "" {
+		if l.broken[line] {
+			return // whatever follows from that is noise
+		}
+		p.Where = l.path
+		if 0 < line && line <= len(l.lines) {
+			p.Source = printable(l.lines[line-1])
+		}
+	} else if value, ok := l.env[where]; ok {
+		p.Source = printable(where + "=" + value)
+	}
+	l.problems = append(l.problems, p)
+}

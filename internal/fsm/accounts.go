@@ -1,0 +1,42 @@
+package fsm
+
+import (
+	"bytes"
+	"slices"
+)
+
+func (a *applier) signup(c *Command) Result {
+	if a.users.byName[string(c.Name)] != nil {
+		return Result{Kind: KindUserExists}
+	}
+	// The limit comes with the command, from the file of the node that was asked: two nodes whose
+	// files differ still apply the same thing.
+	if c.Limit > 0 && int64(len(a.users.byID)) >= c.Limit {
+		return Result{Kind: KindSignupFull}
+	}
+	id := a.users.last + 1
+	user := &User{ID: id, Name: string(c.Name), Hash: slices.Clone(c.Value), Epoch: 1}
+	a.users.add(&account{user: user, keyspace: a.store.Create(id)})
+	return Result{Kind: KindUser, N: int64(id)}
+}
+
+// passwd changes the password if it is still the one that was verified: of two that race, one wins.
+func (a *applier) passwd(c *Command) Result {
+	if !bytes.Equal(a.account.user.Hash, c.Arg) {
+		return Result{Kind: KindAuthFailed}
+	}
+	a.users.setHash(a.account, c.Value)
+	a.changed = append(a.changed, c.User)
+	return Result{Kind: KindOK}
+}
+
+func (a *applier) unregister(c *Command) Result {
+	if !bytes.Equal(a.account.user.Hash, c.Arg) {
+		return Result{Kind: KindAuthFailed}
+	}
+	a.users.remove(a.account)
+	a.store.Drop(c.User)
+	a.account = nil
+	a.changed = append(a.changed, c.User)
+	return Result{Kind: KindOK}
+}

@@ -1,0 +1,235 @@
+package fsm
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+
+	"ciderd/internal/cache"
+)
+
+// How many items that are due one entry removes. Bounded, so that a million deadlines in one
+// second do not make one entry take a second; the same on all nodes, as it is part of the state.
+const (
+	expirePerBatch = 256
+	expirePerSweep = 4096
+)
+
+// minIncr and friends are in math; maxKeyspaceValue guards APPEND where a command carries no limit.
+const maxValue = 1 << 20
+
+// applier runs the commands of one batch against a state. It looks at nothing but the state and
+// the command.
+type applier struct {
+	*state
+	cmd     Command
+	account *account // of the last user looked up: most batches are of few users
+	changed []uint64 // users whose password or account changed
+	scratch []byte
+}
+
+// batch applies the commands of an accepted batch; results has room for each of them.
+// A command that cannot be decoded ends the batch: it and those behind it give KindNone. Every
+// node does the same, as all of them run this code on the same bytes.
+func (a *applier) batch(commands []byte, count int, results []Result) {
+	a.account = nil
+	a.store.Expire(a.time, expirePerBatch)
+	for i := range count {
+		rest, err := a.cmd.decode(commands)
+		if err != nil {
+			return
+		}
+		commands = rest
+		results[i] = a.command(&a.cmd)
+	}
+}
+
+func (a *applier) command(c *Command) Result {
+	switch c.Op {
+	case OpSweep:
+		return Result{Kind: KindInt, N: int64(a.store.Expire(a.time, expirePerSweep))}
+	case OpServers:
+		a.keepOrigins(c.Words)
+		return Result{Kind: KindOK}
+	case OpSignup:
+		return a.signup(c)
+	}
+	if a.account == nil || a.account.user.ID != c.User {
+		a.account = a.users.byID[c.User]
+	}
+	if a.account == nil {
+		return Result{Kind: KindSessionEnded}
+	}
+	if len(c.Once) > 0 {
+		return a.once(c)
+	}
+	return a.write(c)
+}
+
+func (a *applier) once(c *Command) Result {
+	table := &a.account.once
+	if first, ok := table.lookup(c.Once); ok {
+		return first
+	}
+	if table.full(a.time) {
+		return Result{Kind: KindOnceFull}
+	}
+	result := a.write(c)
+	table.remember(remembered{id: string(c.Once), at: a.time, result: result})
+	return result
+}
+
+// write runs a command of the account that was looked up.
+func (a *applier) write(c *Command) Result {
+	ks := a.account.keyspace
+	switch c.Op {
+	case OpSet:
+		return a.set(ks, c)
+	case OpDelete:
+		return a.delete(ks, c)
+	case OpIncr:
+		return a.incr(ks, c)
+	case OpAppend:
+		return a.append(ks, c)
+	case OpExpire:
+		return a.deadline(ks, c.Key, a.deadlineIn(c.TTL))
+	case OpPersist:
+		return a.deadline(ks, c.Key, 0)
+	case OpCAS:
+		return a.cas(ks, c)
+	case OpMSet:
+		return a.mset(ks, c)
+	case OpFlush:
+		ks.Flush()
+		return Result{Kind: KindOK}
+	case OpPasswd:
+		return a.passwd(c)
+	case OpUnregister:
+		return a.unregister(c)
+	}
+	return Result{}
+}
+
+// deadlineIn is the time that is ttl milliseconds from now; 0 stays none.
+func (a *applier) deadlineIn(ttl int64) int64 {
+	if ttl <= 0 {
+		return 0
+	}
+	if ttl > math.MaxInt64-a.time {
+		return math.MaxInt64
+	}
+	return a.time + ttl
+}
+
+func (a *applier) set(ks *cache.Keyspace, c *Command) Result {
+	if c.Flags&(FlagNX|FlagXX) != 0 {
+		_, there := ks.Lookup(c.Key, a.time)
+		switch {
+		case there && c.Flags&FlagNX != 0:
+			return Result{Kind: KindExists}
+		case !there && c.Flags&FlagXX != 0:
+			return Result{Kind: KindNotFound}
+		}
+	}
+	ks.Set(c.Key, c.Value, a.deadlineIn(c.TTL))
+	return Result{Kind: KindOK}
+}
+
+func (a *applier) cas(ks *cache.Keyspace, c *Command) Result {
+	item, there := ks.Lookup(c.Key, a.time)
+	switch {
+	case !there:
+		return Result{Kind: KindNotFound}
+	case item.Version != c.Version:
+		return Result{Kind: KindConflict, N: int64(item.Version)}
+	}
+	// Like SET without EX, CAS clears a deadline.
+	ks.Set(c.Key, c.Value, 0)
+	return Result{Kind: KindOK}
+}
+
+func (a *applier) delete(ks *cache.Keyspace, c *Command) Result {
+	if len(c.Words) == 1 {
+		if !a.deleteKey(ks, c.Words[0]) {
+			return Result{Kind: KindNotFound}
+		}
+		return Result{Kind: KindOK}
+	}
+	ks.BeginCut()
+	defer ks.EndCut()
+	n := int64(0)
+	for _, key := range c.Words {
+		if a.deleteKey(ks, key) {
+			n++
+		}
+	}
+	return Result{Kind: KindInt, N: n}
+}
+
+// deleteKey tells whether a key was there that had not expired; one that had is removed all the same.
+func (a *applier) deleteKey(ks *cache.Keyspace, key []byte) bool {
+	_, there := ks.Lookup(key, a.time)
+	ks.Delete(key)
+	return there
+}
+
+func (a *applier) mset(ks *cache.Keyspace, c *Command) Result {
+	ks.BeginCut()
+	defer ks.EndCut()
+	for i := 0; i+1 < len(c.Words); i += 2 {
+		ks.Set(c.Words[i], c.Words[i+1], 0)
+	}
+	return Result{Kind: KindOK}
+}
+
+func (a *applier) incr(ks *cache.Keyspace, c *Command) Result {
+	item, there := ks.Lookup(c.Key, a.time)
+	value := int64(0)
+	if there {
+		v, ok := parseInteger(item.Value)
+		if !ok {
+			return Result{Kind: KindNotANumber}
+		}
+		value = v
+	}
+	sum := value + c.N
+	if (sum > value) != (c.N > 0) && c.N != 0 {
+		return Result{Kind: KindOverflow}
+	}
+	a.scratch = strconv.AppendInt(a.scratch[:0], sum, 10)
+	ks.Set(c.Key, a.scratch, item.Deadline)
+	return Result{Kind: KindInt, N: sum}
+}
+
+// parseInteger takes a decimal 64-bit integer as INCR itself would write it, and nothing else:
+// no blanks, no plus sign, no leading zeros.
+func parseInteger(b []byte) (int64, bool) {
+	v, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	var canonical [20]byte
+	return v, bytes.Equal(strconv.AppendInt(canonical[:0], v, 10), b)
+}
+
+func (a *applier) append(ks *cache.Keyspace, c *Command) Result {
+	item, _ := ks.Lookup(c.Key, a.time)
+	limit := c.Limit
+	if limit <= 0 || limit > maxValue {
+		limit = maxValue
+	}
+	if int64(len(item.Value)+len(c.Value)) > limit {
+		return Result{Kind: KindValueTooLarge}
+	}
+	a.scratch = append(append(a.scratch[:0], item.Value...), c.Value...)
+	ks.Set(c.Key, a.scratch, item.Deadline)
+	return Result{Kind: KindInt, N: int64(len(a.scratch))}
+}
+
+func (a *applier) deadline(ks *cache.Keyspace, key []byte, deadline int64) Result {
+	if _, there := ks.Lookup(key, a.time); !there {
+		return Result{Kind: KindNotFound}
+	}
+	ks.SetDeadline(key, deadline)
+	return Result{Kind: KindOK}
+}

@@ -1,0 +1,186 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Op is what a command does. The values are in the log: append only.
+type Op uint8
+
+// The operations.
+const (
+	opNone       Op = iota
+	OpSignup        // Name, Value: bcrypt hash, Limit: limits.max_users of the node that asks (0: none)
+	OpPasswd        // User, Value: new hash, Arg: the hash that the old password was verified against
+	OpUnregister    // User, Arg: the hash that the password was verified against
+	OpSet           // User, Key, Value, Flags, TTL
+	OpDelete        // User, Words: keys
+	OpIncr          // User, Key, N: delta
+	OpAppend        // User, Key, Value, Limit: the largest value in bytes
+	OpExpire        // User, Key, TTL
+	OpPersist       // User, Key
+	OpCAS           // User, Key, Value, Version
+	OpMSet          // User, Words: key, value, key, value, …
+	OpFlush         // User
+	OpSweep         // nothing: its entry's stamp is what removes what is due
+	OpServers       // Words: the server ids of the configuration; other origins' rows are dropped
+	opEnd
+)
+
+// The flags of OpSet, and the one that marks a command wrapped in ONCE.
+const (
+	FlagNX   = 1 << 0
+	FlagXX   = 1 << 1
+	flagOnce = 1 << 7
+)
+
+// Command is one write as it stands in a log entry. Which fields an Op uses is said beside it;
+// byte slices point into the entry that was decoded.
+type Command struct {
+	Op      Op
+	Flags   uint8
+	User    uint64 // the user's id, from SIGNUP; ids are never used again
+	TTL     int64  // milliseconds; 0: no deadline
+	N       int64
+	Version uint64
+	Limit   int64
+	Once    []byte // the caller's id of ONCE; nil: not wrapped
+	Name    []byte
+	Key     []byte
+	Value   []byte
+	Arg     []byte
+	Words   [][]byte
+}
+
+var errCommand = errors.New("malformed command")
+
+// AppendCommand appends c as it goes into a batch.
+func AppendCommand(dst []byte, c *Command) []byte {
+	flags := c.Flags
+	if len(c.Once) > 0 {
+		flags |= flagOnce
+	}
+	dst = append(dst, byte(c.Op), flags)
+	dst = binary.AppendUvarint(dst, c.User)
+	if len(c.Once) > 0 {
+		dst = appendBytes(dst, c.Once)
+	}
+	switch c.Op {
+	case OpSignup:
+		dst = appendBytes(appendBytes(dst, c.Name), c.Value)
+		dst = binary.AppendVarint(dst, c.Limit)
+	case OpPasswd:
+		dst = appendBytes(appendBytes(dst, c.Value), c.Arg)
+	case OpUnregister:
+		dst = appendBytes(dst, c.Arg)
+	case OpSet:
+		dst = appendBytes(appendBytes(dst, c.Key), c.Value)
+		dst = binary.AppendVarint(dst, c.TTL)
+	case OpIncr:
+		dst = binary.AppendVarint(appendBytes(dst, c.Key), c.N)
+	case OpAppend:
+		dst = appendBytes(appendBytes(dst, c.Key), c.Value)
+		dst = binary.AppendVarint(dst, c.Limit)
+	case OpExpire:
+		dst = binary.AppendVarint(appendBytes(dst, c.Key), c.TTL)
+	case OpPersist:
+		dst = appendBytes(dst, c.Key)
+	case OpCAS:
+		dst = appendBytes(appendBytes(dst, c.Key), c.Value)
+		dst = binary.AppendUvarint(dst, c.Version)
+	case OpDelete, OpMSet, OpServers:
+		dst = binary.AppendUvarint(dst, uint64(len(c.Words)))
+		for _, w := range c.Words {
+			dst = appendBytes(dst, w)
+		}
+	}
+	return dst
+}
+
+func appendBytes(dst, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+}
+
+// decode reads one command from the front of b into c and returns what is left of b. It keeps
+// c.Words' memory from call to call.
+func (c *Command) decode(b []byte) ([]byte, error) {
+	words := c.Words[:0]
+	*c = Command{}
+	if len(b) < 2 || Op(b[0]) <= opNone || Op(b[0]) >= opEnd {
+		return nil, fmt.Errorf("%w: operation", errCommand)
+	}
+	d := decoder{rest: b[2:]}
+	c.Op, c.Flags = Op(b[0]), b[1]&^flagOnce
+	c.User = d.uvarint()
+	if b[1]&flagOnce != 0 {
+		c.Once = d.bytes()
+	}
+	switch c.Op {
+	case OpSignup:
+		c.Name, c.Value, c.Limit = d.bytes(), d.bytes(), d.varint()
+	case OpPasswd:
+		c.Value, c.Arg = d.bytes(), d.bytes()
+	case OpUnregister:
+		c.Arg = d.bytes()
+	case OpSet:
+		c.Key, c.Value, c.TTL = d.bytes(), d.bytes(), d.varint()
+	case OpIncr:
+		c.Key, c.N = d.bytes(), d.varint()
+	case OpAppend:
+		c.Key, c.Value, c.Limit = d.bytes(), d.bytes(), d.varint()
+	case OpExpire:
+		c.Key, c.TTL = d.bytes(), d.varint()
+	case OpPersist:
+		c.Key = d.bytes()
+	case OpCAS:
+		c.Key, c.Value, c.Version = d.bytes(), d.bytes(), d.uvarint()
+	case OpDelete, OpMSet, OpServers:
+		for n := d.uvarint(); n > 0 && !d.bad; n-- {
+			words = append(words, d.bytes())
+		}
+	}
+	c.Words = words
+	if d.bad {
+		return nil, fmt.Errorf("%w: operation %d cut short", errCommand, c.Op)
+	}
+	return d.rest, nil
+}
+
+// decoder reads fields from the front of rest; bad stays set after the first that did not fit.
+type decoder struct {
+	rest []byte
+	bad  bool
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 {
+		d.bad, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.rest)
+	if n <= 0 {
+		d.bad, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) bytes() []byte {
+	n := d.uvarint()
+	if n > uint64(len(d.rest)) {
+		d.bad, d.rest = true, nil
+		return nil
+	}
+	b := d.rest[:n:n]
+	d.rest = d.rest[n:]
+	return b
+}

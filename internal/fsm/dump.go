@@ -1,0 +1,46 @@
+package fsm
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"ciderd/internal/cache"
+)
+
+func dumpState(w io.Writer, s *state, snap *snapshot) {
+	fmt.Fprintf(w, "index %d time %d last user %d hash %x\n", s.index, s.time, s.users.last, s.store.Hash())
+	ids := make([]string, 0, len(s.origins))
+	for id := range s.origins {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		fmt.Fprintf(w, "origin %s %d %d\n", id, s.origins[id].incarnation, s.origins[id].sequence)
+	}
+	byID := map[uint64]frozenUser{}
+	for _, u := range snap.users {
+		byID[u.ID] = u
+	}
+	snap.store.Each(func(id, version uint64, view *cache.View) bool {
+		u := byID[id]
+		fmt.Fprintf(w, "user %d %s %x epoch %d version %d\n", id, u.Name, u.Hash, u.Epoch, version)
+		for _, r := range u.once {
+			fmt.Fprintf(w, "  once %q %d %v\n", r.id, r.at, r.result)
+		}
+		dumpItems(w, view)
+		return true
+	})
+}
+
+func dumpItems(w io.Writer, view *cache.View) {
+	var lines []string
+	view.Range(func(key, value []byte, version uint64, deadline int64) bool {
+		lines = append(lines, fmt.Sprintf("  item %q %q %d %d\n", key, value, version, deadline))
+		return true
+	})
+	slices.Sort(lines)
+	for _, line := range lines {
+		io.WriteString(w, line)
+	}
+}

@@ -1,0 +1,105 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+)
+
+// A log entry, which is also the frame that a follower forwards, byte for byte:
+//
+//	0      version of the format
+//	1      type (1: batch)
+//	2..6   CRC32C of bytes 0..2 and of all from 18 on
+//	6..14  the leader's stamp, Unix milliseconds, little endian
+//	14..18 CRC32C of the stamp
+//	18..   origin, incarnation, sequence, number of commands, the commands
+//
+// The stamp has a checksum of its own because it is the one field that the leader fills in, on
+// bytes that the origin has encoded and checksummed. (bbolt's data pages have no checksums: this
+// is what notices a disk that changed its mind.)
+const (
+	entryVersion = 1
+	entryBatch   = 1
+	stampAt      = 6
+	bodyAt       = 18
+)
+
+// MaxOrigin is the longest server id in an entry, in bytes.
+const MaxOrigin = 128
+
+// Why an entry cannot be applied.
+var (
+	// ErrCorrupt: the entry's bytes are not those that were proposed.
+	ErrCorrupt = errors.New("corrupt log entry")
+	// ErrNewer: the entry was written by a later release.
+	ErrNewer = errors.New("log entry of a later release")
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Header is what an entry says of its batch.
+type Header struct {
+	Origin      []byte // the server id of the node that made the batch; points into the entry
+	Incarnation uint64 // grows with each start of that node's process
+	Sequence    uint64 // counts that process's batches from 1
+	Count       int    // commands
+	Stamp       int64  // Unix milliseconds; 0 until a leader has stamped it
+}
+
+// AppendBatch appends an entry that holds count commands, each encoded by AppendCommand, given
+// in parts that are joined. It carries no stamp yet.
+func AppendBatch(dst []byte, h Header, parts ...[]byte) []byte {
+	start := len(dst)
+	dst = append(dst, entryVersion, entryBatch)
+	dst = append(dst, make([]byte, bodyAt-2)...)
+	dst = appendBytes(dst, h.Origin)
+	dst = binary.AppendUvarint(dst, h.Incarnation)
+	dst = binary.AppendUvarint(dst, h.Sequence)
+	dst = binary.AppendUvarint(dst, uint64(h.Count))
+	for _, p := range parts {
+		dst = append(dst, p...)
+	}
+	entry := dst[start:]
+	binary.LittleEndian.PutUint32(entry[2:], checksum(entry))
+	SetStamp(entry, h.Stamp)
+	return dst
+}
+
+// SetStamp writes the leader's time, in Unix milliseconds, into an entry.
+func SetStamp(entry []byte, stamp int64) {
+	binary.LittleEndian.PutUint64(entry[stampAt:], uint64(stamp))
+	binary.LittleEndian.PutUint32(entry[stampAt+8:], crc32.Checksum(entry[stampAt:stampAt+8], castagnoli))
+}
+
+func checksum(entry []byte) uint32 {
+	return crc32.Update(crc32.Checksum(entry[:2], castagnoli), castagnoli, entry[bodyAt:])
+}
+
+// ReadEntry checks an entry and returns its header and the encoded commands, which point into
+// it. The error is ErrCorrupt or ErrNewer, wrapped.
+func ReadEntry(entry []byte) (Header, []byte, error) {
+	if len(entry) < bodyAt {
+		return Header{}, nil, fmt.Errorf("%w: %d bytes", ErrCorrupt, len(entry))
+	}
+	if binary.LittleEndian.Uint32(entry[2:]) != checksum(entry) {
+		return Header{}, nil, fmt.Errorf("%w: checksum", ErrCorrupt)
+	}
+	if binary.LittleEndian.Uint32(entry[stampAt+8:]) != crc32.Checksum(entry[stampAt:stampAt+8], castagnoli) {
+		return Header{}, nil, fmt.Errorf("%w: checksum of the stamp", ErrCorrupt)
+	}
+	if entry[0] != entryVersion || entry[1] != entryBatch {
+		return Header{}, nil, fmt.Errorf("%w: version %d, type %d", ErrNewer, entry[0], entry[1])
+	}
+	d := decoder{rest: entry[bodyAt:]}
+	h := Header{Origin: d.bytes(), Incarnation: d.uvarint(), Sequence: d.uvarint()}
+	count := d.uvarint()
+	h.Stamp = int64(binary.LittleEndian.Uint64(entry[stampAt:]))
+	// A command takes at least three bytes: this bounds what a count can make us allocate.
+	if d.bad || len(h.Origin) == 0 || len(h.Origin) > MaxOrigin || count > uint64(len(d.rest)) {
+		return Header{}, nil, fmt.Errorf("%w: header", ErrCorrupt)
+	}
+	h.Count = int(count)
+	return h, d.rest, nil
+}

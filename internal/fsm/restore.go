@@ -1,0 +1,179 @@
+package fsm
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/hashicorp/raft"
+)
+
+// Restore builds the state of a snapshot aside and swaps it in. On an error the old one stays.
+func (f *FSM) Restore(r io.ReadCloser) error {
+	defer r.Close()
+	s, err := readSnapshot(r)
+	if err != nil {
+		return err
+	}
+	if f.hooks.Stamp != nil {
+		f.hooks.Stamp(s.time)
+	}
+	f.state.Store(s)
+	f.applied.Store(s.index)
+	f.wake()
+	f.applier.changed = append(f.applier.changed[:0], 0)
+	f.tellWatchers()
+	if f.hooks.Restored != nil {
+		row := s.origins[f.self]
+		f.hooks.Restored(row.incarnation, row.sequence)
+	}
+	return nil
+}
+
+var _ raft.BatchingFSM = (*FSM)(nil)
+
+// CheckSnapshot reads a snapshot to its end and tells whether it could be restored, by the index
+// it goes up to or an error.
+func CheckSnapshot(r io.Reader) (index uint64, err error) {
+	s, err := readSnapshot(r)
+	if err != nil {
+		return 0, err
+	}
+	return s.index, nil
+}
+
+func readSnapshot(r io.Reader) (*state, error) {
+	br := bufio.NewReaderSize(r, 64<<10)
+	if err := readHead(br); err != nil {
+		return nil, err
+	}
+	b := &builder{state: newState()}
+	chunks := &chunkReader{r: br}
+	for {
+		records, err := chunks.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		for d := (decoder{rest: records}); len(d.rest) > 0; {
+			if err := b.record(&d); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if !b.ended {
+		return nil, fmt.Errorf("%w: no end", ErrBadSnapshot)
+	}
+	return b.state, nil
+}
+
+func readHead(r *bufio.Reader) error {
+	var magic [len(snapshotMagic) + 1]byte
+	if _, err := io.ReadFull(r, magic[:]); err != nil {
+		return fmt.Errorf("%w: cut short: %w", ErrBadSnapshot, noEOF(err))
+	}
+	if string(magic[:len(snapshotMagic)]) != snapshotMagic {
+		return fmt.Errorf("%w: this is no snapshot of ciderd", ErrBadSnapshot)
+	}
+	n, err := binary.ReadUvarint(r)
+	if err != nil || n > 100 {
+		return fmt.Errorf("%w: release", ErrBadSnapshot)
+	}
+	release := make([]byte, n)
+	if _, err := io.ReadFull(r, release); err != nil {
+		return fmt.Errorf("%w: cut short: %w", ErrBadSnapshot, noEOF(err))
+	}
+	if v := magic[len(snapshotMagic)]; v > snapshotVersion {
+		return fmt.Errorf("snapshot of format %d, which this release (%s, format %d) cannot read: install ciderd %s or later",
+			v, Release, snapshotVersion, release)
+	}
+	return nil
+}
+
+// builder makes a state from the records of a snapshot.
+type builder struct {
+	*state
+	account *account // the user that items and ids belong to
+	items   uint64
+	ended   bool
+}
+
+func (b *builder) record(d *decoder) error {
+	tag := d.rest[0]
+	d.rest = d.rest[1:]
+	if b.ended {
+		return fmt.Errorf("%w: records behind the end", ErrBadSnapshot)
+	}
+	ok := true
+	switch tag {
+	case tagState:
+		b.index, b.time, b.users.last = d.uvarint(), int64(d.uvarint()), d.uvarint()
+	case tagOrigin:
+		id := string(d.bytes())
+		b.origins[id] = origin{d.uvarint(), d.uvarint()}
+	case tagUser:
+		ok = b.user(d)
+	case tagOnce:
+		ok = b.once(d)
+	case tagItem:
+		ok = b.item(d)
+	case tagEnd:
+		ok = b.end(d)
+	default:
+		ok = false
+	}
+	if d.bad || !ok {
+		return fmt.Errorf("%w: record %q", ErrBadSnapshot, tag)
+	}
+	return nil
+}
+
+func (b *builder) user(d *decoder) bool {
+	user := &User{ID: d.uvarint(), Name: string(d.bytes()), Hash: slices.Clone(d.bytes()), Epoch: d.uvarint()}
+	version := d.uvarint()
+	if d.bad || user.ID == 0 || b.users.byID[user.ID] != nil || b.users.byName[user.Name] != nil {
+		return false
+	}
+	b.account = &account{user: user, keyspace: b.store.Create(user.ID)}
+	b.account.keyspace.SetVersion(version)
+	b.users.add(b.account)
+	return true
+}
+
+func (b *builder) once(d *decoder) bool {
+	r := remembered{id: string(d.bytes()), at: d.varint()}
+	if len(d.rest) == 0 || b.account == nil {
+		return false
+	}
+	r.result.Kind, d.rest = Kind(d.rest[0]), d.rest[1:]
+	r.result.N = d.varint()
+	b.account.once.remember(r)
+	return true
+}
+
+func (b *builder) item(d *decoder) bool {
+	key, value := d.bytes(), d.bytes()
+	version, deadline := d.uvarint(), d.varint()
+	if d.bad || b.account == nil || len(key) == 0 {
+		return false
+	}
+	b.account.keyspace.Load(key, value, version, deadline)
+	b.items++
+	return true
+}
+
+func (b *builder) end(d *decoder) bool {
+	users, items := d.uvarint(), d.uvarint()
+	if len(d.rest) < 8 {
+		return false
+	}
+	hash := binary.LittleEndian.Uint64(d.rest)
+	d.rest = d.rest[8:]
+	b.ended = true
+	return users == uint64(len(b.users.byID)) && items == b.items && hash == b.store.Hash()
+}

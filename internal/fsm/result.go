@@ -1,0 +1,31 @@
+package fsm
+
+// Kind says what a Result is. The values are part of the snapshot (remembered ONCE replies):
+// append only.
+type Kind uint8
+
+// The kinds of results. Those from KindUserExists on are refusals: nothing was changed.
+const (
+	KindNone     Kind = iota // no result: the command was not run
+	KindOK                   // done
+	KindInt                  // done; N is the integer to print
+	KindExists               // NX: the key was there
+	KindNotFound             // no such key (or XX, and the key was not there)
+	KindConflict             // CAS: N is the version that the key has
+	KindUser                 // SIGNUP: N is the new user's id
+	KindUserExists
+	KindSignupFull // limits.max_users reached
+	KindNotANumber
+	KindOverflow
+	KindValueTooLarge // APPEND over the limit that came with the command
+	KindSessionEnded  // the user id is gone
+	KindAuthFailed    // the password was changed since it was verified
+	KindMemoryFull
+	KindOnceFull // the user has too many ids of ONCE that are younger than ten minutes
+)
+
+// Result is what applying one command gave: the same on every node.
+type Result struct {
+	Kind Kind
+	N    int64
+}

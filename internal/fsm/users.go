@@ -1,0 +1,101 @@
+package fsm
+
+import (
+	"slices"
+	"sync"
+
+	"ciderd/internal/cache"
+)
+
+// User is an account as it stands in the replicated state. It is never changed once published:
+// a new password makes a new User.
+type User struct {
+	ID    uint64 // from 1, never used again
+	Name  string
+	Hash  []byte // bcrypt; not to be modified
+	Epoch uint64 // grows with each change of the password, from 1
+}
+
+// account is a user with what belongs to it.
+type account struct {
+	user     *User
+	keyspace *cache.Keyspace
+	once     onceTable // FSM's goroutine only
+}
+
+// users is every account. Only the FSM's goroutine changes it.
+type users struct {
+	mu     sync.RWMutex // the maps and every account's user field, for readers on other goroutines
+	byID   map[uint64]*account
+	byName map[string]*account
+	last   uint64 // the last id given out
+}
+
+func newUsers() *users {
+	return &users{byID: map[uint64]*account{}, byName: map[string]*account{}}
+}
+
+func (u *users) add(a *account) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.byID[a.user.ID] = a
+	u.byName[a.user.Name] = a
+	u.last = max(u.last, a.user.ID)
+}
+
+func (u *users) remove(a *account) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.byID, a.user.ID)
+	delete(u.byName, a.user.Name)
+}
+
+func (u *users) setHash(a *account, hash []byte) {
+	changed := *a.user
+	changed.Hash = slices.Clone(hash)
+	changed.Epoch++
+	u.mu.Lock()
+	a.user = &changed
+	u.mu.Unlock()
+}
+
+// lookup may be called from any goroutine.
+func (u *users) lookup(name []byte) (User, bool) {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	if a := u.byName[string(name)]; a != nil {
+		return *a.user, true
+	}
+	return User{}, false
+}
+
+// get may be called from any goroutine.
+func (u *users) get(id uint64) (User, *cache.Keyspace, bool) {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	if a := u.byID[id]; a != nil {
+		return *a.user, a.keyspace, true
+	}
+	return User{}, nil, false
+}
+
+func (u *users) count() int {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	return len(u.byID)
+}
+
+// sorted lists the accounts by id. FSM's goroutine only.
+func (u *users) sorted() []*account {
+	all := make([]*account, 0, len(u.byID))
+	for _, a := range u.byID {
+		all = append(all, a)
+	}
+	slices.SortFunc(all, func(a, b *account) int {
+		if a.user.ID < b.user.ID {
+			return -1
+		}
+		return 1
+	})
+	return all
+}

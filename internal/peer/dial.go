@@ -1,0 +1,42 @@
+package peer
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"time"
+)
+
+// Dial connects to the peer port at address (host:port, resolved anew at each call) and proves who
+// we are. want is the server id that must answer, or only its name; anyone else refuses. The error
+// wraps ErrRefused if the other side said no.
+func Dial(ctx context.Context, address string, self Identity, want string, kind Kind) (net.Conn, Identity, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, Identity{}, err
+	}
+	// A context that ends must end the reads of the handshake too.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	remote, r, err := shake(conn, &hello{kind: kind, from: self, want: want})
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, remote, err
+	}
+	remote.Cluster = self.Cluster
+	return &buffered{Conn: conn, r: r}, remote, nil
+}
+
+func shake(conn net.Conn, h *hello) (Identity, *bufio.Reader, error) {
+	if _, err := conn.Write(h.encode()); err != nil {
+		return Identity{}, nil, err
+	}
+	r := bufio.NewReader(conn)
+	remote, err := readReply(r)
+	return remote, r, err
+}

@@ -1,0 +1,156 @@
+package peer
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// A query is a length (four bytes, little endian) and that much JSON; so is the answer. There are
+// a handful a second, so it is legibility and room to grow that count here.
+const maxMessage = 64 << 10 // bytes
+
+// ErrTooBig: a message said that it is longer than any is.
+var ErrTooBig = errors.New("message over 64 KiB")
+
+func writeMessage(w io.Writer, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(binary.LittleEndian.AppendUint32(nil, uint32(len(body))), body...))
+	return err
+}
+
+func readMessage(r io.Reader, v any) error {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return err
+	}
+	n := binary.LittleEndian.Uint32(head[:])
+	if n > maxMessage {
+		return ErrTooBig
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return err
+	}
+	return json.Unmarshal(body, v)
+}
+
+// ServeQueries answers the queries of one connection until it ends. answer gets each query's
+// decoded Q and returns what to send back.
+func ServeQueries[Q, A any](conn net.Conn, answer func(Q) A) {
+	r := bufio.NewReader(conn)
+	for {
+		var q Q
+		if err := readMessage(r, &q); err != nil {
+			return
+		}
+		_ = conn.SetWriteDeadline(time.Now().Add(helloTimeout))
+		if err := writeMessage(conn, answer(q)); err != nil {
+			return
+		}
+	}
+}
+
+// Client asks one node, over one connection that it keeps and makes anew when it has to. It asks
+// one question at a time; others wait their turn, or for their context.
+type Client struct {
+	address func() string
+	self    Identity
+	want    string
+	turn    chan struct{} // holds a token while nobody asks
+	conn    net.Conn      // whoever holds the turn
+
+	mu     sync.Mutex // open, closed
+	open   net.Conn   // conn, for Close, which does not wait for a turn
+	closed bool
+}
+
+// NewClient returns a client of the node want (a name or a server id) at address().
+func NewClient(address func() string, self Identity, want string) *Client {
+	c := &Client{address: address, self: self, want: want, turn: make(chan struct{}, 1)}
+	c.turn <- struct{}{}
+	return c
+}
+
+// Call asks q and decodes the answer into a.
+func (c *Client) Call(ctx context.Context, q, a any) error {
+	select {
+	case <-c.turn:
+		defer func() { c.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	fresh := c.conn == nil
+	err := c.exchange(ctx, q, a)
+	if err != nil && !fresh && ctx.Err() == nil {
+		// The kept connection may have died long ago: that says nothing of the node.
+		err = c.exchange(ctx, q, a)
+	}
+	return err
+}
+
+func (c *Client) exchange(ctx context.Context, q, a any) (err error) {
+	if c.conn == nil {
+		if err := c.dial(ctx); err != nil {
+			return err
+		}
+	}
+	conn := c.conn
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	err = writeMessage(conn, q)
+	if err == nil {
+		err = readMessage(conn, a)
+	}
+	if !stop() || err != nil {
+		// Either the connection is broken, or its deadline is set and an answer may be on the way.
+		c.drop()
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("asking %s: %w", c.want, err)
+	}
+	return nil
+}
+
+func (c *Client) dial(ctx context.Context) error {
+	conn, _, err := Dial(ctx, c.address(), c.self, c.want, KindQuery)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		conn.Close()
+		return net.ErrClosed
+	}
+	c.conn, c.open = conn, conn
+	return nil
+}
+
+func (c *Client) drop() {
+	c.conn.Close()
+	c.conn = nil
+	c.mu.Lock()
+	c.open = nil
+	c.mu.Unlock()
+}
+
+// Close ends the connection and every call.
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if c.open != nil {
+		c.open.Close()
+	}
+}

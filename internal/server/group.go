@@ -1,0 +1,190 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+
+	"ciderd/internal/cluster"
+	"ciderd/internal/fsm"
+	"ciderd/internal/protocol"
+)
+
+// The bounds of a group, which are those of a batch in the log, and how many groups of one session
+// may be on their way at a time.
+const (
+	groupCommands = 1024
+	groupBytes    = 256 << 10
+	groupsAhead   = 4
+	// handOver is from where on a group's buffer is given away instead of copied.
+	handOver = 32 << 10
+)
+
+// writes is a session's writes that have not been answered yet: those of the group that is being
+// filled, and the groups before it, which are on their way.
+//
+// Groups are what makes a burst cheap: a write costs an encoding into the buffer, and a group one
+// allocation and one wait. They end where order demands it: whatever is not a write settles first.
+type writes struct {
+	group  *output // encoded commands; nil if there is none
+	count  int     // of group
+	ahead  [groupsAhead]flight
+	flying int // of ahead, the oldest first
+}
+
+// flight is a group on its way.
+type flight struct {
+	proposal Proposal
+	count    int
+}
+
+func (w *writes) empty() bool { return w.count == 0 && w.flying == 0 }
+
+// write adds a command to the group. It is answered when the group is, in its turn.
+func (s *session) write(c *fsm.Command) {
+	w := &s.writes
+	if w.group == nil {
+		w.group = outputs.Get().(*output)
+	}
+	before := len(w.group.b)
+	w.group.b = fsm.AppendCommand(w.group.b, c)
+	if len(w.group.b) > groupBytes && w.count > 0 {
+		// One too many: it becomes the first of the next group.
+		last := bytes.Clone(w.group.b[before:])
+		w.group.b = w.group.b[:before]
+		s.propose()
+		w.group.b = append(w.group.b, last...)
+	}
+	w.count++
+	s.counts.writes++
+	if w.count == groupCommands || len(w.group.b) >= groupBytes {
+		s.propose()
+	}
+}
+
+// propose sends the group off.
+func (s *session) propose() {
+	w := &s.writes
+	if w.count == 0 {
+		return
+	}
+	if w.flying == groupsAhead {
+		s.land()
+	}
+	commands := w.group.b
+	if cap(commands) > handOver {
+		w.group.b = nil
+	} else {
+		commands = bytes.Clone(commands)
+		w.group.b = w.group.b[:0]
+	}
+	p := s.srv.node.Propose(commands, w.count, s.srv.config.Load().WriteTimeout)
+	w.ahead[w.flying] = flight{proposal: p, count: w.count}
+	w.flying++
+	w.count = 0
+}
+
+// release gives the group's buffer back; nothing may be in it.
+func (w *writes) release() {
+	if w.group != nil {
+		w.group.release()
+		w.group = nil
+	}
+}
+
+// settle returns when every write so far is answered.
+func (s *session) settle() {
+	if s.writes.empty() {
+		return
+	}
+	s.propose()
+	for s.writes.flying > 0 {
+		s.land()
+	}
+	s.now = 0 // time has passed
+}
+
+// land waits for the oldest group on its way and answers its commands.
+func (s *session) land() {
+	w := &s.writes
+	first := w.ahead[0]
+	copy(w.ahead[:], w.ahead[1:w.flying])
+	w.flying--
+	w.ahead[w.flying] = flight{}
+	results, err := first.proposal.Wait()
+	for i := range first.count {
+		switch {
+		case err != nil:
+			s.failWrite(err)
+		case i < len(results):
+			s.result(results[i])
+		default:
+			s.result(fsm.Result{})
+		}
+	}
+}
+
+// failWrite answers a write that has no result.
+func (s *session) failWrite(err error) {
+	switch {
+	case errors.Is(err, cluster.ErrBusy):
+		s.fail(protocol.Busy, "too many writes are waiting here; nothing was done")
+	case errors.Is(err, cluster.ErrNoLeader):
+		s.fail(protocol.NoLeader, "the cluster has no leader now; nothing was written, it is safe to send it again")
+	case errors.Is(err, cluster.ErrShutdown):
+		s.fail(protocol.ShuttingDown, "this node is shutting down; nothing was done")
+		s.over = true
+	case errors.Is(err, cluster.ErrTimeout):
+		s.fail(protocol.Timeout, "no answer in time; the outcome is not known")
+	default:
+		s.srv.log.Error("a write failed", "error", err)
+		s.fail(protocol.Internal, "the outcome is not known")
+	}
+}
+
+// result answers one write.
+func (s *session) result(r fsm.Result) {
+	switch r.Kind {
+	case fsm.KindOK:
+		s.reply("OK")
+	case fsm.KindInt:
+		s.replyInt(r.N)
+	case fsm.KindExists:
+		s.reply("EXISTS")
+	case fsm.KindNotFound:
+		s.reply("NOT_FOUND")
+	case fsm.KindConflict:
+		s.add("CONFLICT ")
+		s.replyUint(uint64(r.N))
+	default:
+		s.refusal(r.Kind)
+	}
+}
+
+// refusal answers a write that the cluster has refused: it changed nothing.
+func (s *session) refusal(k fsm.Kind) {
+	switch k {
+	case fsm.KindNotANumber:
+		s.fail(protocol.NotANumber, "the value is not a 64-bit integer")
+	case fsm.KindOverflow:
+		s.fail(protocol.Overflow, "the result would not fit into 64 bits")
+	case fsm.KindValueTooLarge:
+		s.fail(protocol.ValueTooLarge, "the value would be over the limit of "+
+			strconv.Itoa(s.srv.config.Load().MaxValue)+" bytes")
+	case fsm.KindMemoryFull:
+		s.fail(protocol.MemoryFull, "the cluster's memory for items is used up")
+	case fsm.KindOnceFull:
+		s.fail(protocol.Quota, "too many ONCE ids in the last ten minutes")
+	case fsm.KindSignupFull:
+		s.fail(protocol.Quota, "no more users can sign up here")
+	case fsm.KindUserExists:
+		s.fail(protocol.UserExists, "that user name is taken")
+	case fsm.KindAuthFailed:
+		s.fail(protocol.AuthFailed, wrongPassword)
+	case fsm.KindSessionEnded:
+		s.fail(protocol.SessionEnded, sessionEnded)
+		s.over = true
+	default:
+		s.fail(protocol.Internal, "the command was not run")
+	}
+}

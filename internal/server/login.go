@@ -1,0 +1,251 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"ciderd/internal/auth"
+	"ciderd/internal/fsm"
+	"ciderd/internal/protocol"
+)
+
+const (
+	authRequired = "LOGIN or SIGNUP first"
+	loading      = "this node is catching up; nothing was done"
+)
+
+// credentials are what LOGIN and SIGNUP need.
+type credentials struct {
+	name     string
+	password []byte
+}
+
+// credentials come with the command or are asked for. Both questions are asked before anything is
+// answered, so that a script's second answer is never taken for a command; not ok: the session is over.
+func (s *session) credentials() (c credentials, ok bool) {
+	if s.req.User != nil {
+		return credentials{name: string(s.req.User), password: s.req.Password}, true
+	}
+	name, ok := s.ask("Enter username: ", false)
+	if !ok {
+		return c, false
+	}
+	c.name = string(bytes.Trim(name, " \t"))
+	c.password, ok = s.ask("Enter password: ", true)
+	return c, ok
+}
+
+// ask prints a prompt and returns the line that answers it, valid until the next one is read. A line
+// over the limit counts as an empty one, which is no more of a name or a password. Not ok: the session
+// is over.
+func (s *session) ask(prompt string, secret bool) (answer []byte, ok bool) {
+	hide := secret && s.hides()
+	if hide {
+		b := s.in.OfferEcho(s.buffer())
+		s.out.b = b
+	}
+	s.add(prompt)
+	for !s.over && !ok {
+		line, event := s.in.Next()
+		switch event {
+		case protocol.None:
+			s.fill()
+			continue
+		case protocol.TooLong:
+			s.wasSqueezed()
+		}
+		answer, ok = line, true
+	}
+	if hide {
+		b := s.in.EndEcho(s.buffer())
+		s.out.b = b
+		s.reply("") // the client's own newline was not shown
+	}
+	if ok && len(answer) == 1 && answer[0] == 0x04 { // Ctrl-D
+		s.quit()
+		return nil, false
+	}
+	return answer, ok
+}
+
+func (s *session) hides() bool {
+	switch s.srv.config.Load().HidePassword {
+	case HideAlways:
+		return true
+	case HideTelnet:
+		return s.in.IsTelnet()
+	}
+	return false
+}
+
+// patience bounds the wait for bcrypt by the time that there is for the login, or for a write.
+func (s *session) patience() (context.Context, context.CancelFunc) {
+	if s.reader == nil {
+		return context.WithDeadline(s.srv.ctx, s.loginBy)
+	}
+	return context.WithTimeout(s.srv.ctx, s.srv.config.Load().LoginTimeout)
+}
+
+func (s *session) signup() {
+	if s.reader != nil {
+		s.failLoggedIn()
+		return
+	}
+	if c, ok := s.credentials(); ok {
+		s.signupWith(c)
+	}
+}
+
+func (s *session) signupWith(c credentials) {
+	cfg := s.srv.config.Load()
+	if !s.srv.node.Ready() {
+		s.fail(protocol.Loading, loading)
+		return
+	}
+	if cfg.SignupClosed {
+		s.failLogin(protocol.SignupClosed, "new users are added by the administrator of this cluster")
+		return
+	}
+	if err := errors.Join(auth.ValidUser(c.name), auth.ValidPassword(c.password)); err != nil {
+		s.failAuth(err)
+		return
+	}
+	// Asked before the password is hashed: that would be wasted on a name that is taken.
+	if _, taken := s.srv.node.FSM().Lookup([]byte(c.name)); taken {
+		s.refuseSignup(fsm.KindUserExists)
+		return
+	}
+	ctx, cancel := s.patience()
+	defer cancel()
+	hash, err := s.srv.hasher.Hash(ctx, s.origin, c.password)
+	if err != nil {
+		s.failAuth(err)
+		return
+	}
+	r, ok := s.decide(&fsm.Command{Op: fsm.OpSignup, Name: []byte(c.name), Value: hash, Limit: cfg.MaxUsers})
+	switch {
+	case !ok:
+	case r.Kind == fsm.KindUser:
+		s.begin(fsm.User{ID: uint64(r.N), Name: c.name, Epoch: 1}, "User created successfully")
+	default:
+		s.refuseSignup(r.Kind)
+	}
+}
+
+func (s *session) refuseSignup(k fsm.Kind) {
+	s.refusal(k)
+	s.countFailure()
+}
+
+func (s *session) logIn() {
+	if s.reader != nil {
+		s.failLoggedIn()
+		return
+	}
+	c, ok := s.credentials()
+	switch {
+	case !ok:
+		return
+	case !s.srv.node.Ready():
+		s.fail(protocol.Loading, loading)
+		return
+	}
+	ctx, cancel := s.patience()
+	defer cancel()
+	user, _ := s.srv.node.FSM().Lookup([]byte(c.name)) // none: no hash, and so the same work
+	if err := s.srv.hasher.Verify(ctx, s.origin, c.name, user.Hash, c.password); err != nil {
+		s.failAuth(err)
+		return
+	}
+	s.begin(user, "Login successful")
+}
+
+// begin makes the session user's. It fails if the password has changed since it was verified.
+func (s *session) begin(user fsm.User, greeting string) {
+	if !s.srv.users.join(s, user) {
+		s.failAuth(auth.ErrMismatch)
+		return
+	}
+	s.reader = s.srv.node.FSM().Reader(user.ID)
+	s.failures = 0
+	s.in.SetMaxLine(s.maxLine())
+	s.reply(greeting)
+}
+
+func (s *session) logOut() {
+	s.publish()
+	s.srv.users.leave(s)
+	s.reader = nil
+	s.in.SetMaxLine(s.maxLine())
+	s.banner()
+}
+
+func (s *session) quit() {
+	s.settle()
+	if !s.over {
+		s.reply("BYE")
+		s.over = true
+	}
+}
+
+// decide proposes one command by itself and waits for it; when it is not ok, it has been answered.
+func (s *session) decide(c *fsm.Command) (r fsm.Result, ok bool) {
+	p := s.srv.node.Propose(fsm.AppendCommand(nil, c), 1, s.srv.config.Load().WriteTimeout)
+	results, err := p.Wait()
+	s.now = 0
+	if err != nil {
+		s.failWrite(err)
+		return r, false
+	}
+	if len(results) > 0 {
+		r = results[0]
+	}
+	return r, true
+}
+
+// failAuth answers a password that was not accepted, or could not be looked at.
+func (s *session) failAuth(err error) {
+	switch {
+	case errors.Is(err, auth.ErrBadUsername):
+		s.failLogin(protocol.BadUsername, "a user name is 1 to 64 of A-Z a-z 0-9 . _ - @")
+	case errors.Is(err, auth.ErrBadPassword):
+		s.failLogin(protocol.BadPassword, "a password is 1 to 72 bytes")
+	case errors.Is(err, auth.ErrMismatch):
+		s.failLogin(protocol.AuthFailed, wrongPassword)
+	case errors.Is(err, auth.ErrBusy):
+		s.fail(protocol.Busy, "too many logins are waiting here; try again later")
+	case errors.Is(err, context.Canceled):
+		s.finish(protocol.ShuttingDown, shuttingDown)
+	case errors.Is(err, context.DeadlineExceeded) && s.reader == nil:
+		s.finish(protocol.LoginTimeout, "no login in time")
+	case errors.Is(err, context.DeadlineExceeded):
+		s.fail(protocol.Busy, "too many logins are waiting here; nothing was done")
+	default:
+		s.srv.log.Error("a password could not be checked", "error", err)
+		s.fail(protocol.Internal, "the password could not be checked")
+	}
+}
+
+const wrongPassword = "unknown user or wrong password"
+
+// failLogin answers a failed attempt.
+func (s *session) failLogin(code protocol.Code, message string) {
+	s.fail(code, message)
+	s.countFailure()
+}
+
+// countFailure ends a session that fails to log in again and again: the answer to the last attempt is
+// its last line.
+func (s *session) countFailure() {
+	if s.reader != nil {
+		return
+	}
+	if s.failures++; s.failures >= loginAttempts {
+		s.over = true
+	}
+}
+
+func (s *session) failLoggedIn() {
+	s.fail(protocol.AlreadyLoggedIn, "you are logged in; LOGOUT first")
+}

@@ -1,0 +1,181 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"ciderd/internal/cluster"
+)
+
+// A burst of writes is proposed in groups, answered in order; the reads in it see the writes before
+// them and not those behind.
+func TestBurstIsAnsweredInOrder(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	before := len(w.node.proposed())
+	var in, want strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&in, "SET k %d\nINCR n\nGET k\nGET n\n@@@\n\nSET k x%d\n", i, i)
+		fmt.Fprintf(&want, "OK\n%d\n%d\n%d\nERR UNKNOWN_COMMAND there is no such command; HELP lists them\nOK\n", i+1, i, i+1)
+	}
+	go io.WriteString(c.conn, in.String())
+	c.expectText(want.String())
+	// Two writes and one more before each read: never more groups than that.
+	if n := len(w.node.proposed()) - before; n > 2*200+20 {
+		t.Errorf("%d groups for 200 rounds", n)
+	}
+}
+
+func TestGroupsAreBounded(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	before := len(w.node.proposed())
+	var in strings.Builder
+	in.WriteString("PING\n")
+	for range 5000 {
+		in.WriteString("INCR n\n")
+	}
+	for range 20 {
+		in.WriteString("SET big " + strings.Repeat("v", 100_000) + "\n")
+	}
+	in.WriteString("SET big " + strings.Repeat("w", 300_000) + "\nGET n\n")
+	go io.WriteString(c.conn, in.String())
+	c.expect("PONG")
+	for i := range 5000 {
+		c.expect(fmt.Sprint(i + 1))
+	}
+	for range 21 {
+		c.expect("OK")
+	}
+	c.expect("5000")
+	w.node.mu.Lock()
+	defer w.node.mu.Unlock()
+	for i, size := range w.node.groups[before:] {
+		if bytes := w.node.bytes[before+i]; size > groupCommands || size > 1 && bytes > groupBytes {
+			t.Errorf("a group of %d commands and %d bytes", size, bytes)
+		}
+	}
+	if w.node.ahead > groupsAhead {
+		t.Errorf("%d groups on their way at a time", w.node.ahead)
+	}
+}
+
+// While a group is on its way the session goes on reading, up to a bound.
+func TestGroupsGoAhead(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	w.node.hold = make(chan struct{})
+	go io.WriteString(c.conn, strings.Repeat("INCR n\n", 10*groupCommands))
+	full := func() bool {
+		w.node.mu.Lock()
+		defer w.node.mu.Unlock()
+		return w.node.ahead == groupsAhead
+	}
+	until(t, "the session has as many groups on their way as it may", full)
+	close(w.node.hold)
+	for i := range 10 * groupCommands {
+		c.expect(fmt.Sprint(i + 1))
+	}
+	if !full() {
+		t.Errorf("%d groups on their way at a time", w.node.ahead)
+	}
+}
+
+func TestGroupFailsAsAWhole(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	w.node.setFailure(cluster.ErrNoLeader)
+	c.send(strings.Repeat("SET a 1\n", 10))
+	for range 10 {
+		c.expectCode("NO_LEADER")
+	}
+	w.node.setFailure(nil)
+	c.talk("> GET a\nNOT_FOUND")
+}
+
+func TestEOFFinishesCompleteLines(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	c.send("SET a 1\nSET b 2\nGET a\nSET b half")
+	c.conn.(*net.TCPConn).CloseWrite()
+	c.expect("OK", "OK", "1")
+	c.expectEnd()
+	w.user("u").talk("> GET b\n2")
+}
+
+// A client that sends and goes away without reading a reply has its lines done all the same.
+func TestLinesOfAClientThatIsGone(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	c.send(strings.Repeat("INCR n\n", 3000))
+	c.conn.Close()
+	until(t, "all lines are done", func() bool {
+		u, _ := w.node.fsm.Lookup([]byte("u"))
+		it, _ := w.node.fsm.Reader(u.ID).Keyspace().Get([]byte("n"), w.node.clock.Now())
+		return string(it.Value) == "3000"
+	})
+}
+
+func TestNothingAfterQuit(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	c.send("SET a 1\nQUIT\nSET a 2\n" + strings.Repeat("PING\n", 1000))
+	c.expect("OK", "BYE")
+	c.expectEnd()
+	c = w.user("u")
+	c.send("GET a\n\x04\nGET a\n")
+	c.expect("1", "BYE")
+	c.expectEnd()
+}
+
+// A line that is too long is skipped, and all around it is served.
+func TestLongLines(t *testing.T) {
+	w := start(t, Config{MaxValue: 1000})
+	c := w.user("u")
+	long := strings.Repeat("y", 4*1000+16<<10+1)
+	c.send("SET a 1\n" + long + "\nGET a\n")
+	c.expect("OK")
+	c.expectCode("LINE_TOO_LONG")
+	c.expect("1")
+	// The largest value, each byte of it escaped, fits.
+	c.send("SET a \"" + strings.Repeat(`\xff`, 1000) + "\"\nGET a\n")
+	c.expect("OK", "\""+strings.Repeat(`\xff`, 1000)+"\"")
+	c.send(long)
+	c.conn.(*net.TCPConn).CloseWrite()
+	c.expectEnd()
+}
+
+// When all long lines together take too much memory, one more is refused, and the session lives on.
+func TestLongLinesShareABudget(t *testing.T) {
+	w := start(t, Config{})
+	w.server.memory.limit = 100 << 10
+	c := w.user("u")
+	long := "SET a " + strings.Repeat("v", 300<<10) + "\n"
+	c.send("SET b 1\n" + long + "GET b\n" + long)
+	c.expect("OK")
+	c.expectCode("BUSY")
+	c.expect("1")
+	c.expectCode("BUSY")
+	c.send("SET a " + strings.Repeat("v", 40<<10) + "\nPING\n")
+	c.expect("OK", "PONG")
+}
+
+func TestOneGroupForABurst(t *testing.T) {
+	w := start(t, Config{})
+	a, b := net.Pipe()
+	w.server.admit(b)
+	c := newClient(t, a)
+	c.talk("LOGIN or SIGNUP\n> SIGNUP p x\nUser created successfully")
+	before := len(w.node.proposed())
+	go c.send(strings.Repeat("INCR n\n", 50)) // 350 bytes: one Read
+	for i := range 50 {
+		c.expect(fmt.Sprint(i + 1))
+	}
+	if got := w.node.proposed()[before:]; !slices.Equal(got, []int{50}) {
+		t.Errorf("the groups were %v", got)
+	}
+}

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"ciderd/internal/cache"
+	"ciderd/internal/protocol"
+)
+
+// nowLasts is how many reads of a burst go by one look at the clock. All of them had arrived before
+// that look, so each may be taken to have happened then.
+const nowLasts = 32
+
+// clock is the time for reads, in Unix milliseconds.
+func (s *session) clock() int64 {
+	if s.now == 0 || s.nowUses >= nowLasts {
+		s.now, s.nowUses = s.srv.node.Clock().Now(), 0
+	}
+	s.nowUses++
+	return s.now
+}
+
+// keyspace is the user's cache. Without one the session is at its end: the account is gone.
+func (s *session) keyspace() *cache.Keyspace {
+	ks := s.reader.Keyspace()
+	if ks == nil {
+		s.finish(protocol.SessionEnded, sessionEnded)
+	}
+	return ks
+}
+
+// item reads the request's key and counts that. It answers NOT_FOUND itself.
+func (s *session) item() (it cache.Item, ok bool) {
+	ks := s.keyspace()
+	if ks == nil {
+		return it, false
+	}
+	if it, ok = ks.Get(s.req.Key, s.clock()); !ok {
+		s.counts.misses++
+		s.reply("NOT_FOUND")
+		return it, false
+	}
+	s.counts.hits++
+	return it, true
+}
+
+func (s *session) get() {
+	if it, ok := s.item(); ok {
+		s.replyValue(it.Value)
+	}
+}
+
+func (s *session) getV() {
+	it, ok := s.item()
+	if !ok {
+		return
+	}
+	s.add("VALUE ")
+	s.addUint(it.Version)
+	s.add(" ")
+	if it.Deadline == 0 {
+		s.add("- ")
+	} else {
+		s.addUint(secondsLeft(it.Deadline, s.now))
+		s.add(" ")
+	}
+	s.replyValue(it.Value)
+}
+
+func (s *session) has() {
+	ks := s.keyspace()
+	if ks == nil {
+		return
+	}
+	if _, ok := ks.Get(s.req.Key, s.clock()); !ok {
+		s.counts.misses++
+		s.reply("false")
+		return
+	}
+	s.counts.hits++
+	s.reply("true")
+}
+
+func (s *session) ttl() {
+	switch it, ok := s.item(); {
+	case !ok:
+	case it.Deadline == 0:
+		s.reply("NONE")
+	default:
+		s.replyUint(secondsLeft(it.Deadline, s.now))
+	}
+}
+
+// secondsLeft is rounded up: an item that can be read has at least one.
+func secondsLeft(deadline, now int64) uint64 {
+	left := uint64(max(deadline-now, 1))
+	return (left-1)/1000 + 1
+}
+
+func (s *session) mget() {
+	ks := s.keyspace()
+	if ks == nil {
+		return
+	}
+	ks.MGet(s.req.Words, s.clock(), func(_ int, it cache.Item, ok bool) {
+		if !ok {
+			s.counts.misses++
+			s.reply("NOT_FOUND")
+			return
+		}
+		s.counts.hits++
+		s.replyValue(it.Value)
+	})
+	s.reply("END")
+}
+
+func (s *session) count() {
+	if ks := s.keyspace(); ks != nil {
+		s.replyInt(int64(ks.Count(s.clock())))
+	}
+}

@@ -1,0 +1,214 @@
+package server
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"ciderd/internal/fsm"
+	"ciderd/internal/protocol"
+)
+
+// Why a session is to end, in its ending field. The first reason stays.
+const (
+	endNone     uint32 = iota
+	endShutdown        // after the lines that it has read
+	endUser            // before the next line: password changed or account gone
+	endClosing         // it is closing already
+)
+
+const (
+	lingerTime    = time.Second // for the last replies to reach the client
+	loginAttempts = 5           // failed ones end the session
+)
+
+const (
+	sessionEnded = "the password was changed or the account is gone"
+	shuttingDown = "this node is shutting down"
+)
+
+// session is one client connection. All of it belongs to the goroutine that runs it, except conn's
+// deadlines and ending (see end), and login, which is the registry's.
+type session struct {
+	srv     *Server
+	conn    net.Conn
+	raw     syscall.RawConn // of conn; nil if it has none
+	poll    poll            // the non-blocking way to read raw
+	origin  string          // what counts as one client; see origin
+	refused bool
+
+	in     *protocol.Reader
+	parser protocol.Parser
+	req    protocol.Request
+	cmd    fsm.Command
+	out    *output // nil while there is nothing to say
+	writes writes
+	// newline is what ends a line of output.
+	newline string
+
+	login    login
+	reader   *fsm.Reader // of the user's cache; nil before login
+	failures int         // of LOGIN and SIGNUP
+	counts   struct{ hits, misses, writes uint64 }
+
+	seenLine bool      // the first line with something on it has come
+	over     bool      // nothing more is to be done but to close
+	eof      bool      // the client has sent all it will, so there is nothing to wait for
+	broken   error     // why output goes nowhere any more
+	squeezed bool      // the line being read is dropped for want of memory
+	charged  int64     // bytes of srv.memory that are taken
+	now      int64     // the clock for reads; 0: look again
+	nowUses  int       // reads that now was good for
+	loginBy  time.Time // when a session that is not logged in ends
+	active   time.Time // when the session last had nothing to do
+	// Deadlines that are set on conn; see arm and armWrite.
+	readUntil, writeUntil time.Time
+
+	wake   sync.Mutex // makes "look at ending, set the read deadline" one step
+	ending atomic.Uint32
+}
+
+func newSession(srv *Server, conn net.Conn) *session {
+	s := &session{srv: srv, conn: conn, origin: origin(conn.RemoteAddr()), newline: "\n"}
+	s.in = protocol.NewReader(s)
+	if srv.config.Load().CRLF {
+		s.newline = "\r\n"
+		s.in.SetCRLF(true)
+	}
+	if c, ok := conn.(syscall.Conn); ok {
+		s.raw, _ = c.SyscallConn() // without one, nothing is polled
+	}
+	return s
+}
+
+// run serves the session to its end.
+func (s *session) run() {
+	defer s.close()
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.recovered(cause)
+		}
+	}()
+	s.srv.log.Debug("connection opened", "client", s.origin)
+	s.banner()
+	for !s.over {
+		switch line, event := s.in.Next(); event {
+		case protocol.Line:
+			s.line(line)
+		case protocol.TooLong:
+			s.tooLong()
+		case protocol.None:
+			s.fill()
+		}
+	}
+	s.flush()
+	s.linger()
+}
+
+// line does one command line.
+func (s *session) line(line []byte) {
+	if s.ending.Load() == endUser {
+		s.finish(protocol.SessionEnded, sessionEnded)
+		return
+	}
+	if !s.seenLine && len(line) > 0 {
+		s.seenLine = true
+		if protocol.LooksLikeHTTP(line) {
+			s.eof, s.over = true, true // no browser is waiting for our last words
+			return
+		}
+	}
+	if err := s.parser.Parse(line, &s.req); err != nil {
+		s.malformed(err)
+		return
+	}
+	if s.req.Verb != protocol.VerbNone {
+		s.dispatch(&commands[s.req.Verb])
+	}
+}
+
+func (s *session) dispatch(c *command) {
+	switch {
+	case s.reader == nil && !c.anonymous:
+		s.fail(protocol.AuthRequired, authRequired)
+	case !c.always && !s.srv.node.Ready():
+		s.refuse(protocol.Loading, loading)
+	case c.encode != nil:
+		s.cmd = fsm.Command{Op: c.op, User: s.login.account.id, Once: s.req.OnceID}
+		c.encode(s)
+		s.write(&s.cmd)
+	default:
+		// Whatever is not a write comes after the writes before it.
+		s.settle()
+		if !s.over {
+			c.run(s)
+		}
+	}
+}
+
+// malformed answers a line that is no command.
+func (s *session) malformed(err *protocol.Error) {
+	if s.reader == nil && !commands[s.req.Verb].anonymous {
+		s.fail(protocol.AuthRequired, authRequired)
+		return
+	}
+	s.refuse(err.Code, err.Message)
+	if s.req.Verb == protocol.VerbLogin || s.req.Verb == protocol.VerbSignup {
+		s.countFailure()
+	}
+}
+
+// refuse answers a command with an error, in its turn.
+func (s *session) refuse(code protocol.Code, message string) {
+	s.settle()
+	if !s.over {
+		s.fail(code, message)
+	}
+}
+
+// finish ends the session with an error, after the answers to what came before.
+func (s *session) finish(code protocol.Code, message string) {
+	s.refuse(code, message)
+	s.over = true
+}
+
+func (s *session) banner() {
+	s.loginBy = time.Now().Add(s.srv.config.Load().LoginTimeout)
+	s.reply("LOGIN or SIGNUP")
+}
+
+// end tells the session, from any goroutine, to end: at once if it is waiting for a line.
+func (s *session) end(reason uint32) {
+	s.wake.Lock()
+	defer s.wake.Unlock()
+	if s.ending.CompareAndSwap(endNone, reason) {
+		s.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// linger half-closes the connection and reads what is still coming: closing with input unread would
+// make the kernel throw away replies that the client has not got yet.
+func (s *session) linger() {
+	s.wake.Lock()
+	s.ending.Store(endClosing)
+	s.conn.SetReadDeadline(time.Now().Add(lingerTime))
+	s.wake.Unlock()
+	half, ok := s.conn.(interface{ CloseWrite() error })
+	if ok && !s.eof && s.broken == nil && half.CloseWrite() == nil {
+		// Its error is the client's end or the deadline; either way we are done.
+		_, _ = io.Copy(io.Discard, s.conn)
+	}
+	s.conn.Close()
+}
+
+// close gives back what the session holds, also after a panic.
+func (s *session) close() {
+	s.conn.Close()
+	s.publish()
+	s.srv.users.leave(s)
+	s.srv.memory.used.Add(-s.charged)
+	s.srv.log.Debug("connection closed", "client", s.origin)
+}

@@ -1,0 +1,184 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"ciderd/internal/fsm"
+)
+
+func TestPasswdEndsTheOtherSessions(t *testing.T) {
+	w := start(t, Config{})
+	own, idle, busy, stranger := w.user("u"), w.user("u"), w.user("u"), w.user("v")
+	own.talk(`
+		> PASSWD pw-u new
+		OK`)
+	idle.talk("!SESSION_ENDED\n.") // without sending anything
+	// However soon it sends something, it is served nothing.
+	io.WriteString(busy.conn, "GET k\n")
+	busy.talk("!SESSION_ENDED\n.")
+	stranger.talk("> PING\nPONG")
+	own.talk(`
+		> SET k v
+		OK
+		> PASSWD new "third one"
+		OK
+		> PASSWD new x
+		!AUTH_FAILED
+		> GET k
+		v
+		> LOGOUT
+		LOGIN or SIGNUP
+		> LOGIN u new
+		!AUTH_FAILED
+		> LOGIN u third one
+		Login successful`)
+}
+
+func TestPasswdPrompts(t *testing.T) {
+	c := start(t, Config{}).user("u")
+	c.send("PASSWD\n")
+	c.expectText("Enter old password: ")
+	c.send("pw-u\n")
+	c.expectText("Enter new password: ")
+	c.send(" two words \n")
+	c.expectText("OK\n")
+	c.send("PASSWD\npw-u\nx\nPASSWD\n two words \n\nUNREGISTER x\nPING\n")
+	c.expectText("Enter old password: Enter new password: ERR AUTH_FAILED " + wrongPassword + "\n" +
+		"Enter old password: Enter new password: ERR BAD_PASSWORD a password is 1 to 72 bytes\n" +
+		"ERR AUTH_FAILED " + wrongPassword + "\nPONG\n")
+}
+
+// A PASSWD of another node, or of another session while this one's is on its way, ends the session.
+func TestPasswdFromElsewhere(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	u, _ := w.node.fsm.Lookup([]byte("u"))
+	elsewhere := func(hash string) {
+		now, _ := w.node.fsm.Lookup([]byte("u"))
+		w.node.Propose(fsm.AppendCommand(nil, &fsm.Command{Op: fsm.OpPasswd, User: u.ID, Value: []byte(hash), Arg: now.Hash}), 1, 0)
+	}
+	elsewhere("x")
+	c.talk("!SESSION_ENDED\n.")
+
+	w = start(t, Config{})
+	c = w.user("u")
+	w.node.hold = make(chan struct{})
+	c.send("PASSWD pw-u new\n")
+	until(t, "the change is made", func() bool {
+		now, _ := w.node.fsm.Lookup([]byte("u"))
+		return now.Epoch == 2
+	})
+	elsewhere("x") // its own has been applied, but the session does not know yet
+	close(w.node.hold)
+	c.talk("OK\n!SESSION_ENDED\n.")
+}
+
+func TestUnregister(t *testing.T) {
+	w := start(t, Config{})
+	own, other := w.user("u"), w.user("u")
+	own.talk("> SET k v\nOK")
+	own.send("UNREGISTER pw-u\nGET k\n")
+	own.talk("OK\n.")
+	other.talk("!SESSION_ENDED\n.")
+	if n := w.node.fsm.Users(); n != 0 {
+		t.Errorf("%d users are left", n)
+	}
+	until(t, "nothing is remembered of the user", func() bool {
+		w.server.users.mu.Lock()
+		defer w.server.users.mu.Unlock()
+		return len(w.server.users.accounts) == 0
+	})
+	w.user("u").talk("> GET k\nNOT_FOUND")
+}
+
+// A write of a session that has not heard yet that its account is gone is refused by the FSM itself.
+func TestWriteOfAnAccountThatIsGone(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	w.node.hold = make(chan struct{})
+	u, _ := w.node.fsm.Lookup([]byte("u"))
+	c.send("SET a 1\n")
+	until(t, "the write is on its way", func() bool { return len(w.node.proposed()) == 2 })
+	w.node.Propose(fsm.AppendCommand(nil, &fsm.Command{Op: fsm.OpUnregister, User: u.ID, Arg: u.Hash}), 1, 0)
+	close(w.node.hold)
+	c.talk("OK\n!SESSION_ENDED\n.")
+}
+
+// Logins race a PASSWD; whoever logged in with the old password is out when it is over.
+func TestLoginsThatRaceAPasswd(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	for round := range 20 {
+		now, next := fmt.Sprintf("pw%d", round), fmt.Sprintf("pw%d", round+1)
+		if round == 0 {
+			now = "pw-u"
+		}
+		var clients [4]*client
+		var wg sync.WaitGroup
+		for i := range clients {
+			clients[i] = w.dial()
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				io.WriteString(clients[i].conn, "LOGIN u "+now+"\n")
+			}()
+		}
+		c.talk("> PASSWD " + now + " " + next + "\nOK")
+		wg.Wait()
+		for _, other := range clients {
+			other.expect("LOGIN or SIGNUP")
+			switch line := other.line(); {
+			case line == "Login successful":
+				other.talk("!SESSION_ENDED\n.")
+			case !strings.HasPrefix(line, "ERR AUTH_FAILED ") && !strings.HasPrefix(line, "ERR SESSION_ENDED "):
+				t.Fatalf("the login was answered %q", line)
+			}
+			other.conn.Close()
+		}
+	}
+	c.talk("> PING\nPONG")
+}
+
+func TestStatsAreOfTheUser(t *testing.T) {
+	w := start(t, Config{})
+	a, b, c := w.user("u"), w.user("u"), w.user("v")
+	a.talk("> SET k v\nOK\n> GET k\nv\n> GET x\nNOT_FOUND\n> QUIT\nBYE\n.")
+	b.talk("> GET k\nv")
+	c.talk("> GET k\nNOT_FOUND")
+	until(t, "the first session is gone", func() bool { return w.server.Sessions() == 2 })
+	b.talk(`
+		> STATS
+		keys 1
+		~ bytes [1-9][0-9]*
+		version 1
+		hits 2
+		misses 1
+		writes 1
+		sessions 1
+		END`)
+}
+
+// A user may run one KEYS at a time; when there is no place in time, that is BUSY.
+func TestScansAreBounded(t *testing.T) {
+	w := start(t, Config{WriteTimeout: 1})
+	c := w.user("u")
+	c.talk("> SET k v\nOK")
+	w.server.users.mu.Lock()
+	u, _ := w.node.fsm.Lookup([]byte("u"))
+	place := w.server.users.accounts[u.ID].scan
+	w.server.users.mu.Unlock()
+	place <- struct{}{}
+	c.talk("> KEYS\n!BUSY\n> GET k\nv")
+	<-place
+	for range cap(w.server.scans) {
+		w.server.scans <- struct{}{}
+	}
+	c.talk("> KEYS\n!BUSY")
+	if len(place) != 0 {
+		t.Error("the user's place is still taken")
+	}
+}

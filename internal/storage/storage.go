@@ -1,0 +1,162 @@
+// Package storage owns a node's data directory: the Raft log and stable state in raft.db (BoltDB),
+// the snapshots beside it, and what is written there once: the node's short id and the count of
+// its starts.
+//
+// It promises that what it says is stored has been synced, and that a directory is used by one
+// process at a time. It never deletes anything but the leftovers of snapshots that were not
+// finished.
+package storage
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	"go.etcd.io/bbolt"
+)
+
+const (
+	logFile = "raft.db"
+	// lockTimeout is how long another process's lock on raft.db is waited for: a restart may
+	// overlap the end of the process before it.
+	lockTimeout = 5 * time.Second
+	// cachedEntries is how many log entries are kept in memory for followers. Entries are up to
+	// 256 KiB each, so this is 16 MiB at most, where Raft's habit of 512 would be 128.
+	cachedEntries = 64
+	// keptSnapshots: the newest, and the one before it in case the newest turns out unreadable.
+	keptSnapshots = 2
+)
+
+var (
+	keyShortID     = []byte("ciderd.short-id")
+	keyIncarnation = []byte("ciderd.incarnation")
+)
+
+// Storage is an open data directory.
+type Storage struct {
+	Logs      raft.LogStore
+	Stable    raft.StableStore
+	Snapshots raft.SnapshotStore
+	// ShortID is drawn once for a directory: a wiped disk is a new server to Raft, so that it can
+	// never vote as what it was before.
+	ShortID string
+	// Incarnation counts the starts of a process on this directory, from 1.
+	Incarnation uint64
+	// Known tells whether the directory held a log or a snapshot when it was opened.
+	Known bool
+
+	bolt *raftboltdb.BoltStore
+}
+
+// Open opens a data directory, which it makes (mode 0700) if there is none.
+func Open(dir string, log hclog.Logger) (*Storage, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := removeLeftovers(filepath.Join(dir, "snapshots")); err != nil {
+		return nil, err
+	}
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(dir, keptSnapshots, log.Named("snapshot"))
+	if err != nil {
+		return nil, fmt.Errorf("snapshots in %s: %w", dir, err)
+	}
+	path := filepath.Join(dir, logFile)
+	bolt, err := openBolt(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Storage{Stable: bolt, Snapshots: snapshots, bolt: bolt}
+	if err := s.prepare(path); err != nil {
+		bolt.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func openBolt(path string) (*raftboltdb.BoltStore, error) {
+	bolt, err := raftboltdb.New(raftboltdb.Options{
+		Path: path,
+		BoltOptions: &bbolt.Options{
+			Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		},
+		MsgpackUseNewTimeFormat: true,
+	})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		return nil, fmt.Errorf("%s is in use by another process", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return bolt, nil
+}
+
+func (s *Storage) prepare(path string) (err error) {
+	if s.Logs, err = raft.NewLogCache(cachedEntries, s.bolt); err != nil {
+		return err
+	}
+	if s.Known, err = raft.HasExistingState(s.Logs, s.Stable, s.Snapshots); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if s.ShortID, err = s.shortID(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if s.Incarnation, err = s.nextIncarnation(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Storage) shortID() (string, error) {
+	id, err := s.Stable.Get(keyShortID)
+	if err == nil && len(id) > 0 {
+		return string(id), nil
+	}
+	if err != nil && !errors.Is(err, raftboltdb.ErrKeyNotFound) {
+		return "", err
+	}
+	var random [5]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return "", err
+	}
+	id = hex.AppendEncode(nil, random[:])
+	return string(id), s.Stable.Set(keyShortID, id)
+}
+
+func (s *Storage) nextIncarnation() (uint64, error) {
+	last, err := s.Stable.GetUint64(keyIncarnation)
+	if err != nil && !errors.Is(err, raftboltdb.ErrKeyNotFound) {
+		return 0, err
+	}
+	return last + 1, s.Stable.SetUint64(keyIncarnation, last+1)
+}
+
+// removeLeftovers removes what snapshots that were not finished left behind: hashicorp/raft does
+// not, and on a full disk they would keep it full.
+func removeLeftovers(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".tmp") {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Close syncs and lets go of the directory.
+func (s *Storage) Close() error { return s.bolt.Close() }

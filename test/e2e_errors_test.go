@@ -1,0 +1,221 @@
+//go:build e2e
+
+package test
+
+import (
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ciderd/internal/harness"
+)
+
+// exitCode is that of a command which has run; -1 if it has not, or a signal
+// ended it.
+func exitCode(err error) int {
+	var ended *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &ended):
+		return ended.ExitCode()
+	}
+	return -1
+}
+
+// endsWith wants the server to send one `ERR code …` line by itself, and then
+// the end.
+func endsWith(t *testing.T, c *harness.Client, code string) {
+	t.Helper()
+	if _, err := c.ReadReply(); harness.Code(err) != code {
+		t.Errorf("%v, want ERR %s", err, code)
+	}
+	ended(t, c)
+}
+
+func ended(t *testing.T, c *harness.Client) {
+	t.Helper()
+	if rest, err := io.ReadAll(c); len(rest) > 0 || err != nil {
+		t.Errorf("%q, %v; want the end", rest, err)
+	}
+}
+
+func dial(t *testing.T, n *harness.Node) *harness.Client {
+	t.Helper()
+	c, err := n.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// TestSignupClosed: with signup = "closed" who is there may come in and nobody
+// else; the file is read again on SIGHUP or at a start.
+func TestSignupClosed(t *testing.T) {
+	c := harness.Start(t, harness.Options{})
+	n := c.Nodes[0]
+	makeUser(t, n, "insider")
+	n.Stop(stopLimit)
+	c.WriteConfig(`auth { signup = "closed" }`)
+	n.Start()
+	n.WaitServing()
+	conn := dial(t, n)
+	if err := conn.Signup("outsider", password); harness.Code(err) != "SIGNUP_CLOSED" {
+		t.Errorf("SIGNUP: %v, want SIGNUP_CLOSED", err)
+	}
+	if err := conn.Login("insider", password); err != nil {
+		t.Errorf("LOGIN: %v", err)
+	}
+}
+
+// TestReload: SIGHUP applies what can change, and a bad file changes nothing and
+// ends nothing.
+func TestReload(t *testing.T) {
+	c := harness.Start(t, harness.Options{})
+	n := c.Nodes[0]
+	makeUser(t, n, "resident")
+	c.WriteConfig("auth { signup = \"closed\"\n bogus = 1 }")
+	n.Signal(syscall.SIGHUP)
+	if err := dial(t, n).Signup("one", password); err != nil {
+		t.Errorf("SIGNUP after a bad reload: %v", err)
+	}
+	c.WriteConfig(`auth { signup = "closed" }`)
+	n.Signal(syscall.SIGHUP)
+	harness.Eventually(t, "signup is closed", func() error {
+		conn, err := n.Dial()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		if err := conn.Signup("late-"+unique(), password); harness.Code(err) != "SIGNUP_CLOSED" {
+			return errors.New("still open")
+		}
+		return nil
+	})
+	mustDo(t, loginAs(t, n, "resident"), "GET k", "NOT_FOUND")
+}
+
+// TestTooManyConnections: beyond the limit the error comes instead of the
+// banner; a place that is left can be taken again.
+func TestTooManyConnections(t *testing.T) {
+	const limit = 3
+	c := harness.New(t, harness.Options{Config: `limits { max_connections = 3 }`})
+	n := c.Nodes[0]
+	n.Start()
+	n.WaitServing()
+	var conns []*harness.Client
+	harness.Eventually(t, "the probes' places are free again", func() error {
+		for len(conns) < limit {
+			conn, err := n.Dial()
+			if err != nil {
+				return err
+			}
+			conns = append(conns, conn)
+		}
+		return nil
+	})
+	over, err := harness.DialRaw(n.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endsWith(t, over, "TOO_MANY_CONNECTIONS")
+	for _, conn := range conns {
+		mustDo(t, conn, "PING", "PONG")
+	}
+	mustDo(t, conns[0], "QUIT", "BYE")
+	ended(t, conns[0])
+	harness.Eventually(t, "a place", func() error {
+		conn, err := n.Dial()
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+}
+
+// TestIdleTimeout: a session that says nothing is ended and told why.
+func TestIdleTimeout(t *testing.T) {
+	c := harness.New(t, harness.Options{Config: `auth { idle_timeout = "2s" }`})
+	n := c.Nodes[0]
+	n.Start()
+	n.WaitServing()
+	endsWith(t, loginAs(t, n, "sleeper"), "IDLE_TIMEOUT")
+}
+
+// TestLoginTimeout: 60 s without a login end a session that talks, too.
+func TestLoginTimeout(t *testing.T) {
+	t.Parallel()
+	c := harness.Start(t, harness.Options{})
+	conn := dial(t, c.Nodes[0])
+	mustDo(t, conn, "PING", "PONG")
+	conn.Timeout = 60*time.Second + harness.Limit
+	endsWith(t, conn, "LOGIN_TIMEOUT")
+}
+
+// TestShuttingDown: at a SIGTERM an idle session sees a clean end, with or
+// without the reason; what it had sent before is done.
+func TestShuttingDown(t *testing.T) {
+	c := harness.Start(t, harness.Options{})
+	n := c.Nodes[0]
+	idle, busy := loginAs(t, n, "idle"), loginAs(t, n, "busy")
+	mustDo(t, busy, "SET k v", "OK")
+	if code := n.Stop(stopLimit); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	for _, conn := range []*harness.Client{idle, busy} {
+		rest, err := io.ReadAll(conn)
+		if err != nil {
+			t.Errorf("the end is %v, want a clean one", err)
+		}
+		if text := string(rest); text != "" && (!strings.HasPrefix(text, "ERR SHUTTING_DOWN ") || strings.Count(text, "\n") != 1) {
+			t.Errorf("%q, want nothing or ERR SHUTTING_DOWN", text)
+		}
+	}
+	n.Start()
+	n.WaitServing()
+	mustDo(t, loginAs(t, n, "busy"), "GET k", "v")
+}
+
+// TestSecondSignalEndsNow: two SIGTERMs end a node whatever it waits for.
+func TestSecondSignalEndsNow(t *testing.T) {
+	c := harness.Start(t, harness.Options{Nodes: 3})
+	leader := c.Leader()
+	for _, n := range c.Followers(leader) {
+		n.Pause()
+	}
+	leader.Signal(syscall.SIGTERM)
+	leader.Signal(syscall.SIGTERM)
+	leader.Stop(stopLimit)
+	for _, n := range c.Followers(leader) {
+		n.Resume()
+	}
+}
+
+// TestHelpFitsTheScreen: HELP is at most 24 lines of at most 80 columns.
+func TestHelpFitsTheScreen(t *testing.T) {
+	c := harness.Start(t, harness.Options{})
+	conn := loginAs(t, c.Nodes[0], "reader")
+	lines, err := conn.DoLines("HELP")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lines)+1 > 24 {
+		t.Errorf("HELP has %d lines with END, want 24 at most", len(lines)+1)
+	}
+	for _, line := range lines {
+		if len([]rune(line)) > 80 {
+			t.Errorf("%d columns: %s", len([]rune(line)), line)
+		}
+	}
+	for _, verb := range strings.Fields("SET SETEX SETNX GET GETV CAS HAS DELETE INCR DECR APPEND EXPIRE PERSIST TTL MGET MSET " +
+		"KEYS COUNT FLUSH SYNC ONCE PASSWD UNREGISTER WHOAMI STATS STATUS LOGOUT PING VERSION HELP QUIT") {
+		if detail, err := conn.DoLines("HELP " + verb); err != nil || len(detail) == 0 {
+			t.Errorf("HELP %s: %q, %v", verb, detail, err)
+		}
+	}
+}

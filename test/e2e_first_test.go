@@ -1,0 +1,208 @@
+//go:build e2e
+
+package test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"ciderd/internal/harness"
+)
+
+const firstAddr = "localhost:8080"
+
+// TestFirstRun is what somebody does who has just downloaded ciderd: start it in
+// an empty directory, type the session of interface 1.1, stop it, start it.
+func TestFirstRun(t *testing.T) {
+	harness.ClaimPort(t, 8080)
+	dir, err := os.MkdirTemp("", "ciderd-first-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(dir, "ciderd.log")
+	t.Cleanup(func() { harness.KeepOnFailure(t, dir, log) })
+
+	p := startFirst(t, dir, log)
+	c, err := harness.Dial(firstAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Signup("alice", "first-secret"); err != nil {
+		t.Errorf("SIGNUP: %v", err)
+	}
+	mustDo(t, c, "SET foo bar", "OK")
+	helpful(t, log)
+	stopFirst(t, p)
+
+	p = startFirst(t, dir, log)
+	c, err = harness.Dial(firstAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Login("alice", "first-secret"); err != nil {
+		t.Errorf("LOGIN after a restart: %v", err)
+	}
+	mustDo(t, c, "GET foo", "bar")
+	stopFirst(t, p)
+	if _, err := os.Stat(filepath.Join(dir, "ciderd-data")); err != nil {
+		t.Errorf("no ./ciderd-data: %v", err)
+	}
+	if err := harness.CheckLog(log, "first-secret"); err != nil {
+		t.Error(err)
+	}
+}
+
+func startFirst(t *testing.T, dir, log string) *harness.Process {
+	t.Helper()
+	p, err := harness.StartProcess(harness.Binary(t), dir, log, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
+	harness.Eventually(t, "it serves", func() error {
+		c, err := harness.Dial(firstAddr)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = c.Close() }()
+		if err := c.Login("nobody", "nothing"); harness.Code(err) != "AUTH_FAILED" {
+			return fmt.Errorf("LOGIN: %w", err)
+		}
+		return nil
+	})
+	return p
+}
+
+func stopFirst(t *testing.T, p *harness.Process) {
+	t.Helper()
+	if err := p.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := p.ExitCode(stopLimit); err != nil || code != 0 {
+		t.Errorf("after SIGINT: exit code %d, %v; want 0", code, err)
+	}
+}
+
+// helpful wants a few lines that say where to connect and where the data is.
+func helpful(t *testing.T, path string) {
+	t.Helper()
+	log, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"8080", "ciderd-data"} {
+		if !bytes.Contains(log, []byte(word)) {
+			t.Errorf("the log of the first run does not say %q", word)
+		}
+	}
+	if lines := bytes.Count(log, []byte("\n")); lines > 20 {
+		t.Errorf("the first run says %d lines, want a few", lines)
+	}
+}
+
+const goodConfig = `cluster "test" {
+  node "n1" { address = "10.0.0.11" }
+  node "n2" { address = "10.0.0.12" }
+  node "n3" { address = "10.0.0.13" }
+}
+data_dir = "/nonexistent/ciderd"
+`
+
+// TestExitCodes runs ciderd with what must not work.
+func TestExitCodes(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		config string // written to F, where args hold it
+		args   []string
+		code   int
+		says   []string // in small letters, anywhere in the output
+	}{
+		{"unknown flag", "", []string{"-nosuchflag"}, 64, []string{"nosuchflag"}},
+		{"flag without a value", "", []string{"-config"}, 64, []string{"config"}},
+		{"validate, unknown flag", "", []string{"validate", "-nosuchflag"}, 64, []string{"nosuchflag"}},
+		{"good", goodConfig, []string{"validate", "-config", "F", "-node", "n1"}, 0, []string{"n1"}},
+		{"unknown node", goodConfig, []string{"validate", "-config", "F", "-node", "n9"}, 78, []string{"n9", "n1", "n2", "n3"}},
+		{"unknown key", goodConfig + "limits {\n  max_value_sise = \"512KiB\"\n}\n", []string{"validate", "-config", "F", "-node", "n1"}, 78,
+			[]string{"cluster.hcl:8", "did you mean", "max_value_size"}},
+		{"unknown key, run", goodConfig + "data_dirr = \"x\"\n", []string{"-config", "F", "-node", "n1"}, 78,
+			[]string{"cluster.hcl:7", "did you mean", "data_dir"}},
+		{"bad unit", goodConfig + "timeouts {\n  write = \"5 parsecs\"\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:8"}},
+		{"bare number for a duration", goodConfig + "timeouts {\n  write = 5\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:8"}},
+		{"bare number for a size", goodConfig + "limits {\n  max_value_size = 1000\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:8"}},
+		{"too large", goodConfig + "limits {\n  max_value_size = \"2MiB\"\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:8"}},
+		{"duplicate address", strings.Replace(goodConfig, "10.0.0.12", "10.0.0.11", 1), []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:3", "10.0.0.11"}},
+		{"not HCL", "cluster {{{\n", []string{"validate", "-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:1"}},
+		{"all at once", goodConfig + "limits {\n  max_conections = 5\n}\nlogg {\n}\n", []string{"validate", "-config", "F", "-node", "n1"}, 78,
+			[]string{"cluster.hcl:8", "max_connections", "cluster.hcl:10", "log"}},
+		{"no such file", "", []string{"validate", "-config", "/nonexistent/cluster.hcl"}, 78, []string{"/nonexistent/cluster.hcl"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			code, out := runCiderd(t, tc.config, tc.args)
+			if code != tc.code {
+				t.Errorf("exit code %d, want %d", code, tc.code)
+			}
+			for _, word := range tc.says {
+				if !strings.Contains(strings.ToLower(out), word) {
+					t.Errorf("does not say %q", word)
+				}
+			}
+			if t.Failed() {
+				t.Logf("ciderd %s said:\n%s", strings.Join(tc.args, " "), out)
+			}
+		})
+	}
+}
+
+// runCiderd runs the binary to its end and gives the exit code and all output.
+func runCiderd(t *testing.T, config string, args []string) (int, string) {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "cluster.hcl")
+	if err := os.WriteFile(file, []byte(config), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	real := make([]string, len(args))
+	for i, arg := range args {
+		if real[i] = arg; arg == "F" {
+			real[i] = file
+		}
+	}
+	log := filepath.Join(dir, "out")
+	p, err := harness.StartProcess(harness.Binary(t), dir, log, nil, real...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := p.ExitCode(harness.Limit)
+	if err != nil {
+		t.Error(err)
+		if err := p.Kill(); err != nil {
+			t.Error(err)
+		}
+	}
+	out, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code, string(out)
+}
+
+// TestHelpFlag: -h is no error to a person, and is 0 or 64 to a script.
+func TestHelpFlag(t *testing.T) {
+	out, err := exec.Command(harness.Binary(t), "-h").CombinedOutput()
+	if code := exitCode(err); code != 0 && code != 64 {
+		t.Errorf("exit code %d, want 0 or 64", code)
+	}
+	if !bytes.Contains(out, []byte("config")) {
+		t.Errorf("-h does not name -config:\n%s", out)
+	}
+}

@@ -1,0 +1,175 @@
+//go:build e2e
+
+package test
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"ciderd/internal/harness"
+)
+
+// stopLimit bounds a SIGTERM, with a machine that is ten times too slow.
+const stopLimit = 30 * time.Second
+
+// patient gives writes more time than an election on a loaded machine takes, so
+// that an error on a surviving node is always one too many.
+const patient = `timeouts { write = "45s" }`
+
+// rounds is how often the kill scenarios run: ROUNDS, or 1.
+func rounds(t *testing.T) int {
+	text := os.Getenv("ROUNDS")
+	if text == "" {
+		return 1
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("ROUNDS is %q", text)
+	}
+	return n
+}
+
+// TestKillRounds kills nodes with SIGKILL under load, again and again. Promised:
+//
+//   - every write that was answered OK is there afterwards, on every node;
+//   - no client of a node that survives sees an error;
+//   - no write is applied twice, one whose end is not known included;
+//   - the writes of one client keep their order;
+//   - what a node answers never goes back;
+//   - in the end all nodes have the same keys, values and versions.
+func TestKillRounds(t *testing.T) {
+	c := harness.Start(t, harness.Options{Nodes: 3, Config: patient})
+	var past []*load
+	for round := range rounds(t) {
+		for _, whom := range []struct {
+			name  string
+			nodes func() []*harness.Node
+		}{
+			{"leader", func() []*harness.Node { return []*harness.Node{c.Leader()} }},
+			{"follower", func() []*harness.Node { return c.Followers(c.Leader())[round%2:][:1] }},
+			{"all", func() []*harness.Node { return c.Nodes }},
+			{"leader again", func() []*harness.Node { return []*harness.Node{c.Leader()} }},
+			{"leader and its heir", func() []*harness.Node { return nil }},
+		} {
+			t.Run(strconv.Itoa(round)+" "+whom.name, func(t *testing.T) {
+				if whom.name == "leader and its heir" {
+					past = append(past, killHeir(t, c))
+					return
+				}
+				past = append(past, killUnderLoad(t, c, whom.nodes()))
+			})
+			if t.Failed() {
+				return
+			}
+		}
+	}
+	for _, l := range past {
+		report(t, "after all rounds", l.missing(sameEverywhere(t, c, l.user)))
+	}
+}
+
+// killUnderLoad kills the victims while everybody writes, starts them again and
+// judges.
+func killUnderLoad(t *testing.T, c *harness.Cluster, victims []*harness.Node) *load {
+	l := startLoad(t, c)
+	l.progress(t, 20, c.Nodes...)
+	var survivors []*harness.Node
+	for _, n := range c.Nodes {
+		if !contains(victims, n) {
+			survivors = append(survivors, n)
+		}
+	}
+	for _, n := range victims {
+		n.Kill()
+	}
+	l.progress(t, 20, survivors...)
+	restart(t, c, victims)
+	l.progress(t, 20, c.Nodes...)
+	l.halt()
+	l.check(t, c, survivors)
+	return l
+}
+
+// killHeir kills the leader, and its successor as soon as the first is back.
+// The third node must not let any of its clients see that.
+func killHeir(t *testing.T, c *harness.Cluster) *load {
+	l := startLoad(t, c)
+	l.progress(t, 20, c.Nodes...)
+	first := c.Leader()
+	first.Kill()
+	heir := c.Leader()
+	restart(t, c, []*harness.Node{first})
+	heir.Kill()
+	var third []*harness.Node
+	for _, n := range c.Followers(first) {
+		if n != heir {
+			third = append(third, n)
+		}
+	}
+	l.progress(t, 20, third...)
+	restart(t, c, []*harness.Node{heir})
+	l.progress(t, 20, c.Nodes...)
+	l.halt()
+	l.check(t, c, third)
+	return l
+}
+
+func restart(t *testing.T, c *harness.Cluster, nodes []*harness.Node) {
+	t.Helper()
+	for _, n := range nodes {
+		n.Start()
+	}
+	c.WaitReady()
+}
+
+// TestStopLeaderUnderLoad: a SIGTERM to the leader costs no client of another
+// node an error, and its own clients no write that they were told OK for.
+func TestStopLeaderUnderLoad(t *testing.T) {
+	c := harness.Start(t, harness.Options{Nodes: 3, Config: patient})
+	l := startLoad(t, c)
+	l.progress(t, 20, c.Nodes...)
+	leader := c.Leader()
+	if code := leader.Stop(stopLimit); code != 0 {
+		t.Errorf("exit code %d after SIGTERM, want 0", code)
+	}
+	l.progress(t, 20, c.Followers(leader)...)
+	restart(t, c, []*harness.Node{leader})
+	l.progress(t, 20, c.Nodes...)
+	l.halt()
+	l.check(t, c, c.Followers(leader))
+}
+
+// TestRestartAll stops all three nodes with SIGTERM under load: exit code 0 in
+// bounded time, and all is there after the start.
+func TestRestartAll(t *testing.T) {
+	c := harness.Start(t, harness.Options{Nodes: 3, Config: patient})
+	l := startLoad(t, c)
+	l.progress(t, 50, c.Nodes...)
+	for _, n := range c.Nodes {
+		if code := n.Stop(stopLimit); code != 0 {
+			t.Errorf("%s: exit code %d after SIGTERM, want 0", n.Name, code)
+		}
+	}
+	restart(t, c, c.Nodes)
+	l.progress(t, 20, c.Nodes...)
+	l.halt()
+	l.check(t, c, nil)
+}
+
+// TestPausedFollower: a node that stands still and goes on has lost nothing,
+// and its own clients have waited, not failed.
+func TestPausedFollower(t *testing.T) {
+	c := harness.Start(t, harness.Options{Nodes: 3, Config: patient})
+	l := startLoad(t, c)
+	l.progress(t, 20, c.Nodes...)
+	leader := c.Leader()
+	paused := c.Followers(leader)[0]
+	paused.Pause()
+	l.progress(t, 100, leader, c.Followers(leader)[1])
+	paused.Resume()
+	l.progress(t, 20, c.Nodes...)
+	l.halt()
+	l.check(t, c, c.Nodes)
+}
