@@ -164,8 +164,8 @@ func TestTelnetInterrupt(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*harness.Limit)
 	defer cancel()
-	// The terminal is raw, so that Ctrl-C reaches telnet as a byte of the script
-	// only through telnet's own handling of it.
+	// script gives telnet a terminal, on which the byte 0x03 is the interrupt
+	// key; telnet takes the signal and sends IP and DO TIMING-MARK.
 	cmd := exec.CommandContext(ctx, "script", "-qec", "telnet "+host+" "+port, "/dev/null")
 	cmd.WaitDelay = time.Second
 	stdin, err := cmd.StdinPipe()

@@ -219,3 +219,86 @@ func TestHelpFitsTheScreen(t *testing.T) {
 		}
 	}
 }
+
+// TestNewlineCRLF: with newline = "crlf" every line ends in CR LF, and prompts
+// still have no end.
+func TestNewlineCRLF(t *testing.T) {
+	c := harness.New(t, harness.Options{Config: `listen { newline = "crlf" }`})
+	talk(t, c.Nodes[0], []exchange{
+		{"", "LOGIN or SIGNUP\r\n"},
+		{"SIGNUP\n", "Enter username: "},
+		{"crlf\n", "Enter password: "},
+		{"pw\r\n", "User created successfully\r\n"},
+		{"SET k v\n", "OK\r\n"},
+		{"MGET k x\n", "v\r\nNOT_FOUND\r\nEND\r\n"},
+		{"QUIT\n", "BYE\r\n"},
+	})
+}
+
+// TestHidePassword: with "telnet" only a client that has sent an IAC is asked
+// to stop its echo, for the password and no longer; with "always" each one is.
+func TestHidePassword(t *testing.T) {
+	const willEcho, wontEcho = "\xff\xfb\x01", "\xff\xfc\x01"
+	for _, tc := range []struct {
+		mode, first, reply, on, off string
+	}{
+		{"telnet", "PING\n", "PONG\n", "", ""},
+		{"telnet", "\xff\xfd\x03PING\n", "\xff\xfc\x03PONG\n", willEcho, wontEcho},
+		{"always", "PING\n", "PONG\n", willEcho, wontEcho},
+	} {
+		t.Run(tc.mode, func(t *testing.T) {
+			c := harness.New(t, harness.Options{Config: `auth { hide_password = "` + tc.mode + `" }`})
+			talk(t, c.Nodes[0], []exchange{
+				{"", "LOGIN or SIGNUP\n"},
+				{tc.first, tc.reply},
+				{"SIGNUP\n", "Enter username: "},
+				{"hidden\n", "Enter password: " + tc.on},
+				{"pw\n", tc.off + "User created successfully\n"},
+				{"QUIT\n", "BYE\n"},
+			})
+		})
+	}
+}
+
+// An exchange is what is sent and the bytes that must come.
+type exchange struct{ say, hear string }
+
+// talk starts a node and runs exchanges on a new connection up to its end. IAC
+// sequences are looked for as a set in front of or behind the text: their place
+// among the bytes of one answer is nobody's business.
+func talk(t *testing.T, n *harness.Node, exchanges []exchange) {
+	t.Helper()
+	n.Start()
+	n.WaitServing()
+	conn, err := harness.DialRaw(n.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	for _, e := range exchanges {
+		if err := conn.Send([]byte(e.say)); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(e.hear))
+		if _, err := io.ReadFull(conn, got); err != nil {
+			t.Fatalf("after %q: %q, %v; want %q", e.say, got, err, e.hear)
+		}
+		if sorted(string(got)) != sorted(e.hear) {
+			t.Fatalf("after %q: %q, want %q", e.say, got, e.hear)
+		}
+	}
+	ended(t, conn)
+}
+
+// sorted moves the three-byte IAC sequences of a text to its front.
+func sorted(text string) string {
+	var options, rest string
+	for len(text) > 0 {
+		if text[0] == 0xFF && len(text) >= 3 {
+			options, text = options+text[:3], text[3:]
+			continue
+		}
+		rest, text = rest+text[:1], text[1:]
+	}
+	return options + rest
+}

@@ -213,6 +213,9 @@ func (n *Node) fatal(err error) {
 // Ready tells whether reads here are served.
 func (n *Node) Ready() bool { return n.ready.Load() }
 
+// Known tells whether the data directory held anything when the node was opened.
+func (n *Node) Known() bool { return n.storage.Known }
+
 // FSM is the node's copy of the state, for reading.
 func (n *Node) FSM() *fsm.FSM { return n.fsm }
 

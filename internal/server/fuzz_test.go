@@ -33,7 +33,7 @@ func FuzzSession(f *testing.F) {
 		"LOGOUT\nLOGIN\nu\nx\nSIGNUP v y\nPASSWD\ny\nz\nUNREGISTER z\nGET k\n",
 		"SET k \"a\\xff\\n\"\nGET k\nGETV k\nAPPEND k b\nINCR k\nCAS k 1 z\nTTL k\nEXPIRE k 5\nPERSIST k\n",
 		"\xff\xfd\x06\xff\xf4SET a\x03PING\r\n\x04\n", "ONCE i INCR n\nONCE i INCR n\nSTATS\nSTATUS\nWHOAMI\nHELP\nVERSION\nSYNC\n",
-		strings.Repeat("x", 70_000) + "\nPING\n", "LOGOUT\nLOGIN a b\nLOGIN a b\nLOGIN a b\nLOGIN a b\nLOGIN a b\nPING\n",
+		strings.Repeat("x", 70_000) + "\nPING\n", "LOGOUT\n" + strings.Repeat("SIGNUP / b\n", 5) + "PING\n",
 	} {
 		f.Add([]byte(seed))
 	}

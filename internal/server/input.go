@@ -214,19 +214,21 @@ func (s *session) maxLine() int {
 
 // poll is a Read that does not block, with its result; try is made once, as a closure costs memory.
 type poll struct {
-	on  bool
-	p   []byte
-	n   int
-	err error
-	try func(fd uintptr) bool
+	on     bool // Read is to poll
+	likely bool // there is something to read
+	p      []byte
+	n      int
+	err    error
+	try    func(fd uintptr) bool
 }
 
 var errNothingYet = errors.New("nothing to read yet")
 
 // more takes what the client has sent meanwhile, without waiting for it: a burst that is longer than
-// the reader's buffer then fills its groups, instead of waiting for each bufferful to be done.
+// the reader's buffer then fills its groups, instead of waiting for each bufferful to be done. It is
+// not tried unless the last Read filled the buffer: else there is hardly anything.
 func (s *session) more() bool {
-	if s.raw == nil || s.ending.Load() != endNone {
+	if s.raw == nil || !s.poll.likely || s.ending.Load() != endNone {
 		return false
 	}
 	s.poll.on = true
@@ -239,10 +241,17 @@ func (s *session) more() bool {
 }
 
 // Read is for the Reader.
-func (s *session) Read(p []byte) (int, error) {
-	if !s.poll.on {
-		return s.conn.Read(p)
+func (s *session) Read(p []byte) (n int, err error) {
+	if s.poll.on {
+		n, err = s.pollRead(p)
+	} else {
+		n, err = s.conn.Read(p)
 	}
+	s.poll.likely = n == len(p)
+	return n, err
+}
+
+func (s *session) pollRead(p []byte) (int, error) {
 	if s.poll.try == nil {
 		s.poll.try = s.poll.read
 	}

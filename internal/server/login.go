@@ -174,9 +174,7 @@ func (s *session) begin(user fsm.User, greeting string) {
 }
 
 func (s *session) logOut() {
-	s.publish()
-	s.srv.users.leave(s)
-	s.reader = nil
+	s.leave()
 	s.in.SetMaxLine(s.maxLine())
 	s.banner()
 }

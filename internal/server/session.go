@@ -105,7 +105,15 @@ func (s *session) run() {
 		}
 	}
 	s.flush()
+	s.leave()
 	s.linger()
+}
+
+// leave ends what the session is to its user: a connection that is only lingering is no session.
+func (s *session) leave() {
+	s.publish()
+	s.srv.users.leave(s)
+	s.reader = nil
 }
 
 // line does one command line.
@@ -207,8 +215,7 @@ func (s *session) linger() {
 // close gives back what the session holds, also after a panic.
 func (s *session) close() {
 	s.conn.Close()
-	s.publish()
-	s.srv.users.leave(s)
+	s.leave()
 	s.srv.memory.used.Add(-s.charged)
 	s.srv.log.Debug("connection closed", "client", s.origin)
 }

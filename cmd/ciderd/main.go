@@ -1,0 +1,126 @@
+// Command ciderd is a node of a replicated in-memory cache. It owns flags, signals and exit codes,
+// and leaves everything else to internal/daemon.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"ciderd/internal/config"
+)
+
+// version is set by the linker (make build).
+var version = "dev"
+
+// Exit codes, from sysexits.h where it has one: RestartPreventExitStatus in the unit knows 78.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 64
+	exitConfig = 78
+)
+
+// command is one verb of the command line.
+type command struct {
+	name    string
+	summary string
+	run     func(args []string) int
+}
+
+// commands is the one table of what ciderd can be told to do; without a verb it runs a node.
+func commands() []command {
+	return []command{
+		{"run", "run a node (what happens without a command)", run},
+		{"validate", "check a configuration and print what this node would do", validate},
+		{"version", "print the version", printVersion},
+		{"help", "print this", help},
+	}
+}
+
+func main() {
+	args := os.Args[1:]
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		for _, c := range commands() {
+			if c.name == args[0] {
+				os.Exit(c.run(args[1:]))
+			}
+		}
+		fmt.Fprintf(os.Stderr, "ciderd: unknown command %q\n", args[0])
+		usage(os.Stderr)
+		os.Exit(exitUsage)
+	}
+	os.Exit(run(args))
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "usage: ciderd [command] [-config FILE] [-node NAME]\n\ncommands:\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
+	}
+	fmt.Fprint(w, `
+flags of run and validate:
+  -config FILE  the cluster's file (or CIDERD_CONFIG); without one: a single node on localhost:8080
+  -node NAME    which node of the file this is (or CIDERD_NODE); else by hostname or address
+
+Exit codes: 0 ended as asked, 64 wrong flags, 78 wrong configuration, 1 anything else.
+`)
+}
+
+func help([]string) int {
+	usage(os.Stdout)
+	return exitOK
+}
+
+func printVersion([]string) int {
+	fmt.Println("ciderd", version)
+	return exitOK
+}
+
+// options reads the flags that run and validate share. code is exitOK if there is something to do.
+func options(name string, args []string) (o config.Options, done bool, code int) {
+	flags := flag.NewFlagSet("ciderd "+name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.Path, "config", "", "")
+	flags.StringVar(&o.Node, "node", "", "")
+	showVersion := flags.Bool("version", false, "")
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		usage(os.Stdout)
+		return o, true, exitOK
+	case err == nil && flags.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case *showVersion:
+		return o, true, printVersion(nil)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "ciderd: %v\n", err)
+		usage(os.Stderr)
+		return o, true, exitUsage
+	}
+	return o, false, exitOK
+}
+
+func load(o config.Options) (*config.Config, int) {
+	c, err := config.Load(o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return nil, exitConfig
+	}
+	return c, exitOK
+}
+
+func validate(args []string) int {
+	o, done, code := options("validate", args)
+	if done {
+		return code
+	}
+	c, code := load(o)
+	if code == exitOK {
+		fmt.Print(c.Describe())
+	}
+	return code
+}

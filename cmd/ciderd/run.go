@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/hashicorp/go-hclog"
+
+	"ciderd/internal/config"
+	"ciderd/internal/daemon"
+)
+
+// run runs a node until it is told to stop, or cannot go on.
+func run(args []string) int {
+	o, done, code := options("run", args)
+	if done {
+		return code
+	}
+	c, code := load(o)
+	if code != exitOK {
+		return code
+	}
+	// Before anything can go wrong: a SIGTERM during the start must stop it cleanly too.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	log := daemon.NewLogger(c)
+	log.Info("starting", "version", version, "node", c.NodeName, "cluster", c.ClusterName, "data", absolute(c.DataDir))
+	d, err := daemon.Open(c, version, log)
+	if err != nil {
+		log.Error("cannot start", "error", err)
+		return exitFailed
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go greet(ctx, c, d, log)
+	code = wait(signals, o, d, log)
+	cancel()
+	go func() {
+		for s := range signals {
+			if s != syscall.SIGHUP {
+				log.Warn("ending now", "signal", s)
+				os.Exit(exitFailed)
+			}
+		}
+	}()
+	if err := d.Close(); err != nil {
+		log.Error("closing", "error", err)
+		return exitFailed
+	}
+	log.Info("stopped")
+	return code
+}
+
+// wait returns the exit code once there is a reason to stop.
+func wait(signals <-chan os.Signal, o config.Options, d *daemon.Daemon, log hclog.Logger) int {
+	for {
+		select {
+		case err := <-d.Failed():
+			log.Error("cannot go on", "error", err)
+			return exitFailed
+		case s := <-signals:
+			if s != syscall.SIGHUP {
+				log.Info("stopping", "signal", s)
+				return exitOK
+			}
+			c, err := config.Load(o)
+			if err != nil {
+				log.Error("the configuration is wrong and was not taken over", "error", err)
+				continue
+			}
+			d.Reload(c)
+		}
+	}
+}
+
+// greet tells a person who tries ciderd out what to do next.
+func greet(ctx context.Context, c *config.Config, d *daemon.Daemon, log hclog.Logger) {
+	if d.WaitReady(ctx) != nil {
+		return
+	}
+	log.Info(fmt.Sprintf("serving clients on %s", c.Text))
+	if c.Single {
+		log.Info(fmt.Sprintf("one node for trying out; talk to it with: nc %s", connectTo(c.Text)))
+	}
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}

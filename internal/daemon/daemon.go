@@ -1,0 +1,196 @@
+// Package daemon owns the process: it puts the rooms together in the order in which they need each
+// other, and takes them apart in the opposite one.
+//
+// It promises that Open either gives a daemon that serves or leaves nothing behind, and that Close
+// ends in bounded time with everything accepted finished or answered. It makes no decision about
+// data, and never reads flags or exits: that is cmd/ciderd's.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"ciderd/internal/auth"
+	"ciderd/internal/cluster"
+	"ciderd/internal/config"
+	"ciderd/internal/fsm"
+	"ciderd/internal/server"
+)
+
+// Daemon is one running node with its ports.
+type Daemon struct {
+	config  *config.Config
+	version string
+	log     hclog.Logger
+	node    *cluster.Node
+	server  *server.Server
+	hasher  *auth.Hasher
+	admin   *http.Server
+	failed  chan error // of a port that stopped serving
+	empty   bool       // the data directory was empty at the start
+	wg      sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// Open starts a node. It returns when its ports are bound and it takes part in its cluster, which
+// may be before it serves reads: see WaitReady.
+func Open(c *config.Config, version string, log hclog.Logger) (*Daemon, error) {
+	d := &Daemon{config: c, version: version, log: log, failed: make(chan error, 4)}
+	fsm.Release = version
+	ctx, cancel := context.WithCancel(context.Background())
+	d.cancel = cancel
+	if err := d.open(ctx); err != nil {
+		cancel()
+		d.wg.Wait()
+		return nil, err
+	}
+	return d, nil
+}
+
+// open binds the ports first: a node that cannot serve should not join, and a port that is taken
+// should say so before any data is touched.
+func (d *Daemon) open(ctx context.Context) error {
+	text, err := listenText(d.config.Text)
+	if err != nil {
+		return err
+	}
+	peerListener, err := d.listenPeer()
+	if err != nil {
+		closeAll(text)
+		return err
+	}
+	if d.hasher, err = auth.NewHasher(auth.Options{Cost: d.config.Auth.BcryptCost}); err == nil {
+		err = d.openNode(peerListener)
+	}
+	if err != nil {
+		closeAll(text)
+		if peerListener != nil {
+			peerListener.Close()
+		}
+		return err
+	}
+	d.server = server.New(serverConfig(d.config, d.version), sessionsNode{d.node}, d.hasher, d.log.Named("server"))
+	for _, l := range text {
+		d.wg.Go(func() {
+			if err := d.server.Serve(l); err != nil {
+				d.failed <- fmt.Errorf("serving %s: %w", l.Addr(), err)
+			}
+		})
+	}
+	d.openAdmin()
+	d.wg.Go(func() { d.tellSystemd(ctx) })
+	return nil
+}
+
+func (d *Daemon) listenPeer() (net.Listener, error) {
+	if d.config.Single || d.config.Peer == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", d.config.Peer)
+	if err != nil {
+		return nil, fmt.Errorf("the port for other nodes: %w", err)
+	}
+	return l, nil
+}
+
+func (d *Daemon) openNode(peerListener net.Listener) error {
+	c := cluster.Config{
+		Cluster: d.config.ClusterName, Node: d.config.NodeName, DataDir: d.config.DataDir,
+		Listener: peerListener, Log: d.log,
+	}
+	for _, n := range d.config.Nodes {
+		c.Members = append(c.Members, cluster.Member{Name: n.Name, Address: n.PeerAddress})
+	}
+	var err error
+	d.node, err = cluster.Open(c)
+	if err == nil {
+		d.empty = !d.node.Known()
+	}
+	return err
+}
+
+// sessionsNode is the node as the server wants it.
+type sessionsNode struct{ *cluster.Node }
+
+func (n sessionsNode) Propose(commands []byte, count int, timeout time.Duration) server.Proposal {
+	return n.Node.Propose(commands, count, timeout)
+}
+
+func serverConfig(c *config.Config, version string) server.Config {
+	return server.Config{
+		MaxValue:       c.Limits.MaxValueSize,
+		MaxConnections: c.Limits.MaxConnections,
+		MaxPerAddress:  c.Limits.MaxConnectionsPerAddress,
+		MaxUsers:       int64(c.Limits.MaxUsers),
+		SignupClosed:   !c.Auth.SignupOpen,
+		IdleTimeout:    c.Auth.IdleTimeout,
+		LoginTimeout:   c.Auth.LoginTimeout,
+		WriteTimeout:   c.Timeouts.Write,
+		HidePassword:   c.Auth.HidePassword,
+		CRLF:           c.Newline == config.NewlineCRLF,
+		Version:        version,
+	}
+}
+
+// Failed gives an error if a port stops serving while the daemon runs.
+func (d *Daemon) Failed() <-chan error { return d.failed }
+
+// readyPoll is how often WaitReady looks.
+const readyPoll = 5 * time.Millisecond
+
+// WaitReady returns once reads are served, or with ctx's error.
+func (d *Daemon) WaitReady(ctx context.Context) error {
+	for !d.node.Ready() {
+		select {
+		case <-time.After(readyPoll):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// Reload takes over what may change while the daemon runs, and says which keys need a restart.
+func (d *Daemon) Reload(c *config.Config) {
+	changed, needRestart := config.Diff(d.config, c)
+	d.config.Runtime = c.Runtime
+	d.server.SetConfig(serverConfig(d.config, d.version))
+	d.log.SetLevel(hclogLevel(c.LogLevel))
+	if err := d.hasher.SetCost(c.Auth.BcryptCost); err != nil {
+		d.log.Error("bcrypt_cost", "error", err)
+	}
+	d.log.Info("configuration read again", "changed", changed, "need a restart", needRestart)
+}
+
+// Close hands leadership over, finishes what was accepted and closes everything, in about the
+// configured shutdown timeout at most.
+func (d *Daemon) Close() error {
+	notify(stopping)
+	d.cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), max(d.config.Timeouts.Shutdown, time.Second))
+	defer cancel()
+	// Leadership first: what is accepted meanwhile goes to the new leader, and the others wait for
+	// an election's moment instead of a timeout.
+	if err := d.node.Transfer(ctx); err != nil {
+		d.log.Warn("leadership was not handed over; the others will elect", "error", err)
+	}
+	err := d.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		d.log.Warn("some clients were cut off", "error", err)
+		err = nil
+	}
+	if d.admin != nil {
+		err = errors.Join(err, d.admin.Close())
+	}
+	// What sessions had accepted is done or answered by now, so the node has little to wait for.
+	err = errors.Join(err, d.node.Close(ctx))
+	d.wg.Wait()
+	return err
+}

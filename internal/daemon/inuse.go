@@ -1,0 +1,8 @@
+package daemon
+
+import (
+	"errors"
+	"syscall"
+)
+
+func inUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
