@@ -198,7 +198,9 @@ func runCiderd(t *testing.T, config string, args []string) (int, string) {
 
 // TestHelpFlag: -h is no error to a person, and is 0 or 64 to a script.
 func TestHelpFlag(t *testing.T) {
-	out, err := exec.Command(harness.Binary(t), "-h").CombinedOutput()
+	cmd := exec.Command(harness.Binary(t), "-h")
+	cmd.Env = harness.CleanEnv()
+	out, err := cmd.CombinedOutput()
 	if code := exitCode(err); code != 0 && code != 64 {
 		t.Errorf("exit code %d, want 0 or 64", code)
 	}

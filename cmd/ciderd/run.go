@@ -27,9 +27,10 @@ func run(args []string) int {
 	// Before anything can go wrong: a SIGTERM during the start must stop it cleanly too.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	log := daemon.NewLogger(c)
+	logs := daemon.NewLogs(c)
+	log := logs.Main
 	log.Info("starting", "version", version, "node", c.NodeName, "cluster", c.ClusterName, "data", absolute(c.DataDir))
-	d, err := daemon.Open(c, version, log)
+	d, err := daemon.Open(c, version, logs)
 	if err != nil {
 		log.Error("cannot start", "error", err)
 		return exitFailed

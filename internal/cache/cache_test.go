@@ -221,42 +221,46 @@ func TestCreateAndDrop(t *testing.T) {
 func TestNothingSupersededIsKept(t *testing.T) {
 	s := New()
 	k := s.Create(1)
-	var old []weak.Pointer[record]
-	remember := func() {
-		k.dir.Load().each(func(t *table) bool {
-			return t.each(func(r *record) bool { old = append(old, weak.Make(r)); return true })
-		})
-	}
 	fill := func() {
 		for i := range 300 {
 			k.Set(fmt.Append(nil, i), make([]byte, 100), int64(1000+i%7))
 		}
 	}
 	fill()
-	remember()
-	fill() // the same deadlines
-	remember()
-	for i := range 300 {
-		k.SetDeadline(fmt.Append(nil, i), int64(1+i))
-	}
-	remember()
-	s.Expire(150, 1000)
-	for i := 150; i < 200; i++ {
-		k.Delete(fmt.Append(nil, i))
-	}
-	for id := range uint64(200) { // so that the trees' nodes split
-		s.Create(id)
-	}
-	k.Flush()
-	runtime.GC()
-	kept := 0
-	for _, p := range old {
-		if p.Value() != nil {
-			kept++
+	for _, step := range []struct {
+		name      string
+		supersede func() // every item
+	}{
+		{"the same deadlines", fill},
+		{"other deadlines", func() {
+			for i := range 300 {
+				k.SetDeadline(fmt.Append(nil, i), int64(1+i))
+			}
+		}},
+		{"expire and delete", func() {
+			s.Expire(200, 1000)
+			for i := range 300 {
+				k.Delete(fmt.Append(nil, i))
+			}
+			fill()
+		}},
+		{"flush", func() {
+			for id := range uint64(200) { // so that the store's nodes split
+				s.Create(id)
+			}
+			k.Flush()
+		}},
+	} {
+		var old []weak.Pointer[record]
+		k.Freeze().dir.each(func(t *table) bool {
+			return t.each(func(r *record) bool { old = append(old, weak.Make(r)); return true })
+		})
+		step.supersede()
+		runtime.GC()
+		kept := len(slices.DeleteFunc(slices.Clone(old), func(p weak.Pointer[record]) bool { return p.Value() == nil }))
+		if len(old) != 300 || kept != 0 {
+			t.Errorf("%s: %d of %d superseded records are still reachable", step.name, kept, len(old))
 		}
-	}
-	if kept != 0 {
-		t.Errorf("%d of %d superseded records are still reachable", kept, len(old))
 	}
 	runtime.KeepAlive(s)
 }

@@ -3,6 +3,7 @@ package cache
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,19 +25,31 @@ func numberOf(it Item, ok bool) uint64 {
 	return binary.BigEndian.Uint64(it.Value)
 }
 
-// race runs write in one goroutine and each of the readers in another, again and
-// again until write has returned, and at least a few times.
-func race(write func(), readers ...func()) {
+// race calls write(0), write(1), … in this goroutine and each of the readers in
+// another, again and again, until there were n writes and 2,000 calls of each reader.
+func race(n int, write func(i uint64), readers ...func()) {
 	var done atomic.Bool
 	var wg sync.WaitGroup
-	for _, read := range readers {
+	calls := make([]atomic.Int64, len(readers))
+	for r, read := range readers {
 		wg.Go(func() {
-			for i := 0; i < 100 || !done.Load(); i++ {
+			for !done.Load() {
 				read()
+				calls[r].Add(1)
 			}
 		})
 	}
-	write()
+	busy := func(i int) bool {
+		for r := range calls {
+			if calls[r].Load() < 2000 {
+				return true
+			}
+		}
+		return i < n
+	}
+	for i := 0; busy(i); i++ {
+		write(uint64(i))
+	}
 	done.Store(true)
 	wg.Wait()
 }
@@ -45,22 +58,20 @@ func TestCutsAreAtomic(t *testing.T) {
 	s := New()
 	k := s.Create(1)
 	a, b := []byte("a"), []byte("b")
-	write := func() {
-		for i := range uint64(5000) {
-			k.BeginCut()
-			switch {
-			case i%100 == 99:
-				k.Flush()
-			case i%10 == 9:
-				k.Delete(a)
-				k.Delete(b)
-			default:
-				k.Set(a, number(i), 0)
-				k.Set(b, number(i), 0)
-			}
-			k.EndCut()
-			k.Set(fmt.Append(nil, i), a, 0) // so that tables change under the readers
+	write := func(i uint64) {
+		k.BeginCut()
+		switch {
+		case i%100 == 99:
+			k.Flush()
+		case i%10 == 9:
+			k.Delete(a)
+			k.Delete(b)
+		default:
+			k.Set(a, number(i), 0)
+			k.Set(b, number(i), 0)
 		}
+		k.EndCut()
+		k.Set(fmt.Append(nil, i), a, 0) // so that tables change under the readers
 	}
 	gets := func() {
 		first := numberOf(k.Get(a, 0))
@@ -71,14 +82,14 @@ func TestCutsAreAtomic(t *testing.T) {
 	}
 	keys := [][]byte{a, b, a}
 	for len(keys) < mgetLookups { // so that it often falls back on a view
-		keys = append(keys, b)
+		keys = append(keys, a, b)
 	}
 	mget := func(keys [][]byte) func() {
 		return func() {
-			var got [3]uint64
-			k.MGet(keys, 0, func(i int, it Item, ok bool) { got[i%3] = numberOf(it, ok) })
-			if got[0] != got[1] || got[0] != got[2] {
-				t.Errorf("MGet: %v", got)
+			var got []uint64
+			k.MGet(keys, 0, func(_ int, it Item, ok bool) { got = append(got, numberOf(it, ok)) })
+			if slices.Min(got) != slices.Max(got) {
+				t.Errorf("MGet of %d: from %d to %d", len(keys), slices.Min(got), slices.Max(got))
 			}
 		}
 	}
@@ -95,26 +106,29 @@ func TestCutsAreAtomic(t *testing.T) {
 			t.Errorf("view: %v, %d items of %d", got, n, v.Len())
 		}
 	}
-	race(write, gets, mget(keys[:3]), mget(keys), view)
+	race(5000, write, gets, mget(keys[:3]), mget(keys), view)
 	checkStructure(t, k)
 }
 
 // TestSetsAlone is the first promise for a cut that only ever sets, where a
-// missing b would be an error too.
+// missing b would be an error too, although a is, in the middle of the cut.
 func TestSetsAlone(t *testing.T) {
 	k := New().Create(1)
 	a, b := []byte("a"), []byte("b")
 	k.Set(a, number(0), 0)
 	k.Set(b, number(0), 0)
-	race(func() {
-		for i := range uint64(5000) {
-			k.BeginCut()
-			k.Set(b, number(i), 0)
-			k.Set(a, number(i), 0)
-			k.EndCut()
-		}
+	race(30000, func(i uint64) {
+		k.BeginCut()
+		k.Set(b, number(i), 0)
+		k.Delete(a)
+		k.Set(a, number(i), 0)
+		k.EndCut()
 	}, func() {
-		first := numberOf(k.Get(a, 0))
+		it, ok := k.Get(a, 0)
+		first := numberOf(it, ok)
+		if !ok {
+			t.Error("a was missing")
+		}
 		if it, ok := k.Get(b, 0); !ok || numberOf(it, ok) < first {
 			t.Errorf("a was %d, then b %d %v", first, numberOf(it, ok), ok)
 		}
@@ -130,21 +144,18 @@ func TestNeverBackWhileTablesChange(t *testing.T) {
 	steady, fickle := []byte("steady"), []byte("fickle")
 	k.Set(steady, number(0), 0)
 	var seen atomic.Uint64
-	write := func() {
-		filler := make([]byte, 0, 8)
-		for i := range uint64(12000) {
-			k.Set(steady, number(i), 0)
-			switch n := i % 6000; { // 3,000 in, then 3,000 out
-			case n < 3000:
-				k.Set(fmt.Append(filler, n), steady, int64(n+1))
-			default:
-				k.Delete(fmt.Append(filler, n-3000))
-			}
-			k.Set(fickle, number(i), 0)
-			k.Delete(fickle)
-			if i%500 == 0 {
-				s.Freeze()
-			}
+	write := func(i uint64) {
+		k.Set(steady, number(i), 0)
+		switch n := i % 6000; { // 3,000 in, then 3,000 out
+		case n < 3000:
+			k.Set(fmt.Append(nil, n), steady, int64(n+1))
+		default:
+			k.Delete(fmt.Append(nil, n-3000))
+		}
+		k.Set(fickle, number(i), 0)
+		k.Delete(fickle)
+		if i%500 == 0 {
+			s.Freeze()
 		}
 	}
 	read := func() {
@@ -172,7 +183,7 @@ func TestNeverBackWhileTablesChange(t *testing.T) {
 			t.Errorf("counters: %d %v %d %d", at, ok, k.Len(), k.Bytes())
 		}
 	}
-	race(write, read, read, scan)
+	race(12000, write, read, read, scan)
 	checkStructure(t, k)
 }
 
@@ -184,10 +195,16 @@ func TestStoreViewWhileWriting(t *testing.T) {
 	views := make(chan frozen, 4)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for f := range views {
-			x.checkStore(f.store, f.model)
-		}
+		defer close(views)
+		changeStore(s, views)
 	})
+	for f := range views {
+		x.checkStore(f.store, f.model)
+	}
+	wg.Wait()
+}
+
+func changeStore(s *Store, views chan<- frozen) {
 	m := model{}
 	for i := range uint64(3000) {
 		id := i % 40
@@ -206,6 +223,4 @@ func TestStoreViewWhileWriting(t *testing.T) {
 			delete(m, id)
 		}
 	}
-	close(views)
-	wg.Wait()
 }

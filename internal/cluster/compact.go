@@ -63,6 +63,6 @@ func (n *Node) snapshot(bytes, entries uint64) {
 	case err != nil:
 		n.log.Error("snapshot failed; the log grows until one succeeds", "error", err)
 	default:
-		n.log.Info("snapshot taken", "index", n.fsm.Applied(), "took", time.Since(start).Round(time.Millisecond))
+		n.log.Info("snapshot taken", "index", n.fsm.Applied(), "took", time.Since(start).Round(time.Millisecond).String())
 	}
 }

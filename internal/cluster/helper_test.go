@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"ciderd/internal/clock"
 	"ciderd/internal/fsm"
 )
 
@@ -23,6 +25,36 @@ type testCluster struct {
 	mu      sync.Mutex
 	nodes   map[string]*Node
 	uid     uint64
+	sources map[string]*fakeSource // clocks that a test moves; nil: the machine's
+}
+
+// fakeSource is the machine's clocks, moved.
+type fakeSource struct {
+	start      time.Time
+	mono, wall atomic.Int64 // by how much, in milliseconds
+}
+
+func (s *fakeSource) Monotonic() time.Duration {
+	return time.Since(s.start) + time.Duration(s.mono.Load())*time.Millisecond
+}
+
+func (s *fakeSource) Wall() int64 {
+	return time.Now().UnixMilli() + s.mono.Load() + s.wall.Load()
+}
+
+// moveClocks makes the tests' clocks movable; before the first start.
+func (c *testCluster) moveClocks() {
+	c.sources = map[string]*fakeSource{}
+	for _, m := range c.members {
+		c.sources[m.Name] = &fakeSource{start: time.Now()}
+	}
+}
+
+// advance lets time pass on all nodes.
+func (c *testCluster) advance(d time.Duration) {
+	for _, s := range c.sources {
+		s.mono.Add(d.Milliseconds())
+	}
 }
 
 // patience is how long a condition may take on a machine that does much else.
@@ -69,6 +101,9 @@ func (c *testCluster) start(name string) *Node {
 		Cluster: "test", Node: name, Members: c.members, DataDir: filepath.Join(c.dir, name),
 		Log:   hclog.New(&hclog.LoggerOptions{Name: name, Level: level, Output: os.Stderr}),
 		Fatal: func(err error) { c.t.Errorf("%s: fatal: %v", name, err) },
+	}
+	if c.sources != nil {
+		config.Clock = clock.New(c.sources[name])
 	}
 	for _, m := range c.members {
 		if m.Name == name && len(c.members) > 1 {

@@ -44,6 +44,8 @@ type Config struct {
 	// Clock is the cluster's time; nil: the machine's.
 	Clock *clock.Clock
 	Log   hclog.Logger
+	// RaftLog is for the Raft library's own lines; nil: Log.
+	RaftLog hclog.Logger
 	// Fatal is called when going on would be wrong (an entry that cannot be read); nil: the error
 	// is logged and the process ends with status 1.
 	Fatal func(error)
@@ -68,6 +70,8 @@ var DefaultTiming = Timing{
 	Heartbeat: 400 * time.Millisecond, Election: 400 * time.Millisecond,
 	Lease: 300 * time.Millisecond, Commit: 50 * time.Millisecond,
 }
+
+const aloneTimeout = 50 * time.Millisecond
 
 // Node is one member of the cluster, or a cluster by itself.
 type Node struct {
@@ -103,7 +107,10 @@ type Node struct {
 
 // Open starts a node. It returns as soon as the node takes part; Ready tells when it may be read.
 func Open(c Config) (*Node, error) {
-	st, err := storage.Open(c.DataDir, c.Log)
+	if c.RaftLog == nil {
+		c.RaftLog = c.Log
+	}
+	st, err := storage.Open(c.DataDir, c.RaftLog)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +126,10 @@ func Open(c Config) (*Node, error) {
 func newNode(c Config, st *storage.Storage) *Node {
 	if c.Timing == (Timing{}) {
 		c.Timing = DefaultTiming
+	}
+	if len(c.Members) == 1 {
+		// Alone there is no silence to be mistaken: be ready at once.
+		c.Timing.Heartbeat, c.Timing.Election, c.Timing.Lease = aloneTimeout, aloneTimeout, aloneTimeout
 	}
 	if c.Clock == nil {
 		c.Clock = clock.New(nil)
@@ -143,7 +154,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 
 func (n *Node) start() (err error) {
 	n.streams = newStreams(n.members, n.self)
-	n.transport = newTransport(n.streams, n.log.Named("transport"), 5*time.Second)
+	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), 5*time.Second)
 	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.transport)
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting Raft: %w", err), n.transport.Close())
@@ -177,7 +188,7 @@ func (n *Node) raftConfig() *raft.Config {
 	// Entries are batches already; Raft's own queue only has to hold a few.
 	c.MaxAppendEntries = 16
 	c.BatchApplyCh = true
-	c.Logger = n.log.Named("raft")
+	c.Logger = n.config.RaftLog
 	return c
 }
 
@@ -192,7 +203,7 @@ func (n *Node) catchUp(ctx context.Context) {
 		if err == nil {
 			n.setWaiting("")
 			n.ready.Store(true)
-			n.log.Info("ready", "applied", n.fsm.Applied(), "after", time.Since(start).Round(time.Millisecond))
+			n.log.Info("ready", "applied", n.fsm.Applied(), "after", time.Since(start).Round(time.Millisecond).String())
 			return
 		}
 		n.setWaiting("catching up: " + err.Error())

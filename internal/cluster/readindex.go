@@ -80,6 +80,10 @@ func (n *Node) leaderReadIndex(ctx context.Context) (uint64, error) {
 	if n.raft.State() != raft.Leader {
 		return 0, errNotLeading
 	}
+	if !n.clock.Settled() {
+		// What expired while everything was down must not be read again.
+		n.settleClock(ctx)
+	}
 	term := n.raft.CurrentTerm()
 	// A new leader does not know what is committed until an entry of its own term is.
 	if n.barrierTerm.Load() != term {

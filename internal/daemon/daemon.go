@@ -28,7 +28,8 @@ import (
 type Daemon struct {
 	config  *config.Config
 	version string
-	log     hclog.Logger
+	log     hclog.Logger // logs.Main
+	logs    Logs
 	node    *cluster.Node
 	server  *server.Server
 	hasher  *auth.Hasher
@@ -41,8 +42,8 @@ type Daemon struct {
 
 // Open starts a node. It returns when its ports are bound and it takes part in its cluster, which
 // may be before it serves reads: see WaitReady.
-func Open(c *config.Config, version string, log hclog.Logger) (*Daemon, error) {
-	d := &Daemon{config: c, version: version, log: log, failed: make(chan error, 4)}
+func Open(c *config.Config, version string, logs Logs) (*Daemon, error) {
+	d := &Daemon{config: c, version: version, log: logs.Main, logs: logs, failed: make(chan error, 4)}
 	fsm.Release = version
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
@@ -103,7 +104,7 @@ func (d *Daemon) listenPeer() (net.Listener, error) {
 func (d *Daemon) openNode(peerListener net.Listener) error {
 	c := cluster.Config{
 		Cluster: d.config.ClusterName, Node: d.config.NodeName, DataDir: d.config.DataDir,
-		Listener: peerListener, Log: d.log,
+		Listener: peerListener, Log: d.log, RaftLog: d.logs.Raft,
 	}
 	for _, n := range d.config.Nodes {
 		c.Members = append(c.Members, cluster.Member{Name: n.Name, Address: n.PeerAddress})
@@ -162,7 +163,7 @@ func (d *Daemon) Reload(c *config.Config) {
 	changed, needRestart := config.Diff(d.config, c)
 	d.config.Runtime = c.Runtime
 	d.server.SetConfig(serverConfig(d.config, d.version))
-	d.log.SetLevel(hclogLevel(c.LogLevel))
+	d.logs.setLevel(c.LogLevel)
 	if err := d.hasher.SetCost(c.Auth.BcryptCost); err != nil {
 		d.log.Error("bcrypt_cost", "error", err)
 	}

@@ -1,8 +1,12 @@
 package daemon
 
 import (
+	"fmt"
 	"log/slog"
+	"net"
 	"os"
+	"strings"
+	"sync"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/mattn/go-isatty"
@@ -10,20 +14,53 @@ import (
 	"ciderd/internal/config"
 )
 
-// NewLogger logs to standard error. The format auto is text for a person (a terminal, the journal,
-// or a node for trying out) and JSON for a collector.
-func NewLogger(c *config.Config) hclog.Logger {
+// Logs are the daemon's loggers: its own, and a terser one for the Raft library, which tells at
+// level info what only somebody who looks for a fault in it wants to know.
+type Logs struct {
+	Main, Raft hclog.Logger
+}
+
+// NewLogs logs to standard error. The format auto is text for a person (a terminal, the journal, or
+// a node for trying out) and JSON for a collector.
+func NewLogs(c *config.Config) Logs {
 	journal := os.Getenv("JOURNAL_STREAM") != ""
 	person := isatty.IsTerminal(os.Stderr.Fd()) || journal || c.Single
-	return hclog.New(&hclog.LoggerOptions{
+	options := hclog.LoggerOptions{
 		Name:        "ciderd",
-		Level:       hclogLevel(c.LogLevel),
 		Output:      os.Stderr,
+		Mutex:       new(sync.Mutex), // both write to the same place
 		JSONFormat:  c.LogFormat == config.LogJSON || c.LogFormat == config.LogAuto && !person,
 		DisableTime: journal, // it has a time of its own
-		// Raft's loggers are children: one SetLevel reaches all.
-		IndependentLevels: false,
-	})
+		Exclude:     unwanted,
+	}
+	var l Logs
+	l.Main = hclog.New(&options)
+	options.Name = "ciderd.raft"
+	l.Raft = hclog.New(&options)
+	l.setLevel(c.LogLevel)
+	return l
+}
+
+func (l Logs) setLevel(level slog.Level) {
+	l.Main.SetLevel(hclogLevel(level))
+	if level > slog.LevelDebug {
+		level = max(level, slog.LevelWarn)
+	}
+	l.Raft.SetLevel(hclogLevel(level))
+}
+
+// unwanted keeps lines of the Raft library out: two that print whole entries, and with them users'
+// values, and those that call it an error when a node stops or a warning when a cluster starts.
+func unwanted(_ hclog.Level, msg string, args ...any) bool {
+	switch msg {
+	case "got unexpected command", "expected heartbeat, got":
+		return true
+	case "heartbeat timeout reached, starting election", "Election timeout reached, restarting election":
+		return true // what comes of it is told: who leads
+	case "failed to decode incoming command":
+		return strings.Contains(fmt.Sprint(args...), net.ErrClosed.Error())
+	}
+	return false
 }
 
 func hclogLevel(l slog.Level) hclog.Level {

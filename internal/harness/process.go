@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,8 +22,7 @@ type Process struct {
 	done chan struct{} // closed when the process has ended
 }
 
-// StartProcess runs the binary in dir with args and, added to this process's
-// own, env. Both outputs are appended to the file at logPath.
+// StartProcess runs the binary in dir with args and, added to CleanEnv, env. Both outputs are appended to the file at logPath.
 func StartProcess(bin, dir, logPath string, env []string, args ...string) (*Process, error) {
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
 	if err != nil {
@@ -31,7 +31,7 @@ func StartProcess(bin, dir, logPath string, env []string, args ...string) (*Proc
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(bin, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(CleanEnv(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := startOnLastingThread(cmd); err != nil {
 		return nil, err
@@ -43,6 +43,13 @@ func StartProcess(bin, dir, logPath string, env []string, args ...string) (*Proc
 		close(p.done)
 	}()
 	return p, nil
+}
+
+// CleanEnv is this process's environment without the variables that configure
+// ciderd (and those of this package, which look like them): a test's result must
+// not depend on them.
+func CleanEnv() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CIDERD_") })
 }
 
 // Pdeathsig ends a child when the thread that started it ends, which is what

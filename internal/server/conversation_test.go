@@ -2,12 +2,8 @@ package server
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"testing"
-
-	"ciderd/internal/cluster"
-	"ciderd/internal/protocol"
 )
 
 // The session of the interface, to the byte.
@@ -49,203 +45,206 @@ func TestLoginByThreeLinesAtOnce(t *testing.T) {
 		bob cider-1 leader`)
 }
 
+// conversations are played by a user each. See client.talk.
+var conversations = map[string]string{
+	"set": `
+		> SET k  two words 
+		OK
+		> get k
+		two words
+		> SET k "v" NX
+		EXISTS
+		> SET new "v" XX
+		NOT_FOUND
+		> SET k "a\nb" EX 60
+		OK
+		> GET k
+		"a\nb"
+		> TTL k
+		60
+		> SET k v
+		OK
+		> TTL k
+		NONE
+		> SETNX k other
+		EXISTS
+		> SETNX k2 other
+		OK
+		> SETEX k3 1500ms some text
+		OK
+		> TTL k3
+		2`,
+	"versions": `
+		> GETV k
+		NOT_FOUND
+		> CAS k 1 v
+		NOT_FOUND
+		> SET k v1
+		OK
+		> GETV k
+		VALUE 1 - v1
+		> CAS k 7 v2
+		CONFLICT 1
+		> CAS k 1 v2
+		OK
+		> EXPIRE k 90
+		OK
+		> GETV k
+		VALUE 3 90 v2
+		> SET k ""
+		OK
+		> GETV k
+		VALUE 4 - ""`,
+	"delete": `
+		> SET a 1
+		OK
+		> SET b 2
+		OK
+		> DEL a
+		OK
+		> DELETE a
+		NOT_FOUND
+		> DEL a b c
+		1
+		> HAS b
+		false`,
+	"numbers": `
+		> INCR n
+		1
+		> INCR n 41
+		42
+		> DECR n 2
+		40
+		> DECR n
+		39
+		> SET n 9223372036854775807
+		OK
+		> INCR n
+		!OVERFLOW
+		> SET n x
+		OK
+		> INCR n
+		!NOT_A_NUMBER
+		> APPEND s abc
+		3
+		> APPEND s de
+		5`,
+	"deadlines": `
+		> EXPIRE k 5
+		NOT_FOUND
+		> PERSIST k
+		NOT_FOUND
+		> TTL k
+		NOT_FOUND
+		> SETEX k 1h v
+		OK
+		> TTL k
+		3600
+		> PERSIST k
+		OK
+		> TTL k
+		NONE`,
+	"several": `
+		> MSET a 1 b "two words" c 3
+		OK
+		> MGET a x b
+		1
+		NOT_FOUND
+		two words
+		END
+		> KEYS
+		a
+		b
+		c
+		END
+		> KEYS * LIMIT 2
+		a
+		b
+		MORE b
+		> KEYS * LIMIT 2 AFTER b
+		c
+		END
+		> KEYS [bc]
+		b
+		c
+		END
+		> COUNT
+		3
+		> FLUSH ALL
+		OK
+		> COUNT
+		0
+		> KEYS
+		END`,
+	"once": `
+		> ONCE id1 INCR n
+		1
+		> ONCE id1 INCR n
+		1
+		> ONCE id2 INCR n
+		2
+		> ONCE id1 GET n
+		!SYNTAX`,
+	"session": `
+		> PING
+		PONG
+		> PING hello
+		hello
+		> PING "a\x01"
+		"a\x01"
+		> 
+		> PING ERR
+		"ERR"
+		> SYNC
+		OK
+		> WHOAMI
+		session cider-1 leader
+		> VERSION
+		~ ciderd 1\.2\.3 .*
+		> SET k v
+		OK
+		> MGET k k none
+		v
+		v
+		NOT_FOUND
+		END
+		> GET k
+		v
+		> STATS
+		keys 1
+		~ bytes [0-9]+
+		version 1
+		hits 3
+		misses 1
+		writes 1
+		sessions 1
+		END
+		> HELP GET
+		GET k
+		~ .*
+		~ .*
+		~ .*
+		END
+		> HELP NONSENSE
+		!UNKNOWN_COMMAND
+		> LOGOUT
+		LOGIN or SIGNUP
+		> GET k
+		!AUTH_REQUIRED
+		> LOGIN session pw-session
+		Login successful
+		> LOGIN session pw-session
+		!ALREADY_LOGGED_IN
+		> SIGNUP
+		!ALREADY_LOGGED_IN
+		> EXIT
+		BYE
+		.`,
+}
+
 func TestCommands(t *testing.T) {
 	w := start(t, Config{Version: "1.2.3"})
-	for name, script := range map[string]string{
-		"set": `
-			> SET k  two words 
-			OK
-			> get k
-			two words
-			> SET k "v" NX
-			EXISTS
-			> SET new "v" XX
-			NOT_FOUND
-			> SET k "a\nb" EX 60
-			OK
-			> GET k
-			"a\nb"
-			> TTL k
-			60
-			> SET k v
-			OK
-			> TTL k
-			NONE
-			> SETNX k other
-			EXISTS
-			> SETNX k2 other
-			OK
-			> SETEX k3 1500ms some text
-			OK
-			> TTL k3
-			2`,
-		"versions": `
-			> GETV k
-			NOT_FOUND
-			> CAS k 1 v
-			NOT_FOUND
-			> SET k v1
-			OK
-			> GETV k
-			VALUE 1 - v1
-			> CAS k 7 v2
-			CONFLICT 1
-			> CAS k 1 v2
-			OK
-			> EXPIRE k 90
-			OK
-			> GETV k
-			VALUE 3 90 v2
-			> SET k ""
-			OK
-			> GETV k
-			VALUE 4 - ""`,
-		"delete": `
-			> SET a 1
-			OK
-			> SET b 2
-			OK
-			> DEL a
-			OK
-			> DELETE a
-			NOT_FOUND
-			> DEL a b c
-			1
-			> HAS b
-			false`,
-		"numbers": `
-			> INCR n
-			1
-			> INCR n 41
-			42
-			> DECR n 2
-			40
-			> DECR n
-			39
-			> SET n 9223372036854775807
-			OK
-			> INCR n
-			!OVERFLOW
-			> SET n x
-			OK
-			> INCR n
-			!NOT_A_NUMBER
-			> APPEND s abc
-			3
-			> APPEND s de
-			5`,
-		"deadlines": `
-			> EXPIRE k 5
-			NOT_FOUND
-			> PERSIST k
-			NOT_FOUND
-			> TTL k
-			NOT_FOUND
-			> SETEX k 1h v
-			OK
-			> TTL k
-			3600
-			> PERSIST k
-			OK
-			> TTL k
-			NONE`,
-		"several": `
-			> MSET a 1 b "two words" c 3
-			OK
-			> MGET a x b
-			1
-			NOT_FOUND
-			two words
-			END
-			> KEYS
-			a
-			b
-			c
-			END
-			> KEYS * LIMIT 2
-			a
-			b
-			MORE b
-			> KEYS * LIMIT 2 AFTER b
-			c
-			END
-			> KEYS [bc]
-			b
-			c
-			END
-			> COUNT
-			3
-			> FLUSH ALL
-			OK
-			> COUNT
-			0
-			> KEYS
-			END`,
-		"once": `
-			> ONCE id1 INCR n
-			1
-			> ONCE id1 INCR n
-			1
-			> ONCE id2 INCR n
-			2
-			> ONCE id1 GET n
-			!SYNTAX`,
-		"session": `
-			> PING
-			PONG
-			> PING hello
-			hello
-			> PING "a\x01"
-			"a\x01"
-			> 
-			> PING ERR
-			"ERR"
-			> SYNC
-			OK
-			> WHOAMI
-			session cider-1 leader
-			> VERSION
-			~ ciderd 1\.2\.3 .*
-			> SET k v
-			OK
-			> MGET k k none
-			v
-			v
-			NOT_FOUND
-			END
-			> GET k
-			v
-			> STATS
-			keys 1
-			~ bytes [0-9]+
-			version 1
-			hits 3
-			misses 1
-			writes 1
-			sessions 1
-			END
-			> HELP GET
-			GET k
-			~ .*
-			~ .*
-			~ .*
-			END
-			> HELP NONSENSE
-			!UNKNOWN_COMMAND
-			> LOGOUT
-			LOGIN or SIGNUP
-			> GET k
-			!AUTH_REQUIRED
-			> LOGIN session pw-session
-			Login successful
-			> LOGIN session pw-session
-			!ALREADY_LOGGED_IN
-			> SIGNUP
-			!ALREADY_LOGGED_IN
-			> EXIT
-			BYE
-			.`,
-	} {
+	for name, script := range conversations {
 		t.Run(name, func(t *testing.T) {
 			c := w.user(name)
 			c.t = t
@@ -283,149 +282,6 @@ func TestStatusAndHelpEndWithEND(t *testing.T) {
 	if lines < 10 || lines > 23 {
 		t.Errorf("HELP has %d lines", lines)
 	}
-}
-
-func TestErrors(t *testing.T) {
-	w := start(t, Config{MaxValue: 100, MaxUsers: 2})
-	c := w.dial()
-	c.expect("LOGIN or SIGNUP")
-	c.talk(`
-		> GET k
-		!AUTH_REQUIRED
-		> NONSENSE
-		!AUTH_REQUIRED
-		> SET
-		!AUTH_REQUIRED
-		> PING
-		PONG
-		> SIGNUP bad/name pw
-		!BAD_USERNAME
-		> SIGNUP ` + strings.Repeat("u", 65) + ` pw
-		!BAD_USERNAME
-		> LOGIN alice ` + strings.Repeat("p", 73) + `
-		!BAD_PASSWORD
-		> SIGNUP alice ` + strings.Repeat("p", 73) + `
-		!BAD_PASSWORD
-		> SIGNUP alice secret word
-		User created successfully
-		> GTE k
-		~ ERR UNKNOWN_COMMAND .*did you mean GET.*
-		> GET
-		!ARGS
-		> SET k v EX 60
-		!SYNTAX
-		> GET ` + strings.Repeat("k", protocol.MaxKey+1) + `
-		!KEY_TOO_LONG
-		> SET k ` + strings.Repeat("v", 101) + `
-		!VALUE_TOO_LARGE
-		> SET k ` + strings.Repeat("v", 100) + `
-		OK
-		> APPEND k v
-		!VALUE_TOO_LARGE
-		> INCR k x
-		!NOT_A_NUMBER
-		> UNREGISTER wrong
-		!AUTH_FAILED
-		> PASSWD wrong new
-		!AUTH_FAILED
-		> PASSWD "secret word" ""
-		!BAD_PASSWORD
-		> GET ` + strings.Repeat("k", 20<<10) + `
-		!LINE_TOO_LONG
-		> GET none
-		NOT_FOUND`)
-	other := w.dial()
-	other.talk(`
-		LOGIN or SIGNUP
-		> SIGNUP alice x
-		!USER_EXISTS
-		> SIGNUP bob x
-		User created successfully`)
-	third := w.dial()
-	third.talk(`
-		LOGIN or SIGNUP
-		> SIGNUP carol x
-		!QUOTA
-		> ` + strings.Repeat("x", 513) + `
-		!LINE_TOO_LONG
-		> PING` + strings.Repeat(" ", 512-len("PING")) + `
-		PONG`)
-}
-
-func TestErrorsOfTheWritePath(t *testing.T) {
-	w := start(t, Config{})
-	c := w.user("u")
-	for _, step := range []struct {
-		err  error
-		code protocol.Code
-	}{
-		{cluster.ErrBusy, protocol.Busy},
-		{cluster.ErrNoLeader, protocol.NoLeader},
-		{cluster.ErrTimeout, protocol.Timeout},
-		{io.ErrUnexpectedEOF, protocol.Internal},
-	} {
-		w.node.setFailure(step.err)
-		c.send("SET a 1\nSET b 2\nSYNC\nPASSWD pw-u x\nUNREGISTER pw-u\nPING\n")
-		for range 5 {
-			c.expectCode(string(step.code))
-		}
-		c.expect("PONG")
-	}
-	w.node.setFailure(nil)
-	c.talk(`
-		> COUNT
-		0`)
-	w.node.setFailure(cluster.ErrShutdown)
-	c.talk(`
-		> SET a 1
-		!SHUTTING_DOWN
-		.`)
-}
-
-func TestLoading(t *testing.T) {
-	w := start(t, Config{Version: "v"})
-	c := w.user("u")
-	w.node.ready.Store(false)
-	c.talk(`
-		> SET a 1
-		!LOADING
-		> GET a
-		!LOADING
-		> MGET a
-		!LOADING
-		> KEYS
-		!LOADING
-		> STATS
-		!LOADING
-		> SYNC
-		!LOADING
-		> PASSWD a b
-		!LOADING
-		> UNREGISTER a
-		!LOADING
-		> PING
-		PONG
-		> WHOAMI
-		u cider-1 leader
-		> VERSION
-		~ ciderd v .*
-		> LOGOUT
-		LOGIN or SIGNUP
-		> LOGIN u pw-u
-		!LOADING
-		> SIGNUP v x
-		!LOADING`)
-	for range 2 * loginAttempts { // it is not the client who failed
-		c.send("LOGIN\nu\npw-u\n")
-		c.expectText("Enter username: Enter password: ERR LOADING " + loading + "\n")
-	}
-	w.node.ready.Store(true)
-	c.talk(`
-		> LOGIN u pw-u
-		Login successful
-		> QUIT
-		BYE
-		.`)
 }
 
 func TestSignupClosedAndReload(t *testing.T) {

@@ -179,9 +179,9 @@ func (s *session) charge() {
 	}
 }
 
-// tooLong answers a line that was skipped.
+// tooLong answers a line that was skipped. It does not count as the first line of the session: with
+// a long URL a browser would get past the look for HTTP, which its next line will not.
 func (s *session) tooLong() {
-	s.seenLine = true
 	if s.ending.Load() == endUser {
 		s.finish(protocol.SessionEnded, sessionEnded)
 		return

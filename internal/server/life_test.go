@@ -69,6 +69,12 @@ func TestHTTPIsCutOff(t *testing.T) {
 			t.Errorf("%q was answered %q", first, rest)
 		}
 	}
+	long := w.dial()
+	io.WriteString(long.conn, "POST /"+strings.Repeat("x", 600)+" HTTP/1.1\r\nHost: x\r\n\r\nSIGNUP u x\r\n")
+	long.talk("LOGIN or SIGNUP\n!LINE_TOO_LONG")
+	if rest, _ := io.ReadAll(long.r); len(rest) > 0 {
+		t.Errorf("a long request was answered %q", rest)
+	}
 	if n := w.node.fsm.Users(); n != 0 {
 		t.Error("a browser has signed up")
 	}

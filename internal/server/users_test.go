@@ -110,43 +110,45 @@ func TestWriteOfAnAccountThatIsGone(t *testing.T) {
 
 // Logins race a PASSWD; whoever logged in with the old password is out when it is over.
 func TestLoginsThatRaceAPasswd(t *testing.T) {
-	w := start(t, Config{})
-	c := w.user("u")
-	for round := range 20 {
-		now, next := fmt.Sprintf("pw%d", round), fmt.Sprintf("pw%d", round+1)
-		if round == 0 {
-			now = "pw-u"
-		}
-		var clients [4]*client
-		var wg sync.WaitGroup
-		for i := range clients {
-			clients[i] = w.dial()
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				io.WriteString(clients[i].conn, "LOGIN u "+now+"\n")
-			}()
-		}
-		c.talk("> PASSWD " + now + " " + next + "\nOK")
-		wg.Wait()
-		for _, other := range clients {
-			other.expect("LOGIN or SIGNUP")
-			switch line := other.line(); {
-			case line == "Login successful":
-				other.talk("!SESSION_ENDED\n.")
-			case !strings.HasPrefix(line, "ERR AUTH_FAILED ") && !strings.HasPrefix(line, "ERR SESSION_ENDED "):
-				t.Fatalf("the login was answered %q", line)
+	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *client) {
+		c := dial()
+		c.talk("LOGIN or SIGNUP\n> SIGNUP u pw0\nUser created successfully")
+		outcomes := map[string]int{}
+		for round := range 8 {
+			old, next := fmt.Sprintf("pw%d", round), fmt.Sprintf("pw%d", round+1)
+			var clients [4]*client
+			var wg sync.WaitGroup
+			for i := range clients {
+				clients[i] = dial()
+				wg.Go(func() {
+					io.ReadFull(clients[i].r, make([]byte, len("LOGIN or SIGNUP\n")))
+					io.WriteString(clients[i].conn, "LOGIN u "+old+"\n")
+				})
 			}
-			other.conn.Close()
+			c.talk("> PASSWD " + old + " " + next + "\nOK")
+			wg.Wait()
+			for _, other := range clients {
+				line := other.line()
+				outcomes[strings.Join(strings.Fields(line)[:2], " ")]++
+				switch {
+				case line == "Login successful":
+					other.talk("!SESSION_ENDED\n.")
+				case !strings.HasPrefix(line, "ERR AUTH_FAILED "):
+					t.Fatalf("the login was answered %q", line)
+				}
+				other.conn.Close()
+			}
 		}
-	}
-	c.talk("> PING\nPONG")
+		c.talk("> PING\nPONG")
+		t.Log(outcomes)
+	})
 }
 
 func TestStatsAreOfTheUser(t *testing.T) {
 	w := start(t, Config{})
 	a, b, c := w.user("u"), w.user("u"), w.user("v")
 	a.talk("> SET k v\nOK\n> GET k\nv\n> GET x\nNOT_FOUND\n> QUIT\nBYE\n.")
+	a.conn.Close()
 	b.talk("> GET k\nv")
 	c.talk("> GET k\nNOT_FOUND")
 	until(t, "the first session is gone", func() bool { return w.server.Sessions() == 2 })
