@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"ciderd/internal/harness"
 )
 
 // watched collects a program's output and lets a test wait for words in it.
@@ -30,10 +28,10 @@ func (w *watched) Write(p []byte) (int, error) {
 	return w.all.Write(p)
 }
 
-// waitFor waits up to harness.Limit until the output holds the words; a
-// terminal's CR are not looked at.
-func (w *watched) waitFor(words string) error {
-	limit := time.After(harness.Limit)
+// waitFor waits up to limit until the output holds the words; a terminal's CR
+// are not looked at.
+func (w *watched) waitFor(words string, limit time.Duration) error {
+	late := time.After(limit)
 	for {
 		w.mu.Lock()
 		text := strings.ReplaceAll(w.all.String(), "\r", "")
@@ -43,7 +41,7 @@ func (w *watched) waitFor(words string) error {
 		}
 		select {
 		case <-w.grown:
-		case <-limit:
+		case <-late:
 			return fmt.Errorf("no %q in %q", words, text)
 		}
 	}

@@ -2,11 +2,12 @@
 // given, plus the monotonic time since that stamp was applied here.
 //
 // It promises that Now never goes back while the process runs, and that no step of the machine's
-// wall clock reaches it: the wall is looked at by Start only, once. It never compares two nodes'
+// wall clock reaches it: who starts a node gives it a time of day once, by Settle. It never compares two nodes'
 // wall clocks and starts no goroutine.
 package clock
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -25,7 +26,8 @@ type Clock struct {
 	// offset is Now minus the monotonic time, in milliseconds. It only grows, which is what keeps
 	// Now from going back.
 	offset  atomic.Int64
-	settled atomic.Bool
+	once    sync.Once   // of Settle
+	settled atomic.Bool // after the offset: who sees it may stamp
 }
 
 // New returns a clock that reads source, or the machine's own clocks if that is nil.
@@ -51,9 +53,10 @@ func (c *Clock) Settled() bool { return c.settled.Load() }
 // later. A node that has just started calls it once, with another node's settled time if there
 // is one, else with its own wall clock: only then may it stamp.
 func (c *Clock) Settle(now int64) {
-	if c.settled.CompareAndSwap(false, true) {
+	c.once.Do(func() {
 		c.advance(now)
-	}
+		c.settled.Store(true)
+	})
 }
 
 // Wall is the machine's time of day in Unix milliseconds, for Settle.

@@ -169,7 +169,9 @@ func TestOnceAcrossLeaders(t *testing.T) {
 	t.Logf("%d acknowledged, %d unknown", acked.Load(), unknown.Load())
 }
 
-func TestWipedNodeDoesNotVote(t *testing.T) {
+// A wiped node is a new server: it comes back by itself, its old identity is gone, and it votes only
+// once it has everything.
+func TestWipedNodeIsAdmitted(t *testing.T) {
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -183,8 +185,67 @@ func TestWipedNodeDoesNotVote(t *testing.T) {
 	if n.self.ServerID == wiped.ServerID {
 		t.Fatal("an empty disk has the old id")
 	}
-	eventually(t, "it says what it waits for", func() bool { return strings.Contains(n.Status().Waiting, "admitted") })
+	eventually(t, "ready", n.Ready)
+	eventually(t, "a vote", func() bool { return n.Status().Voter })
+	if got := c.get(n, "foo"); got != "bar" {
+		t.Errorf("the wiped node has foo %q", got)
+	}
+	for _, s := range c.leader().servers() {
+		if string(s.ID) == wiped.ServerID {
+			t.Errorf("%s is still in the configuration", s.ID)
+		}
+	}
+	c.set(n, "k", "v")
+	c.settle()
+	if dump := n.FSM().Dump(); strings.Contains(dump, wiped.ServerID) {
+		t.Errorf("the old server's row is still there:\n%s", dump)
+	}
+}
+
+// Without a leader that answers for it, an empty disk waits: it must not vote or bootstrap.
+func TestWipedNodeWaitsForALeader(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	c.set(c.leader(), "foo", "bar")
+	c.settle()
+	wiped, gone := c.followers()[0].self.Node, c.followers()[1].self.Node
+	c.stop(wiped)
+	c.stop(gone)
+	if err := os.RemoveAll(filepath.Join(c.dir, wiped)); err != nil {
+		t.Fatal(err)
+	}
+	n := c.start(wiped)
+	eventually(t, "it says what it waits for", func() bool {
+		return strings.Contains(n.Status().Waiting, "waiting to be admitted")
+	})
 	if n.Ready() || n.raft.LastIndex() != 0 {
 		t.Errorf("ready %v, last index %d", n.Ready(), n.raft.LastIndex())
+	}
+	c.start(gone)
+	eventually(t, "ready once there is a leader", n.Ready)
+}
+
+// A server that was taken out ends, and says why.
+func TestRemovedServerEnds(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	removed := c.followers()[0]
+	ended := make(chan error, 1)
+	removed.config.Fatal = func(err error) {
+		select {
+		case ended <- err:
+		default:
+		}
+	}
+	if err := c.leader().remove(removed.self.ServerID); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, errRemoved) {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("it goes on")
 	}
 }

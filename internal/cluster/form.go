@@ -17,7 +17,8 @@ import (
 // A node bootstraps only when every node of the file has answered that it is empty, has the same
 // file, and sees the same servers. So all that bootstrap do it with one identical configuration,
 // and an empty disk that finds a cluster with state never does: it would be a second cluster, or a
-// vote without a memory. (A wiped disk has a new id, which no configuration knows.)
+// vote without a memory. (A wiped disk has a new id, which no configuration knows.) It asks to be
+// admitted instead.
 type forming struct {
 	mu   sync.Mutex // seen
 	seen map[string]string
@@ -68,14 +69,13 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 	others := n.members.others(n.self.Node)
 	states, missing := n.askStates(ctx, others)
 	view := map[string]string{n.self.Node: n.self.ServerID}
-	var stateful []string
+	var stateful, different []string
 	for name, s := range states {
 		switch {
-		case !slices.Equal(s.Nodes, n.members.listing()):
-			return "", fmt.Errorf("node %s has another list of nodes in its file (%s) than this one (%s)",
-				name, strings.Join(s.Nodes, ", "), strings.Join(n.members.listing(), ", "))
 		case s.Known:
 			stateful = append(stateful, name)
+		case !slices.Equal(s.Nodes, n.members.listing()):
+			different = append(different, name)
 		default:
 			view[name] = s.ServerID
 		}
@@ -84,8 +84,11 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 	switch {
 	case len(stateful) > 0:
 		slices.Sort(stateful)
-		return fmt.Sprintf("this node's disk is empty, and %s belong(s) to a cluster that has data: waiting to be admitted",
-			strings.Join(stateful, ", ")), nil
+		return n.askToJoin(ctx, stateful), nil
+	case len(different) > 0:
+		slices.Sort(different)
+		return "", fmt.Errorf("first start: %s has another list of nodes in its file than this one (%s)",
+			strings.Join(different, ", "), strings.Join(n.members.listing(), ", "))
 	case len(missing) > 0:
 		return "first start: waiting for " + strings.Join(missing, ", "), nil
 	}

@@ -92,6 +92,8 @@ type Node struct {
 	reads     *reads // rounds on the leader
 	syncs     *reads // rounds of this node's own sessions
 
+	admissions *admissions
+
 	ready       atomic.Bool
 	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
 	waiting     atomic.Pointer[string]
@@ -144,6 +146,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	n.pipeline = newPipeline(n.self.ServerID, st.Incarnation, n.log)
 	n.pipeline.open, n.pipeline.leader = n.openSink, n.leader
 	n.notifier = newNotifier(n)
+	n.admissions = &admissions{node: n, silent: map[string]time.Time{}}
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
 	n.fsm = fsm.New(n.self.ServerID, fsm.Hooks{
@@ -170,6 +173,8 @@ func (n *Node) start() (err error) {
 	n.wg.Go(n.watchLeader)
 	n.wg.Go(func() { n.sweep(n.ctx) })
 	n.wg.Go(func() { n.compact(n.ctx) })
+	n.wg.Go(func() { n.admissions.run(n.ctx) })
+	n.wg.Go(func() { n.watchMembership(n.ctx) })
 	n.wg.Go(func() {
 		n.form(n.ctx)
 		n.catchUp(n.ctx)

@@ -104,7 +104,7 @@ func signal(c chan struct{}) {
 // propose hands over count encoded commands, which must not be touched any more.
 func (p *pipeline) propose(commands []byte, count int, timeout time.Duration) *Proposal {
 	prop := &Proposal{
-		commands: commands, count: count, timeout: timeout, pipeline: p, done: make(chan struct{}),
+		commands: commands, count: count, deadline: time.Now().Add(timeout), pipeline: p, done: make(chan struct{}),
 	}
 	p.mu.Lock()
 	err := p.admit(prop)

@@ -11,7 +11,7 @@ import (
 type Proposal struct {
 	commands []byte
 	count    int
-	timeout  time.Duration
+	deadline time.Time
 	pipeline *pipeline
 	done     chan struct{} // closed once results and err are set
 
@@ -26,7 +26,7 @@ type Proposal struct {
 // ErrBusy, ErrNoLeader and ErrShutdown mean that nothing was done and nothing will be, ErrTimeout
 // that the outcome is not known.
 func (p *Proposal) Wait() ([]fsm.Result, error) {
-	timer := time.NewTimer(p.timeout)
+	timer := time.NewTimer(time.Until(p.deadline))
 	defer timer.Stop()
 	select {
 	case <-p.done:

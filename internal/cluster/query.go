@@ -16,6 +16,7 @@ type question struct {
 	State     *stateQuestion     `json:",omitempty"`
 	Term      *termQuestion      `json:",omitempty"`
 	ReadIndex *readIndexQuestion `json:",omitempty"`
+	Join      *joinQuestion      `json:",omitempty"`
 }
 
 type (
@@ -24,12 +25,15 @@ type (
 	termQuestion  struct{}
 	// readIndexQuestion asks the leader for an index that holds all that was acknowledged before.
 	readIndexQuestion struct{ TimeoutMS int64 }
+	// joinQuestion asks the leader to admit the server that asks.
+	joinQuestion struct{ ServerID string }
 )
 
 type answer struct {
 	State     *stateAnswer     `json:",omitempty"`
 	Term      *termAnswer      `json:",omitempty"`
 	ReadIndex *readIndexAnswer `json:",omitempty"`
+	Join      *joinAnswer      `json:",omitempty"`
 	Error     string           `json:",omitempty"`
 }
 
@@ -40,8 +44,14 @@ type (
 		Nodes     []string          // of its file, in order
 		View      map[string]string // what it has seen of the others: name -> server id, empty directories only
 		LastIndex uint64
-		Settled   bool  // Now is the cluster's time
-		Now, Wall int64 // Unix milliseconds
+		Settled   bool     // Now is the cluster's time
+		Now, Wall int64    // Unix milliseconds
+		Servers   []string // of the configuration; from a leader only
+	}
+	joinAnswer struct {
+		Leads    bool
+		Admitted bool
+		Reason   string // why not (yet)
 	}
 	termAnswer      struct{ Term uint64 }
 	readIndexAnswer struct {
@@ -51,12 +61,14 @@ type (
 )
 
 // serveQueries answers another node's questions.
-func (n *Node) serveQueries(conn net.Conn, _ peer.Identity) {
-	peer.ServeQueries(conn, n.answer)
+func (n *Node) serveQueries(conn net.Conn, remote peer.Identity) {
+	peer.ServeQueries(conn, func(q question) answer { return n.answer(q, remote) })
 }
 
-func (n *Node) answer(q question) answer {
+func (n *Node) answer(q question, from peer.Identity) answer {
 	switch {
+	case q.Join != nil:
+		return answer{Join: n.admissions.answer(from.Node, q.Join.ServerID)}
 	case q.State != nil:
 		return answer{State: n.stateAnswer()}
 	case q.Term != nil:
@@ -74,10 +86,16 @@ func (n *Node) answer(q question) answer {
 }
 
 func (n *Node) stateAnswer() *stateAnswer {
-	return &stateAnswer{
+	a := &stateAnswer{
 		ServerID: n.self.ServerID, Known: n.hasState(), Nodes: n.members.listing(), View: n.forming.view(),
 		LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
 	}
+	if n.raft.State() == raft.Leader {
+		for _, s := range n.servers() {
+			a.Servers = append(a.Servers, string(s.ID))
+		}
+	}
+	return a
 }
 
 // hasState tells whether this node belongs to a cluster already: it has entries, now or from before.

@@ -15,9 +15,6 @@ const (
 	expirePerSweep = 4096
 )
 
-// minIncr and friends are in math; maxKeyspaceValue guards APPEND where a command carries no limit.
-const maxValue = 1 << 20
-
 // applier runs the commands of one batch against a state. It looks at nothing but the state and
 // the command.
 type applier struct {

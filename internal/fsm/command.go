@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"ciderd/internal/cache"
 )
 
 // Op is what a command does. The values are in the log: append only.
@@ -103,6 +105,14 @@ func appendBytes(dst, b []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
 
+// The largest fields that are taken, in bytes. The sessions refuse far smaller ones; these are what
+// the cache and the reader of snapshots can hold, so that no entry, whoever made it, can end every
+// node that applies it, or lead to a snapshot that none can restore.
+const (
+	maxValue = 1 << 20
+	maxName  = cache.MaxKeySize // of everything that is no value
+)
+
 // decode reads one command from the front of b into c and returns what is left of b. It keeps
 // c.Words' memory from call to call.
 func (c *Command) decode(b []byte) ([]byte, error) {
@@ -115,35 +125,33 @@ func (c *Command) decode(b []byte) ([]byte, error) {
 	c.Op, c.Flags = Op(b[0]), b[1]&^flagOnce
 	c.User = d.uvarint()
 	if b[1]&flagOnce != 0 {
-		c.Once = d.bytes()
+		c.Once = d.name()
 	}
 	switch c.Op {
 	case OpSignup:
-		c.Name, c.Value, c.Limit = d.bytes(), d.bytes(), d.varint()
+		c.Name, c.Value, c.Limit = d.name(), d.name(), d.varint()
 	case OpPasswd:
-		c.Value, c.Arg = d.bytes(), d.bytes()
+		c.Value, c.Arg = d.name(), d.name()
 	case OpUnregister:
-		c.Arg = d.bytes()
+		c.Arg = d.name()
 	case OpSet:
-		c.Key, c.Value, c.TTL = d.bytes(), d.bytes(), d.varint()
+		c.Key, c.Value, c.TTL = d.key(), d.value(), d.varint()
 	case OpIncr:
-		c.Key, c.N = d.bytes(), d.varint()
+		c.Key, c.N = d.key(), d.varint()
 	case OpAppend:
-		c.Key, c.Value, c.Limit = d.bytes(), d.bytes(), d.varint()
+		c.Key, c.Value, c.Limit = d.key(), d.value(), d.varint()
 	case OpExpire:
-		c.Key, c.TTL = d.bytes(), d.varint()
+		c.Key, c.TTL = d.key(), d.varint()
 	case OpPersist:
-		c.Key = d.bytes()
+		c.Key = d.key()
 	case OpCAS:
-		c.Key, c.Value, c.Version = d.bytes(), d.bytes(), d.uvarint()
+		c.Key, c.Value, c.Version = d.key(), d.value(), d.uvarint()
 	case OpDelete, OpMSet, OpServers:
-		for n := d.uvarint(); n > 0 && !d.bad; n-- {
-			words = append(words, d.bytes())
-		}
+		words = d.words(words, c.Op == OpMSet)
 	}
 	c.Words = words
 	if d.bad {
-		return nil, fmt.Errorf("%w: operation %d cut short", errCommand, c.Op)
+		return nil, fmt.Errorf("%w: operation %d: a field is cut short or too long", errCommand, c.Op)
 	}
 	return d.rest, nil
 }
@@ -174,9 +182,36 @@ func (d *decoder) varint() int64 {
 	return v
 }
 
-func (d *decoder) bytes() []byte {
+// words appends a list of names, or of keys and values in turn, to dst.
+func (d *decoder) words(dst [][]byte, pairs bool) [][]byte {
 	n := d.uvarint()
-	if n > uint64(len(d.rest)) {
+	for i := uint64(0); i < n && !d.bad; i++ {
+		switch {
+		case !pairs:
+			dst = append(dst, d.name())
+		case i%2 == 0:
+			dst = append(dst, d.key())
+		default:
+			dst = append(dst, d.value())
+		}
+	}
+	return dst
+}
+
+func (d *decoder) name() []byte  { return d.upTo(maxName) }
+func (d *decoder) value() []byte { return d.upTo(maxValue) }
+
+func (d *decoder) key() []byte {
+	b := d.upTo(maxName)
+	d.bad = d.bad || len(b) == 0
+	return b
+}
+
+func (d *decoder) bytes() []byte { return d.upTo(uint64(len(d.rest))) }
+
+func (d *decoder) upTo(limit uint64) []byte {
+	n := d.uvarint()
+	if n > limit || n > uint64(len(d.rest)) {
 		d.bad, d.rest = true, nil
 		return nil
 	}

@@ -24,7 +24,7 @@ import (
 )
 
 // Hooks is whom an FSM tells what it did. All are called on Raft's goroutine, so none may block;
-// each may be nil.
+// each may be nil (without Fatal, its error is a panic).
 type Hooks struct {
 	// Stamp is told the log's time, in Unix milliseconds, before the changes made at that time
 	// can be read.
@@ -34,7 +34,8 @@ type Hooks struct {
 	// Restored is told, after a Restore, up to which batch of Self the new state goes.
 	Restored func(incarnation, sequence uint64)
 	// Fatal is told of an entry that cannot be applied. It must end the process: going on
-	// without the entry would make this node differ from the others.
+	// without the entry would make this node differ from the others. Until it has, nothing more
+	// is applied and no snapshot taken.
 	Fatal func(error)
 }
 
@@ -45,6 +46,7 @@ type FSM struct {
 
 	state   atomic.Pointer[state] // replaced by Restore only; changed by Raft's goroutine only
 	applier applier               // Raft's goroutine only
+	halted  error                 // what Fatal was told; Raft's goroutine only
 
 	applied atomic.Uint64 // state.index, once its changes can be read
 	bytes   atomic.Uint64 // of all entries applied by this process
@@ -83,10 +85,11 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 			f.lastTerm = log.Term
 		}
 		responses[i] = f.lastTerm
-		switch log.Type {
-		case raft.LogCommand:
+		switch {
+		case f.halted != nil:
+		case log.Type == raft.LogCommand:
 			f.apply(log)
-		case raft.LogConfiguration: // changes nothing here, but may be what someone waits for
+		case log.Type == raft.LogConfiguration: // changes nothing here, but may be what someone waits for
 			f.state.Load().index = log.Index
 			f.applied.Store(log.Index)
 		}
@@ -98,7 +101,7 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 func (f *FSM) apply(log *raft.Log) {
 	h, commands, err := ReadEntry(log.Data)
 	if err != nil {
-		f.hooks.Fatal(&EntryError{Index: log.Index, Term: log.Term, Err: err})
+		f.halt(&EntryError{Index: log.Index, Term: log.Term, Err: err})
 		return
 	}
 	s := f.state.Load()
@@ -122,6 +125,14 @@ func (f *FSM) apply(log *raft.Log) {
 	if accepted && f.hooks.Results != nil && string(h.Origin) == f.self {
 		f.hooks.Results(h.Incarnation, h.Sequence, results)
 	}
+}
+
+func (f *FSM) halt(err error) {
+	f.halted = err
+	if f.hooks.Fatal == nil {
+		panic(err)
+	}
+	f.hooks.Fatal(err)
 }
 
 // Applied is the index of the last entry whose changes can be read here.
@@ -205,8 +216,8 @@ func (f *FSM) Lookup(name []byte) (User, bool) { return f.state.Load().users.loo
 // Epoch is the user's credential epoch, which grows with each change of the password; ok is false
 // if there is no such account (any more).
 func (f *FSM) Epoch(id uint64) (epoch uint64, ok bool) {
-	user, _, ok := f.state.Load().users.get(id)
-	return user.Epoch, ok
+	user, account := f.state.Load().users.get(id)
+	return user.Epoch, account != nil
 }
 
 // Users counts the accounts.
@@ -220,10 +231,10 @@ func (f *FSM) Size() int64 { return f.state.Load().store.Bytes() }
 
 // Reader reads one user's cache. It is for one goroutine.
 type Reader struct {
-	fsm      *FSM
-	id       uint64
-	state    *state
-	keyspace *cache.Keyspace
+	fsm     *FSM
+	id      uint64
+	state   *state
+	account *account
 }
 
 // Reader returns a reader of the user's cache.
@@ -234,9 +245,12 @@ func (f *FSM) Reader(id uint64) *Reader { return &Reader{fsm: f, id: id} }
 func (r *Reader) Keyspace() *cache.Keyspace {
 	if s := r.fsm.state.Load(); s != r.state {
 		r.state = s
-		_, r.keyspace, _ = s.users.get(r.id)
+		_, r.account = s.users.get(r.id)
 	}
-	return r.keyspace
+	if r.account == nil || r.account.gone.Load() {
+		return nil
+	}
+	return r.account.keyspace
 }
 
 // EntryError says which entry could not be applied, and why.

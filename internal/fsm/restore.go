@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/hashicorp/raft"
+
+	"ciderd/internal/cache"
 )
 
 // Restore builds the state of a snapshot aside and swaps it in. On an error the old one stays.
@@ -81,14 +84,18 @@ func readHead(r *bufio.Reader) error {
 		return fmt.Errorf("%w: this is no snapshot of ciderd", ErrBadSnapshot)
 	}
 	n, err := binary.ReadUvarint(r)
-	if err != nil || n > 100 {
+	if err != nil || n > maxRelease {
 		return fmt.Errorf("%w: release", ErrBadSnapshot)
 	}
-	release := make([]byte, n)
-	if _, err := io.ReadFull(r, release); err != nil {
+	rest := make([]byte, n+4) // and the checksum
+	if _, err := io.ReadFull(r, rest); err != nil {
 		return fmt.Errorf("%w: cut short: %w", ErrBadSnapshot, noEOF(err))
 	}
-	if v := magic[len(snapshotMagic)]; v > snapshotVersion {
+	release, v := string(rest[:n]), magic[len(snapshotMagic)]
+	if !bytes.HasSuffix(sealHead(v, release), rest) || v == 0 {
+		return fmt.Errorf("%w: checksum of the head", ErrBadSnapshot)
+	}
+	if v > snapshotVersion {
 		return fmt.Errorf("snapshot of format %d, which this release (%s, format %d) cannot read: install ciderd %s or later",
 			v, Release, snapshotVersion, release)
 	}
@@ -159,7 +166,7 @@ func (b *builder) once(d *decoder) bool {
 func (b *builder) item(d *decoder) bool {
 	key, value := d.bytes(), d.bytes()
 	version, deadline := d.uvarint(), d.varint()
-	if d.bad || b.account == nil || len(key) == 0 {
+	if d.bad || b.account == nil || len(key) == 0 || len(key) > cache.MaxKeySize {
 		return false
 	}
 	b.account.keyspace.Load(key, value, version, deadline)

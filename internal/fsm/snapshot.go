@@ -2,6 +2,8 @@ package fsm
 
 import (
 	"encoding/binary"
+	"fmt"
+	"hash/crc32"
 	"io"
 	"slices"
 	"strings"
@@ -11,12 +13,14 @@ import (
 	"ciderd/internal/cache"
 )
 
-// A snapshot is a head (magic, version of the format, the release that wrote it) and a body of
+// A snapshot is a head (magic, version of the format, the release that wrote it, CRC32C of these;
+// the same in all formats to come, so that any release can tell what to install) and a body of
 // chunks. The records in it, each behind its tag: the state's own figures, the origins, then user
 // by user the account, its ids of ONCE and its items, and at last the counts.
 const (
 	snapshotMagic   = "CIDERSNP"
 	snapshotVersion = 1
+	maxRelease      = 100 // bytes of Release that are written
 
 	tagState  = 'S' // index, time, last user id
 	tagOrigin = 'O' // server id, incarnation, sequence
@@ -48,6 +52,13 @@ type frozenUser struct {
 // Snapshot freezes the state. It copies a few words for each user and origin and no item at all:
 // no entry is applied while it runs.
 func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
+	if f.halted != nil {
+		return nil, fmt.Errorf("no snapshot after %w", f.halted)
+	}
+	return f.freeze(), nil
+}
+
+func (f *FSM) freeze() *snapshot {
 	s := f.state.Load()
 	snap := &snapshot{
 		index: s.index, time: uint64(s.time), last: s.users.last,
@@ -61,7 +72,7 @@ func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	for _, a := range s.users.byID {
 		snap.users = append(snap.users, frozenUser{a.user, a.once.order})
 	}
-	return snap, nil
+	return snap
 }
 
 // Persist streams the snapshot out while entries go on being applied.
@@ -95,8 +106,12 @@ func (s *snapshot) write(w io.Writer) error {
 }
 
 func snapshotHead() []byte {
-	head := append([]byte(snapshotMagic), snapshotVersion)
-	return appendBytes(head, []byte(Release))
+	return sealHead(snapshotVersion, Release[:min(len(Release), maxRelease)])
+}
+
+func sealHead(version byte, release string) []byte {
+	head := appendBytes(append([]byte(snapshotMagic), version), []byte(release))
+	return binary.LittleEndian.AppendUint32(head, crc32.Checksum(head, castagnoli))
 }
 
 func (s *snapshot) writeOrigins(c *chunkWriter) {
@@ -162,9 +177,7 @@ func (c *chunkWriter) item(key, value []byte, version uint64, deadline int64) {
 // Dump writes the whole state as text in one canonical order, for tests that compare nodes.
 // It must not run beside Apply.
 func (f *FSM) Dump() string {
-	s := f.state.Load()
-	snap, _ := f.Snapshot()
 	var b strings.Builder
-	dumpState(&b, s, snap.(*snapshot))
+	dumpState(&b, f.state.Load(), f.freeze())
 	return b.String()
 }

@@ -3,6 +3,7 @@ package fsm
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"ciderd/internal/cache"
 )
@@ -20,7 +21,8 @@ type User struct {
 type account struct {
 	user     *User
 	keyspace *cache.Keyspace
-	once     onceTable // FSM's goroutine only
+	once     onceTable   // FSM's goroutine only
+	gone     atomic.Bool // unregistered
 }
 
 // users is every account. Only the FSM's goroutine changes it.
@@ -48,6 +50,7 @@ func (u *users) remove(a *account) {
 	defer u.mu.Unlock()
 	delete(u.byID, a.user.ID)
 	delete(u.byName, a.user.Name)
+	a.gone.Store(true)
 }
 
 func (u *users) setHash(a *account, hash []byte) {
@@ -70,13 +73,13 @@ func (u *users) lookup(name []byte) (User, bool) {
 }
 
 // get may be called from any goroutine.
-func (u *users) get(id uint64) (User, *cache.Keyspace, bool) {
+func (u *users) get(id uint64) (User, *account) {
 	u.mu.RLock()
 	defer u.mu.RUnlock()
 	if a := u.byID[id]; a != nil {
-		return *a.user, a.keyspace, true
+		return *a.user, a
 	}
-	return User{}, nil, false
+	return User{}, nil
 }
 
 func (u *users) count() int {

@@ -115,6 +115,9 @@ func readReply(r *bufio.Reader) (remote Identity, err error) {
 	if err != nil {
 		return remote, err
 	}
+	if ok > 1 {
+		return remote, errors.New("what answers there is no ciderd node")
+	}
 	var refusal string
 	if err := readFields(r, &remote.Node, &remote.ServerID, &refusal); err != nil {
 		return remote, err

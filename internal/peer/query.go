@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 	"time"
 )
 
@@ -69,26 +68,31 @@ type Client struct {
 	want    string
 	turn    chan struct{} // holds a token while nobody asks
 	conn    net.Conn      // whoever holds the turn
-
-	mu     sync.Mutex // open, closed
-	open   net.Conn   // conn, for Close, which does not wait for a turn
-	closed bool
+	closed  context.Context
+	close   context.CancelFunc
 }
 
 // NewClient returns a client of the node want (a name or a server id) at address().
 func NewClient(address func() string, self Identity, want string) *Client {
 	c := &Client{address: address, self: self, want: want, turn: make(chan struct{}, 1)}
 	c.turn <- struct{}{}
+	c.closed, c.close = context.WithCancel(context.Background())
 	return c
 }
 
-// Call asks q and decodes the answer into a.
+// Call asks q and decodes the answer into a. After Close the error is net.ErrClosed.
 func (c *Client) Call(ctx context.Context, q, a any) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.closed, func() { cancel(net.ErrClosed) })()
 	select {
 	case <-c.turn:
 		defer func() { c.turn <- struct{}{} }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+	if c.closed.Err() != nil {
+		return net.ErrClosed
 	}
 	fresh := c.conn == nil
 	err := c.exchange(ctx, q, a)
@@ -96,12 +100,19 @@ func (c *Client) Call(ctx context.Context, q, a any) error {
 		// The kept connection may have died long ago: that says nothing of the node.
 		err = c.exchange(ctx, q, a)
 	}
-	return err
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("asking %s: %w", c.want, err)
+	}
+	return nil
 }
 
 func (c *Client) exchange(ctx context.Context, q, a any) (err error) {
 	if c.conn == nil {
-		if err := c.dial(ctx); err != nil {
+		if c.conn, _, err = Dial(ctx, c.address(), c.self, c.want, KindQuery); err != nil {
+			c.conn = nil
 			return err
 		}
 	}
@@ -113,44 +124,19 @@ func (c *Client) exchange(ctx context.Context, q, a any) (err error) {
 	}
 	if !stop() || err != nil {
 		// Either the connection is broken, or its deadline is set and an answer may be on the way.
-		c.drop()
-		if err == nil {
-			return nil
-		}
-		return fmt.Errorf("asking %s: %w", c.want, err)
-	}
-	return nil
-}
-
-func (c *Client) dial(ctx context.Context) error {
-	conn, _, err := Dial(ctx, c.address(), c.self, c.want, KindQuery)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
 		conn.Close()
-		return net.ErrClosed
+		c.conn = nil
 	}
-	c.conn, c.open = conn, conn
-	return nil
+	return err
 }
 
-func (c *Client) drop() {
-	c.conn.Close()
-	c.conn = nil
-	c.mu.Lock()
-	c.open = nil
-	c.mu.Unlock()
-}
-
-// Close ends the connection and every call.
+// Close ends every call and the connection.
 func (c *Client) Close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	if c.open != nil {
-		c.open.Close()
+	c.close()
+	<-c.turn // of the call that is ending
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
 	}
+	c.turn <- struct{}{}
 }

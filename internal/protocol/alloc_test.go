@@ -63,7 +63,7 @@ func TestAllocsOfReplies(t *testing.T) {
 	n := testing.AllocsPerRun(100, func() {
 		dst = AppendValue(dst[:0], value)
 		dst = AppendValue(dst, quoted)
-		dst = AppendKey(dst, key)
+		dst = AppendValue(dst, key)
 		dst = AppendError(dst, e)
 		found = glob.Match(key)
 	})

@@ -78,23 +78,14 @@ func hexDigit(c byte) (byte, bool) {
 
 // AppendValue appends v as a reply prints it: raw, unless that could be misread; then quoted.
 // SET, and every other command that takes a value, reads what is printed back as the same bytes.
+// KEYS and MORE print keys by it too: one with a blank inside comes raw, and has to be quoted to be
+// given as a word.
 func AppendValue(dst, v []byte) []byte {
 	plain, utf8 := scan(v)
 	if plain && utf8 && !misread(v) {
 		return append(dst, v...)
 	}
 	return appendQuoted(dst, v, utf8)
-}
-
-// AppendKey appends a key as KEYS and MORE print it: by the rule for values, and also quoted if it
-// holds a blank, as the raw key would not read back as one word.
-func AppendKey(dst, key []byte) []byte {
-	plain, utf8 := scan(key)
-	blank := bytes.IndexByte(key, ' ') >= 0 || bytes.IndexByte(key, '\t') >= 0
-	if plain && utf8 && !blank && !misread(key) {
-		return append(dst, key...)
-	}
-	return appendQuoted(dst, key, utf8)
 }
 
 // misread reports whether v, printed raw, could be taken for something else: another reply, a

@@ -68,21 +68,6 @@ func TestAppendValue(t *testing.T) {
 	}
 }
 
-func TestAppendKey(t *testing.T) {
-	for in, want := range map[string]string{
-		"user:7": "user:7", "a b": `"a b"`, "a\tb": `"a\tb"`, `"a`: `"\"a"`, "END": `"END"`, "a\xfe": `"a\xfe"`, `a"b\`: `a"b\`,
-	} {
-		got := AppendKey(nil, []byte(in))
-		if string(got) != want {
-			t.Errorf("%q: got %s, want %s", in, got, want)
-		}
-		var req Request
-		if err := new(Parser).Parse(append([]byte("GET "), got...), &req); err != nil || string(req.Key) != in {
-			t.Errorf("%q: reads back as %q, %v", in, req.Key, err)
-		}
-	}
-}
-
 func TestAppendError(t *testing.T) {
 	e := fail(Busy, "try again")
 	if got := string(AppendError([]byte("x"), e)); got != "xERR BUSY try again" || got[1:] != e.Error() {
@@ -163,12 +148,6 @@ func checkRoundTrip(t *testing.T, v []byte) {
 		var req Request
 		if err := new(Parser).Parse(line, &req); err != nil || !bytes.Equal(req.Value, v) {
 			t.Fatalf("%s%s: got %q, %v, want %q", head, printed, req.Value, err, v)
-		}
-	}
-	if printed = AppendKey(nil, v); len(v) > 0 && len(v) <= MaxKey {
-		var req Request
-		if err := new(Parser).Parse(append([]byte("KEYS AFTER "), printed...), &req); err != nil || !bytes.Equal(req.After, v) {
-			t.Fatalf("key %s: got %q, %v, want %q", printed, req.After, err, v)
 		}
 	}
 }

@@ -196,6 +196,7 @@ func (r *Reader) Release() {
 	putBlock(r.big)
 	r.big, r.buf = nil, r.small[:]
 	r.r, r.w, r.lf, r.cr = 0, 0, 0, 0
+	r.hot = false // the next burst has to show itself again
 }
 
 // Buffered returns how many bytes are buffered and not taken.

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 )
 
@@ -323,31 +321,4 @@ func TestExpiredItemsAreHidden(t *testing.T) {
 	c.talk("> GET k\nv\n> TTL k\n1\n> GETV k\nVALUE 1 1 v")
 	w.node.hands.ms.Add(1)
 	c.talk("> GET k\nNOT_FOUND\n> HAS k\nfalse\n> COUNT\n0\n> KEYS\nEND\n> MGET k\nNOT_FOUND\nEND")
-}
-
-func TestKeysInChunks(t *testing.T) {
-	const chunk, keys = 500, 1010
-	w := start(t, Config{})
-	w.server.scanChunk = chunk
-	c := w.user("u")
-	var in strings.Builder
-	for i := range keys {
-		fmt.Fprintf(&in, "SET k%06d v\n", i)
-	}
-	c.send(in.String())
-	for range keys {
-		c.expect("OK")
-	}
-	c.send("KEYS k* LIMIT 1000000\nKEYS LIMIT 1001\nKEYS LIMIT 1010\nKEYS x*\n")
-	all := func(n int) {
-		for i := range n {
-			c.expect(fmt.Sprintf("k%06d", i))
-		}
-	}
-	all(keys)
-	c.expect("END")
-	all(1001)
-	c.expect("MORE k001000")
-	all(keys)
-	c.expect("END", "END")
 }

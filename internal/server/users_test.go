@@ -163,24 +163,3 @@ func TestStatsAreOfTheUser(t *testing.T) {
 		sessions 1
 		END`)
 }
-
-// A user may run one KEYS at a time; when there is no place in time, that is BUSY.
-func TestScansAreBounded(t *testing.T) {
-	w := start(t, Config{WriteTimeout: 1})
-	c := w.user("u")
-	c.talk("> SET k v\nOK")
-	w.server.users.mu.Lock()
-	u, _ := w.node.fsm.Lookup([]byte("u"))
-	place := w.server.users.accounts[u.ID].scan
-	w.server.users.mu.Unlock()
-	place <- struct{}{}
-	c.talk("> KEYS\n!BUSY\n> GET k\nv")
-	<-place
-	for range cap(w.server.scans) {
-		w.server.scans <- struct{}{}
-	}
-	c.talk("> KEYS\n!BUSY")
-	if len(place) != 0 {
-		t.Error("the user's place is still taken")
-	}
-}

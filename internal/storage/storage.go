@@ -21,6 +21,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 const (
@@ -57,39 +58,36 @@ type Storage struct {
 }
 
 // Open opens a data directory, which it makes (mode 0700) if there is none.
-func Open(dir string, log hclog.Logger) (*Storage, error) {
+func Open(dir string, log hclog.Logger) (*Storage, error) { return open(dir, log, lockTimeout) }
+
+func open(dir string, log hclog.Logger, lock time.Duration) (*Storage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	if err := removeLeftovers(filepath.Join(dir, "snapshots")); err != nil {
-		return nil, err
-	}
-	snapshots, err := raft.NewFileSnapshotStoreWithLogger(dir, keptSnapshots, log.Named("snapshot"))
-	if err != nil {
-		return nil, fmt.Errorf("snapshots in %s: %w", dir, err)
-	}
+	// First the lock: what looks like the leftover of a snapshot may be one that another process
+	// is writing.
 	path := filepath.Join(dir, logFile)
-	bolt, err := openBolt(path)
+	bolt, err := openBolt(path, lock)
 	if err != nil {
 		return nil, err
 	}
-	s := &Storage{Stable: bolt, Snapshots: snapshots, bolt: bolt}
-	if err := s.prepare(path); err != nil {
+	s := &Storage{Stable: bolt, bolt: bolt}
+	if err := s.prepare(dir, path, log); err != nil {
 		bolt.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func openBolt(path string) (*raftboltdb.BoltStore, error) {
+func openBolt(path string, lock time.Duration) (*raftboltdb.BoltStore, error) {
 	bolt, err := raftboltdb.New(raftboltdb.Options{
 		Path: path,
 		BoltOptions: &bbolt.Options{
-			Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+			Timeout: lock, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
 		},
 		MsgpackUseNewTimeFormat: true,
 	})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%s is in use by another process", path)
 	}
 	if err != nil {
@@ -98,7 +96,13 @@ func openBolt(path string) (*raftboltdb.BoltStore, error) {
 	return bolt, nil
 }
 
-func (s *Storage) prepare(path string) (err error) {
+func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
+	if err := removeLeftovers(filepath.Join(dir, "snapshots")); err != nil {
+		return err
+	}
+	if s.Snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, keptSnapshots, log.Named("snapshot")); err != nil {
+		return fmt.Errorf("snapshots in %s: %w", dir, err)
+	}
 	if s.Logs, err = raft.NewLogCache(cachedEntries, s.bolt); err != nil {
 		return err
 	}

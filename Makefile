@@ -1,0 +1,81 @@
+# What a developer of ciderd runs; make help lists it. Continuous integration: .ci/run.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+GO          ?= go
+PREFIX      ?= /usr
+DESTDIR     ?=
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME    ?= 20s
+# ARGS goes to ciderd (make run), TESTFLAGS to go test (make test TESTFLAGS='-count=1 -run Quote').
+ARGS        ?=
+TESTFLAGS   ?=
+
+staticcheck := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Without cgo the one file runs on any Linux, whatever its libc.
+compile      = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/ciderd ./cmd/ciderd
+sources     := go.mod go.sum $(shell find cmd internal -name '*.go' -not -name '*_test.go')
+docdir      := /usr/share/doc/ciderd
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+.PHONY: run
+run: ## a single node on localhost:8080, data in ./ciderd-data
+	$(GO) run ./cmd/ciderd $(ARGS)
+
+.PHONY: build
+build: ## bin/ciderd
+	$(compile)
+
+bin/ciderd: $(sources)
+	$(compile)
+
+.PHONY: test
+test: ## all tests but e2e, with the race detector
+	$(GO) test -race -timeout 9m $(TESTFLAGS) ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not as gofmt writes it:"; echo "$$files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags e2e ./...
+	$(staticcheck) ./...
+	$(staticcheck) -tags e2e ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (20s)
+	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ { f[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, f[i]; n = 0 }' | \
+	while read -r package target; do \
+		echo "== $$package $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package"; \
+	done
+
+.PHONY: e2e
+e2e: ## real processes, real clients: three nodes, killed and restarted
+	$(GO) test -tags e2e -timeout 30m -count=1 $(TESTFLAGS) ./test/...
+
+.PHONY: cluster
+cluster: bin/ciderd ## three nodes on this machine, until Ctrl-C; data in ./ciderd-data
+	@deploy/cluster-local.sh
+
+.PHONY: install
+install: bin/ciderd ## the binary and all that a service needs, under DESTDIR (and PREFIX for the binary)
+	install -D -m 0755 bin/ciderd $(DESTDIR)$(PREFIX)/bin/ciderd
+	install -d -m 0755 $(DESTDIR)/etc/ciderd $(DESTDIR)/usr/lib/systemd/system
+	sed 's|/usr/bin/ciderd|$(PREFIX)/bin/ciderd|' deploy/ciderd.service >$(DESTDIR)/usr/lib/systemd/system/ciderd.service
+	chmod 0644 $(DESTDIR)/usr/lib/systemd/system/ciderd.service
+	install -D -m 0644 deploy/ciderd.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/ciderd.conf
+	install -D -m 0644 -t $(DESTDIR)$(docdir) deploy/README.md configs/cluster.hcl
+
+.PHONY: try-systemd
+try-systemd: bin/ciderd ## deploy/README.md on three Debian machines (systemd-nspawn; root; some minutes)
+	deploy/try-systemd.sh
+
+.PHONY: clean
+clean: ## remove bin/
+	rm -rf bin

@@ -1,0 +1,227 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"ciderd/internal/fsm"
+)
+
+// How servers come and go by themselves.
+const (
+	// silence is how long the old server of a name must not have answered before a new one takes
+	// its place: longer than a restart takes to answer again.
+	silence = 3 * time.Second
+	// steady is how long a new server must have kept up before it gets a vote: a voter that has to
+	// catch up first would hold up every commit that needs it.
+	steady = time.Second
+	// closeBehind is what counts as keeping up, in log entries.
+	closeBehind  = 64
+	admitPoll    = 250 * time.Millisecond
+	aliveTimeout = 500 * time.Millisecond
+	// changeTimeout bounds one change of the configuration.
+	changeTimeout = 5 * time.Second
+)
+
+// admissions is how servers join a cluster that has data: a wiped disk under its old name, or a node
+// that is new in the file. The leader takes the old server of that name out, if it is silent, lets
+// the new one in without a vote, and gives it one when it has caught up and stayed so. One change
+// at a time, so any two majorities that follow each other overlap.
+type admissions struct {
+	node *Node
+
+	mu     sync.Mutex           // one change at a time; silent
+	silent map[string]time.Time // server id -> since when it has not answered
+}
+
+// answer is the leader's to a server that asks to join.
+func (a *admissions) answer(name, id string) *joinAnswer {
+	if a.node.raft.State() != raft.Leader {
+		return &joinAnswer{Reason: "not the leader"}
+	}
+	if nodeName(id) != name {
+		return &joinAnswer{Leads: true, Reason: fmt.Sprintf("%s asks for %s", name, id)}
+	}
+	if !a.mu.TryLock() {
+		return &joinAnswer{Leads: true, Reason: "another change is being made"}
+	}
+	defer a.mu.Unlock()
+	if err := a.admit(name, id); err != nil {
+		return &joinAnswer{Leads: true, Reason: err.Error()}
+	}
+	return &joinAnswer{Leads: true, Admitted: true}
+}
+
+// admit makes id the server of name; mu is held.
+func (a *admissions) admit(name, id string) error {
+	for _, s := range a.node.servers() {
+		switch {
+		case string(s.ID) == id:
+			return nil
+		case nodeName(string(s.ID)) == name:
+			if err := a.replace(string(s.ID), id); err != nil {
+				return err
+			}
+		}
+	}
+	a.node.log.Info("admitting a server", "id", id)
+	future := a.node.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, changeTimeout)
+	return waitFuture(future, a.node.stopped)
+}
+
+// replace removes the old server of a name, if it has been silent long enough.
+func (a *admissions) replace(old, id string) error {
+	if a.node.answers(old) {
+		delete(a.silent, old)
+		return fmt.Errorf("two machines have the same name: %s is alive, so %s cannot take its place", old, id)
+	}
+	since, known := a.silent[old]
+	if !known {
+		since = time.Now()
+		a.silent[old] = since
+	}
+	if time.Since(since) < silence {
+		return fmt.Errorf("waiting whether %s, which it would replace, is gone", old)
+	}
+	delete(a.silent, old)
+	return a.node.remove(old)
+}
+
+// answers tells whether a server is alive, as seen from here.
+func (n *Node) answers(id string) bool {
+	ctx, cancel := context.WithTimeout(n.ctx, aliveTimeout)
+	defer cancel()
+	_, err := n.ask(ctx, id, question{Term: &termQuestion{}})
+	return err == nil
+}
+
+// remove takes a server out of the configuration, and then its origin's row out of the state.
+func (n *Node) remove(id string) error {
+	n.log.Info("removing a server", "id", id)
+	if err := waitFuture(n.raft.RemoveServer(raft.ServerID(id), 0, changeTimeout), n.stopped); err != nil {
+		return err
+	}
+	command := fsm.Command{Op: fsm.OpServers}
+	for _, s := range n.servers() {
+		command.Words = append(command.Words, []byte(s.ID))
+	}
+	_, err := n.pipeline.propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait()
+	if err != nil {
+		// The row is a few bytes that nobody will ever match again; the next removal drops it too.
+		n.log.Warn("the removed server's row stays for now", "error", err)
+	}
+	return nil
+}
+
+// run gives votes to servers that keep up, while this node leads.
+func (a *admissions) run(ctx context.Context) {
+	tick := time.NewTicker(admitPoll)
+	defer tick.Stop()
+	keeping := map[string]time.Time{} // server id -> since when it has kept up
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if a.node.raft.State() != raft.Leader {
+			clear(keeping)
+			continue
+		}
+		for _, s := range a.node.servers() {
+			if s.Suffrage == raft.Nonvoter {
+				a.watch(string(s.ID), keeping)
+			}
+		}
+	}
+}
+
+func (a *admissions) watch(id string, keeping map[string]time.Time) {
+	if !a.node.keepsUp(id) {
+		delete(keeping, id)
+		return
+	}
+	if keeping[id].IsZero() {
+		keeping[id] = time.Now()
+	}
+	if time.Since(keeping[id]) < steady || !a.mu.TryLock() {
+		return
+	}
+	defer a.mu.Unlock()
+	delete(keeping, id)
+	if err := a.node.promote(id); err != nil {
+		a.node.log.Warn("cannot give a server its vote yet", "id", id, "error", err)
+	}
+}
+
+// keepsUp tells whether a server is alive and has nearly all of the log. LastIndex of a server that
+// is being sent a snapshot jumps to the snapshot's index, so it counts only what it really has.
+func (n *Node) keepsUp(id string) bool {
+	ctx, cancel := context.WithTimeout(n.ctx, aliveTimeout)
+	defer cancel()
+	a, err := n.ask(ctx, id, question{State: &stateQuestion{}})
+	return err == nil && a.State != nil && a.State.LastIndex+closeBehind >= n.raft.LastIndex()
+}
+
+func (n *Node) promote(id string) error {
+	n.log.Info("giving a server its vote", "id", id)
+	future := n.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(id), 0, changeTimeout)
+	return waitFuture(future, n.stopped)
+}
+
+// askToJoin asks the nodes that have data to be admitted, and says what is waited for. Once it is
+// admitted, the leader's log tells this node so.
+func (n *Node) askToJoin(ctx context.Context, stateful []string) (waiting string) {
+	reason := "their leader is not known yet"
+	for _, name := range stateful {
+		asking, cancel := context.WithTimeout(ctx, changeTimeout+aliveTimeout)
+		a, err := n.ask(asking, name, question{Join: &joinQuestion{ServerID: n.self.ServerID}})
+		cancel()
+		switch {
+		case err != nil || a.Join == nil || !a.Join.Leads:
+			continue
+		case a.Join.Admitted:
+			reason = "admitted; waiting for the log"
+		default:
+			reason = a.Join.Reason
+		}
+		break
+	}
+	return fmt.Sprintf("this node's disk is empty, and %s has data; waiting to be admitted: %s",
+		strings.Join(stateful, ", "), reason)
+}
+
+// errRemoved ends a server that the cluster has taken out.
+var errRemoved = errors.New("this server was removed from the cluster: remove its data directory to let it join as a new one")
+
+// watchMembership ends this node when a leader's configuration does not have it any more. It looks
+// while it hears of no leader: a server that was removed hears nothing, and a cluster would take
+// no notice of it for ever.
+func (n *Node) watchMembership(ctx context.Context) {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if n.leader() != "" || !n.hasState() {
+			continue
+		}
+		states, _ := n.askStates(ctx, n.members.others(n.self.Node))
+		for _, s := range states {
+			if len(s.Servers) > 0 && !slices.Contains(s.Servers, n.self.ServerID) {
+				n.fatal(errRemoved)
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package fsm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func someBytes(r *rand.Rand, least, most int) []byte {
+	b := make([]byte, least+r.IntN(most-least+1))
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+func someInt(r *rand.Rand) int64 {
+	edges := []int64{0, 1, -1, math.MaxInt64, math.MinInt64}
+	if i := r.IntN(10); i < len(edges) {
+		return edges[i]
+	}
+	return int64(r.Uint64()) >> r.IntN(64)
+}
+
+// someCommand fills exactly the fields that the comment beside the Op names.
+func someCommand(r *rand.Rand, op Op) Command {
+	c := Command{Op: op, User: uint64(someInt(r)), Flags: uint8(r.IntN(4))}
+	if r.IntN(2) == 0 {
+		c.Once = someBytes(r, 1, 64)
+	}
+	key, value, limit := someBytes(r, 1, 1024), someBytes(r, 0, 5000), someInt(r)
+	switch op {
+	case OpSignup:
+		c.Name, c.Value, c.Limit = someBytes(r, 1, 64), value, limit
+	case OpPasswd:
+		c.Value, c.Arg = value, someBytes(r, 0, 60)
+	case OpUnregister:
+		c.Arg = someBytes(r, 0, 60)
+	case OpSet:
+		c.Key, c.Value, c.TTL = key, value, someInt(r)
+	case OpIncr:
+		c.Key, c.N = key, someInt(r)
+	case OpAppend:
+		c.Key, c.Value, c.Limit = key, value, limit
+	case OpExpire:
+		c.Key, c.TTL = key, someInt(r)
+	case OpPersist:
+		c.Key = key
+	case OpCAS:
+		c.Key, c.Value, c.Version = key, value, r.Uint64()
+	case OpDelete, OpMSet, OpServers:
+		for range 2 * r.IntN(20) {
+			c.Words = append(c.Words, someBytes(r, 1, 30))
+		}
+	}
+	return c
+}
+
+// same compares what two commands mean: nil and empty are one.
+func same(a, b *Command) bool { return meaning(a) == meaning(b) }
+
+func meaning(c *Command) string {
+	return fmt.Sprintf("%d %d %d %d %d %d %d once %q name %q key %q value %q arg %q words %q", c.Op, c.Flags&^flagOnce,
+		c.User, c.TTL, c.N, c.Version, c.Limit, c.Once, c.Name, c.Key, c.Value, c.Arg, c.Words)
+}
+
+func TestCommandRoundTrip(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var got Command // one for all, as in Apply: nothing may be left over from the last
+	for op := opNone + 1; op < opEnd; op++ {
+		for range 200 {
+			want := someCommand(r, op)
+			b := AppendCommand([]byte("before"), &want)
+			rest, err := got.decode(append(b, "behind"...)[len("before"):])
+			if err != nil {
+				t.Fatalf("operation %d: %v", op, err)
+			}
+			if !same(&got, &want) || string(rest) != "behind" {
+				t.Fatalf("%s\nbecame\n%s\nwith %q behind it", meaning(&want), meaning(&got), rest)
+			}
+		}
+	}
+}
+
+// A field that is added to Command must be added to the codec, and to the comparison above.
+func TestCommandFieldsAreKnown(t *testing.T) {
+	if n := reflect.TypeFor[Command]().NumField(); n != 13 {
+		t.Errorf("Command has %d fields, and this package's tests compare 13: extend meaning and someCommand", n)
+	}
+}
+
+func TestCommandCutShort(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for op := opNone + 1; op < opEnd; op++ {
+		want := someCommand(r, op)
+		b := AppendCommand(nil, &want)
+		for n := range b {
+			var c Command
+			if _, err := c.decode(b[:n]); !errors.Is(err, errCommand) {
+				t.Fatalf("operation %d, %d of %d bytes: error %v", op, n, len(b), err)
+			}
+		}
+	}
+}
+
+func TestCommandRefused(t *testing.T) {
+	long, big := strings.Repeat("k", maxName+1), strings.Repeat("v", maxValue+1)
+	for name, c := range map[string]Command{
+		"no operation":        {Op: opNone},
+		"unknown operation":   {Op: opEnd},
+		"empty key":           {Op: OpSet, Value: []byte("v")},
+		"long key":            {Op: OpSet, Key: []byte(long)},
+		"large value":         {Op: OpSet, Key: []byte("k"), Value: []byte(big)},
+		"empty key of MSET":   {Op: OpMSet, Words: words("k", "v", "", "v")},
+		"long key of MSET":    {Op: OpMSet, Words: words(long, "v")},
+		"large value of MSET": {Op: OpMSet, Words: words("k", big)},
+		"long name":           {Op: OpSignup, Name: []byte(long)},
+		"long id of ONCE":     {Op: OpFlush, Once: []byte(long)},
+	} {
+		var got Command
+		if _, err := got.decode(AppendCommand(nil, &c)); !errors.Is(err, errCommand) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	var c Command
+	largest := Command{Op: OpSet, Key: []byte(long[1:]), Value: []byte(big[1:])}
+	if _, err := c.decode(AppendCommand(nil, &largest)); err != nil {
+		t.Errorf("the largest that can be: %v", err)
+	}
+}
+
+func FuzzCommand(f *testing.F) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for op := opNone + 1; op < opEnd; op++ {
+		c := someCommand(r, op)
+		f.Add(AppendCommand(nil, &c))
+	}
+	f.Add([]byte{byte(OpMSet), 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Add([]byte{byte(OpSet), flagOnce, 0, 0, 1, 'k', 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var c, again Command
+		rest, err := c.decode(b)
+		if err != nil {
+			return
+		}
+		if !bytes.HasSuffix(b, rest) {
+			t.Fatalf("%q is not the end of %q", rest, b)
+		}
+		if tail, err := again.decode(AppendCommand(nil, &c)); err != nil || len(tail) > 0 {
+			t.Fatalf("decoded once, not twice: %v, %d bytes behind it", err, len(tail))
+		}
+		if !same(&c, &again) {
+			t.Fatalf("%s\nbecame\n%s", meaning(&c), meaning(&again))
+		}
+	})
+}

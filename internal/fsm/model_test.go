@@ -1,0 +1,272 @@
+package fsm
+
+import (
+	"cmp"
+	"math"
+	"math/big"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// The model is the replicated state in plain maps, with a time of its own. It shares no code with
+// the FSM but Command, Result and the constants that are part of the contract.
+
+type modelItem struct {
+	value    string
+	version  uint64
+	deadline int64
+}
+
+type modelOnce struct {
+	id     string
+	at     int64
+	result Result
+}
+
+type modelUser struct {
+	name, hash     string
+	epoch, version uint64
+	items          map[string]modelItem
+	once           []modelOnce
+}
+
+type model struct {
+	now     int64
+	users   map[uint64]*modelUser
+	last    uint64
+	origins map[string][2]uint64 // incarnation, sequence
+}
+
+func newModel() *model {
+	return &model{users: map[uint64]*modelUser{}, origins: map[string][2]uint64{}}
+}
+
+// apply is a batch in the log: its results, or false if it is to be skipped.
+func (m *model) apply(h Header, commands []Command) ([]Result, bool) {
+	m.now = max(m.now, h.Stamp)
+	row := m.origins[string(h.Origin)]
+	switch {
+	case h.Incarnation < row[0]:
+		return nil, false
+	case h.Incarnation == row[0] && h.Sequence != row[1]+1:
+		return nil, false
+	case h.Incarnation > row[0] && h.Sequence != 1:
+		return nil, false
+	}
+	m.origins[string(h.Origin)] = [2]uint64{h.Incarnation, h.Sequence}
+	m.expire(256)
+	results := make([]Result, len(commands))
+	for i := range commands {
+		results[i] = m.command(&commands[i])
+	}
+	return results, true
+}
+
+// expire removes what is due: by deadline, user and key.
+func (m *model) expire(limit int) int64 {
+	type due struct {
+		at  int64
+		id  uint64
+		key string
+	}
+	var all []due
+	for id, u := range m.users {
+		for key, it := range u.items {
+			if it.deadline != 0 && it.deadline <= m.now {
+				all = append(all, due{it.deadline, id, key})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b due) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id), cmp.Compare(a.key, b.key))
+	})
+	all = all[:min(limit, len(all))]
+	for _, d := range all {
+		m.users[d.id].remove(d.key)
+	}
+	return int64(len(all))
+}
+
+func (u *modelUser) put(key, value string, deadline int64) {
+	u.version++
+	u.items[key] = modelItem{value, u.version, deadline}
+}
+
+func (u *modelUser) remove(key string) {
+	if _, ok := u.items[key]; ok {
+		u.version++
+		delete(u.items, key)
+	}
+}
+
+// seen is the item of key that has not expired.
+func (m *model) seen(u *modelUser, key []byte) (modelItem, bool) {
+	it, ok := u.items[string(key)]
+	if !ok || it.deadline != 0 && it.deadline <= m.now {
+		return modelItem{}, false
+	}
+	return it, true
+}
+
+func (m *model) in(ttl int64) int64 {
+	if ttl <= 0 {
+		return 0
+	}
+	sum := new(big.Int).Add(big.NewInt(m.now), big.NewInt(ttl))
+	if !sum.IsInt64() {
+		return math.MaxInt64
+	}
+	return sum.Int64()
+}
+
+func (m *model) command(c *Command) Result {
+	switch c.Op {
+	case OpSweep:
+		return Result{KindInt, m.expire(4096)}
+	case OpServers:
+		for id := range m.origins {
+			if !slices.ContainsFunc(c.Words, func(w []byte) bool { return string(w) == id }) {
+				delete(m.origins, id)
+			}
+		}
+		return Result{Kind: KindOK}
+	case OpSignup:
+		return m.signup(c)
+	}
+	u := m.users[c.User]
+	switch {
+	case u == nil:
+		return Result{Kind: KindSessionEnded}
+	case len(c.Once) == 0:
+		return m.write(u, c)
+	}
+	if i := slices.IndexFunc(u.once, func(o modelOnce) bool { return o.id == string(c.Once) }); i >= 0 {
+		return u.once[i].result
+	}
+	for len(u.once) > 1000 && u.once[0].at+600_000 <= m.now {
+		u.once = u.once[1:]
+	}
+	if len(u.once) >= 100_000 {
+		return Result{Kind: KindOnceFull}
+	}
+	r := m.write(u, c)
+	u.once = append(u.once, modelOnce{string(c.Once), m.now, r})
+	return r
+}
+
+func (m *model) signup(c *Command) Result {
+	for _, u := range m.users {
+		if u.name == string(c.Name) {
+			return Result{Kind: KindUserExists}
+		}
+	}
+	if c.Limit > 0 && len(m.users) >= int(c.Limit) {
+		return Result{Kind: KindSignupFull}
+	}
+	m.last++
+	m.users[m.last] = &modelUser{name: string(c.Name), hash: string(c.Value), epoch: 1, items: map[string]modelItem{}}
+	return Result{KindUser, int64(m.last)}
+}
+
+func (m *model) write(u *modelUser, c *Command) Result {
+	it, there := m.seen(u, c.Key)
+	if !there && (c.Op == OpExpire || c.Op == OpPersist || c.Op == OpCAS) {
+		return Result{Kind: KindNotFound}
+	}
+	switch c.Op {
+	case OpSet:
+		if there && c.Flags&FlagNX != 0 {
+			return Result{Kind: KindExists}
+		}
+		if !there && c.Flags&FlagXX != 0 {
+			return Result{Kind: KindNotFound}
+		}
+		u.put(string(c.Key), string(c.Value), m.in(c.TTL))
+	case OpDelete:
+		return m.delete(u, c.Words)
+	case OpIncr:
+		return m.incr(u, c, it, there)
+	case OpAppend:
+		limit := 1 << 20
+		if c.Limit > 0 {
+			limit = min(limit, int(c.Limit))
+		}
+		if len(it.value)+len(c.Value) > limit {
+			return Result{Kind: KindValueTooLarge}
+		}
+		u.put(string(c.Key), it.value+string(c.Value), it.deadline)
+		return Result{KindInt, int64(len(it.value) + len(c.Value))}
+	case OpExpire:
+		u.put(string(c.Key), it.value, m.in(c.TTL))
+	case OpPersist:
+		u.put(string(c.Key), it.value, 0)
+	case OpCAS:
+		if it.version != c.Version {
+			return Result{KindConflict, int64(it.version)}
+		}
+		u.put(string(c.Key), string(c.Value), 0)
+	case OpMSet:
+		for i := 0; i+1 < len(c.Words); i += 2 {
+			u.put(string(c.Words[i]), string(c.Words[i+1]), 0)
+		}
+	case OpFlush:
+		if len(u.items) > 0 {
+			u.version++
+		}
+		clear(u.items)
+	default:
+		return m.password(u, c)
+	}
+	return Result{Kind: KindOK}
+}
+
+func (m *model) delete(u *modelUser, keys [][]byte) Result {
+	n := int64(0)
+	for _, key := range keys {
+		if _, there := m.seen(u, key); there {
+			n++
+		}
+		u.remove(string(key))
+	}
+	if len(keys) != 1 {
+		return Result{KindInt, n}
+	}
+	if n == 0 {
+		return Result{Kind: KindNotFound}
+	}
+	return Result{Kind: KindOK}
+}
+
+var canonicalInteger = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+
+func (m *model) incr(u *modelUser, c *Command, it modelItem, there bool) Result {
+	value := new(big.Int)
+	if there {
+		if !canonicalInteger.MatchString(it.value) {
+			return Result{Kind: KindNotANumber}
+		}
+		value.SetString(it.value, 10)
+		if !value.IsInt64() {
+			return Result{Kind: KindNotANumber}
+		}
+	}
+	if value.Add(value, big.NewInt(c.N)); !value.IsInt64() {
+		return Result{Kind: KindOverflow}
+	}
+	u.put(string(c.Key), strconv.FormatInt(value.Int64(), 10), it.deadline)
+	return Result{KindInt, value.Int64()}
+}
+
+// password is PASSWD and UNREGISTER, which need the hash that the user still has.
+func (m *model) password(u *modelUser, c *Command) Result {
+	if u.hash != string(c.Arg) {
+		return Result{Kind: KindAuthFailed}
+	}
+	if c.Op == OpUnregister {
+		delete(m.users, c.User)
+	} else {
+		u.hash, u.epoch = string(c.Value), u.epoch+1
+	}
+	return Result{Kind: KindOK}
+}
