@@ -49,6 +49,7 @@ func textPorts(first *harness.Node, others ...*harness.Node) []string {
 func runConversations(t *testing.T, all map[string][]step, addrs []string) {
 	for _, name := range conversationNames(all) {
 		t.Run(strings.TrimSuffix(name, ".txt"), func(t *testing.T) {
+			t.Parallel() // they mostly wait
 			if err := runConversation(all[name], addrs, unique()); err != nil {
 				t.Errorf("conversations/%s: %v", name, err)
 			}

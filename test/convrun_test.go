@@ -90,7 +90,7 @@ func (c *conversation) open(s step) (*line, error) {
 	if l := c.conns[s.conn]; l != nil {
 		return l, nil
 	}
-	conn, err := net.DialTimeout("tcp", c.addrs[s.node%len(c.addrs)], harness.Limit)
+	conn, err := harness.Connect(c.addrs[s.node%len(c.addrs)])
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"testing"
+	"unsafe"
 )
 
 func benchKeys(n int) [][]byte {
@@ -145,5 +146,15 @@ func BenchmarkMemory(b *testing.B) {
 		b.ReportMetric(low, "B/key-best")
 		b.ReportMetric(high, "B/key-worst")
 		runtime.KeepAlive(s)
+	}
+}
+
+// TestSizes: the arithmetic in the package comment.
+func TestSizes(t *testing.T) {
+	if n := unsafe.Sizeof(group{}); n*maxGroups > 8192-8 || n*(maxGroups+1) <= 8192-8 {
+		t.Errorf("%d groups of %d bytes do not just fill 8 KiB", maxGroups, n)
+	}
+	if n := len(newRecord(make([]byte, 16), make([]byte, 32), 1, 0).bytes()); n > 64 {
+		t.Errorf("a 16 + 32 byte item takes %d bytes", n)
 	}
 }

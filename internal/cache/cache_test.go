@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unsafe"
 	"weak"
 )
 
@@ -347,15 +346,5 @@ func TestReadsDoNotAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(100, read); n != 0 {
 			t.Errorf("%s allocates %v times", name, n)
 		}
-	}
-}
-
-// TestSizes: the arithmetic in the package comment.
-func TestSizes(t *testing.T) {
-	if n := unsafe.Sizeof(group{}); n*maxGroups > 8192-8 || n*(maxGroups+1) <= 8192-8 {
-		t.Errorf("%d groups of %d bytes do not just fill 8 KiB", maxGroups, n)
-	}
-	if n := len(newRecord(make([]byte, 16), make([]byte, 32), 1, 0).bytes()); n > 64 {
-		t.Errorf("a 16 + 32 byte item takes %d bytes", n)
 	}
 }

@@ -115,7 +115,7 @@ func (k *Keyspace) Count(now int64) int {
 }
 
 // Freeze returns a view of the keyspace as it is now, in O(1). Any goroutine may
-// call it, but the writer not between BeginCut and EndCut.
+// call it, but the writer not within a cut.
 func (k *Keyspace) Freeze() *View {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -4,13 +4,14 @@ import "slices"
 
 // ItemOverhead is what Bytes counts for each item beside its key and value, in
 // bytes: about what the record's head, the slot and rounding take. A deadline
-// takes about 40 more, which are not counted, so that the size of an item does
+// takes about 50 more, which are not counted, so that the size of an item does
 // not depend on EXPIRE.
 const ItemOverhead = 32
 
 // BeginCut starts a change of several keys that readers see as a whole or not at
 // all. Readers of this keyspace wait until EndCut, so it must be short. Cuts do
-// not nest. The writer's.
+// not nest. Within one the writer reads with Lookup: Get, MGet, Count and Freeze
+// would wait for it to end. The writer's.
 func (k *Keyspace) BeginCut() {
 	k.begin()
 	k.inCut = true

@@ -112,11 +112,17 @@ func Open(c Config) (*Node, error) {
 	if c.RaftLog == nil {
 		c.RaftLog = c.Log
 	}
-	st, err := storage.Open(c.DataDir, c.RaftLog)
+	var n *Node
+	opened := make(chan struct{})
+	st, err := storage.Open(c.DataDir, c.RaftLog, func(err error) {
+		<-opened
+		n.fatal(err)
+	})
 	if err != nil {
 		return nil, err
 	}
-	n := newNode(c, st)
+	n = newNode(c, st)
+	close(opened)
 	if err := n.start(); err != nil {
 		n.cancel()
 		n.wg.Wait()

@@ -35,6 +35,7 @@ func (a *applier) unregister(c *Command) Result {
 		return Result{Kind: KindAuthFailed}
 	}
 	a.users.remove(a.account)
+	a.sum -= a.account.once.sum
 	a.store.Drop(c.User)
 	a.account = nil
 	a.changed = append(a.changed, c.User)

@@ -68,11 +68,14 @@ func (a *applier) once(c *Command) Result {
 	if first, ok := table.lookup(c.Once); ok {
 		return first
 	}
+	defer func(before uint64) { a.sum += table.sum - before }(table.sum)
 	if table.full(a.time) {
 		return Result{Kind: KindOnceFull}
 	}
 	result := a.write(c)
-	table.remember(remembered{id: string(c.Once), at: a.time, result: result})
+	if a.account != nil { // not if that was what the command ended
+		table.remember(remembered{id: string(c.Once), at: a.time, result: result})
+	}
 	return result
 }
 

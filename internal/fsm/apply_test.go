@@ -201,3 +201,28 @@ func TestGroupsDoNotMatter(t *testing.T) {
 		t.Errorf("%d and %d bytes applied", one.AppliedBytes(), many.AppliedBytes())
 	}
 }
+
+// The stories are of no use if they never get to some of the results.
+func TestStoriesGetEverywhere(t *testing.T) {
+	seen, skipped := map[Kind]int{}, 0
+	for seed := range 4 {
+		s := newStory(uint64(seed))
+		for range 300 {
+			b := s.next()
+			if !b.accepted {
+				skipped++
+			}
+			for _, r := range b.results {
+				seen[r.Kind]++
+			}
+		}
+	}
+	for k := KindOK; k < KindMemoryFull; k++ {
+		if seen[k] < 4 {
+			t.Errorf("kind %d came %d times", k, seen[k])
+		}
+	}
+	if skipped < 100 {
+		t.Errorf("%d batches were skipped", skipped)
+	}
+}

@@ -33,7 +33,7 @@ func someCommand(r *rand.Rand, op Op) Command {
 	if r.IntN(2) == 0 {
 		c.Once = someBytes(r, 1, 64)
 	}
-	key, value, limit := someBytes(r, 1, 1024), someBytes(r, 0, 5000), someInt(r)
+	key, value, limit := someBytes(r, 1, 200), someBytes(r, 0, 300), someInt(r)
 	switch op {
 	case OpSignup:
 		c.Name, c.Value, c.Limit = someBytes(r, 1, 64), value, limit

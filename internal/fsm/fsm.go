@@ -58,6 +58,7 @@ type FSM struct {
 		sync.RWMutex
 		fns []func(id uint64)
 	}
+	marks    marks
 	lastTerm any // the boxed term of the last entry, so that a response costs no allocation
 }
 
@@ -119,6 +120,7 @@ func (f *FSM) apply(log *raft.Log) {
 		f.applier.batch(commands, h.Count, results)
 	}
 	s.index = log.Index
+	f.marks.set(s.index, s.hash())
 	f.bytes.Add(uint64(len(log.Data)))
 	f.applied.Store(log.Index)
 	f.tellWatchers()

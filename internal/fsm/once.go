@@ -23,6 +23,7 @@ type remembered struct {
 type onceTable struct {
 	order []remembered
 	byID  map[string]Result
+	sum   uint64 // of the hashes of all in order, for state.hash
 }
 
 func (t *onceTable) lookup(id []byte) (Result, bool) {
@@ -34,6 +35,7 @@ func (t *onceTable) lookup(id []byte) (Result, bool) {
 func (t *onceTable) full(now int64) bool {
 	for len(t.order) > onceCount && t.order[0].at <= now-onceAge {
 		delete(t.byID, t.order[0].id)
+		t.sum -= t.order[0].hash()
 		t.order = t.order[1:]
 	}
 	return len(t.order) >= onceMax
@@ -45,4 +47,9 @@ func (t *onceTable) remember(r remembered) {
 	}
 	t.order = append(t.order, r)
 	t.byID[r.id] = r.result
+	t.sum += r.hash()
+}
+
+func (r *remembered) hash() uint64 {
+	return hashOf([]byte(r.id), uint64(r.at), uint64(r.result.Kind), uint64(r.result.N))
 }

@@ -121,8 +121,8 @@ func (b *builder) record(d *decoder) error {
 	case tagState:
 		b.index, b.time, b.users.last = d.uvarint(), int64(d.uvarint()), d.uvarint()
 	case tagOrigin:
-		id := string(d.bytes())
-		b.origins[id] = origin{d.uvarint(), d.uvarint()}
+		id := d.bytes()
+		b.setOrigin(id, origin{d.uvarint(), d.uvarint()})
 	case tagUser:
 		ok = b.user(d)
 	case tagOnce:
@@ -160,6 +160,7 @@ func (b *builder) once(d *decoder) bool {
 	r.result.Kind, d.rest = Kind(d.rest[0]), d.rest[1:]
 	r.result.N = d.varint()
 	b.account.once.remember(r)
+	b.sum += r.hash()
 	return true
 }
 
@@ -182,5 +183,5 @@ func (b *builder) end(d *decoder) bool {
 	hash := binary.LittleEndian.Uint64(d.rest)
 	d.rest = d.rest[8:]
 	b.ended = true
-	return users == uint64(len(b.users.byID)) && items == b.items && hash == b.store.Hash()
+	return users == uint64(len(b.users.byID)) && items == b.items && hash == b.state.hash()
 }

@@ -27,7 +27,7 @@ const (
 	tagUser   = 'U' // id, name, hash, epoch, version counter of the keyspace
 	tagOnce   = 'R' // of the user before it: id, time, kind, number
 	tagItem   = 'I' // of the user before it: key, value, version, deadline
-	tagEnd    = 'E' // users, items, hash of the store
+	tagEnd    = 'E' // users, items, hash of the state
 )
 
 // Release is the version of ciderd that snapshots are marked with, so that an older release that
@@ -64,7 +64,7 @@ func (f *FSM) freeze() *snapshot {
 		index: s.index, time: uint64(s.time), last: s.users.last,
 		origins: make(map[string]origin, len(s.origins)),
 		users:   make([]frozenUser, 0, len(s.users.byID)),
-		store:   s.store.Freeze(), hash: s.store.Hash(),
+		store:   s.store.Freeze(), hash: s.hash(),
 	}
 	for id, row := range s.origins {
 		snap.origins[id] = row

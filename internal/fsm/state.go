@@ -1,7 +1,10 @@
 package fsm
 
 import (
+	"encoding/binary"
 	"slices"
+
+	"github.com/cespare/xxhash/v2"
 
 	"ciderd/internal/cache"
 )
@@ -14,7 +17,26 @@ type state struct {
 	users   *users
 	store   *cache.Store
 	origins map[string]origin // server id -> what of it has been applied
+	sum     uint64            // of the origins' and the ONCE tables' hashes, for hash
 }
+
+// hash stands for all of the state but the index: two nodes that have applied the same entries have
+// the same. Every change keeps it up, by adding and subtracting the hashes of what it replaces.
+func (s *state) hash() uint64 {
+	return s.store.Hash() + s.users.sum + s.sum + hashOf(nil, uint64(s.time), s.users.last)
+}
+
+// hashOf is a hash without a seed, so that all nodes agree on it.
+func hashOf(b []byte, numbers ...uint64) uint64 {
+	var buf [128]byte
+	rest := buf[:0]
+	for _, n := range numbers {
+		rest = binary.LittleEndian.AppendUint64(rest, n)
+	}
+	return xxhash.Sum64(append(rest, b...))
+}
+
+func (o origin) hash(id []byte) uint64 { return hashOf(id, o.incarnation, o.sequence) }
 
 // origin is the last batch of one server that was applied.
 type origin struct {
@@ -34,17 +56,26 @@ func (s *state) accept(h Header) bool {
 	next := h.Incarnation == row.incarnation && h.Sequence == row.sequence+1 ||
 		h.Incarnation > row.incarnation && h.Sequence == 1
 	if next {
-		s.origins[string(h.Origin)] = origin{h.Incarnation, h.Sequence}
+		s.setOrigin(h.Origin, origin{h.Incarnation, h.Sequence})
 	}
 	return next
+}
+
+func (s *state) setOrigin(id []byte, row origin) {
+	if old, known := s.origins[string(id)]; known {
+		s.sum -= old.hash(id)
+	}
+	s.origins[string(id)] = row
+	s.sum += row.hash(id)
 }
 
 // keepOrigins drops the rows of servers that are not in ids. A server that is gone never comes
 // back under its id, so nothing of it can arrive any more that a row would have to stop.
 func (s *state) keepOrigins(ids [][]byte) {
-	for id := range s.origins {
+	for id, row := range s.origins {
 		if !slices.ContainsFunc(ids, func(b []byte) bool { return string(b) == id }) {
 			delete(s.origins, id)
+			s.sum -= row.hash([]byte(id))
 		}
 	}
 }

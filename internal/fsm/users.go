@@ -31,6 +31,7 @@ type users struct {
 	byID   map[uint64]*account
 	byName map[string]*account
 	last   uint64 // the last id given out
+	sum    uint64 // of all users' hashes, for state.hash; FSM's goroutine only
 }
 
 func newUsers() *users {
@@ -43,6 +44,7 @@ func (u *users) add(a *account) {
 	u.byID[a.user.ID] = a
 	u.byName[a.user.Name] = a
 	u.last = max(u.last, a.user.ID)
+	u.sum += a.user.hash()
 }
 
 func (u *users) remove(a *account) {
@@ -50,6 +52,7 @@ func (u *users) remove(a *account) {
 	defer u.mu.Unlock()
 	delete(u.byID, a.user.ID)
 	delete(u.byName, a.user.Name)
+	u.sum -= a.user.hash()
 	a.gone.Store(true)
 }
 
@@ -58,8 +61,13 @@ func (u *users) setHash(a *account, hash []byte) {
 	changed.Hash = slices.Clone(hash)
 	changed.Epoch++
 	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.sum += changed.hash() - a.user.hash()
 	a.user = &changed
-	u.mu.Unlock()
+}
+
+func (u *User) hash() uint64 {
+	return hashOf([]byte(u.Name), u.ID, u.Epoch, hashOf(u.Hash))
 }
 
 // lookup may be called from any goroutine.

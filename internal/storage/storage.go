@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,28 +55,42 @@ type Storage struct {
 	// Known tells whether the directory held a log or a snapshot when it was opened.
 	Known bool
 
-	bolt *raftboltdb.BoltStore
+	store *checked
 }
 
-// Open opens a data directory, which it makes (mode 0700) if there is none.
-func Open(dir string, log hclog.Logger) (*Storage, error) { return open(dir, log, lockTimeout) }
+// Open opens a data directory, which it makes (mode 0700) if there is none, and reads all of it: an
+// error that wraps ErrDamaged names what is damaged and the way out. fatal is called, from any
+// goroutine, when the process must end: a sync that failed, a write that hangs, an entry that
+// reads back wrong.
+func Open(dir string, log hclog.Logger, fatal func(error)) (*Storage, error) {
+	return open(dir, log, lockTimeout, fatal)
+}
 
-func open(dir string, log hclog.Logger, lock time.Duration) (*Storage, error) {
+func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (*Storage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	// First the lock: what looks like the leftover of a snapshot may be one that another process
 	// is writing.
 	path := filepath.Join(dir, logFile)
-	bolt, err := openBolt(path, lock)
+	var bolt *raftboltdb.BoltStore
+	err := guarded(func() (err error) {
+		bolt, err = openBolt(path, lock)
+		return err
+	})
+	if errors.Is(err, ErrDamaged) {
+		err = damage(path, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	s := &Storage{Stable: bolt, bolt: bolt}
-	if err := s.prepare(dir, path, log); err != nil {
-		bolt.Close()
-		return nil, err
+	// While the directory is being read, damage is for the caller to report.
+	store := &checked{backend: bolt, fatal: func(error) {}, watchdog: newWatchdog(fatal)}
+	s := &Storage{Stable: store, store: store}
+	if err = guarded(func() error { return s.prepare(dir, path, log) }); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
+	store.fatal = fatal
 	return s, nil
 }
 
@@ -90,8 +105,12 @@ func openBolt(path string, lock time.Duration) (*raftboltdb.BoltStore, error) {
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%s is in use by another process", path)
 	}
+	var file *fs.PathError
+	if err != nil && !errors.As(err, &file) { // a file that can be read but makes no sense
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	return bolt, nil
 }
@@ -103,7 +122,10 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	if s.Snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, keptSnapshots, log.Named("snapshot")); err != nil {
 		return fmt.Errorf("snapshots in %s: %w", dir, err)
 	}
-	if s.Logs, err = raft.NewLogCache(cachedEntries, s.bolt); err != nil {
+	if err = verify(dir, s.store, s.Snapshots); err != nil {
+		return err
+	}
+	if s.Logs, err = raft.NewLogCache(cachedEntries, s.store); err != nil {
 		return err
 	}
 	if s.Known, err = raft.HasExistingState(s.Logs, s.Stable, s.Snapshots); err != nil {
@@ -163,4 +185,7 @@ func removeLeftovers(dir string) error {
 }
 
 // Close syncs and lets go of the directory.
-func (s *Storage) Close() error { return s.bolt.Close() }
+func (s *Storage) Close() error {
+	s.store.watchdog.close()
+	return s.store.backend.Close()
+}

@@ -1,0 +1,124 @@
+package storage
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"syscall"
+
+	"github.com/hashicorp/raft"
+)
+
+// bbolt's pages carry no checksums, so a disk that changed its mind shows only as wrong data. What
+// Raft stores therefore goes in with a CRC32C of its own and is checked whenever it is read: an
+// entry's in the field that raft.Log has for layers like this one, a value's behind the value.
+
+// ErrDamaged: what was read is not what was written.
+var ErrDamaged = errors.New("damaged")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// backend is what raft-boltdb gives us.
+type backend interface {
+	raft.LogStore
+	raft.StableStore
+	Close() error
+}
+
+// checked is a backend that checks what it reads, and ends the process where going on would be
+// wrong. A disk that is full is not such a case: nothing was written, and space may come back.
+type checked struct {
+	backend
+	watchdog *watchdog
+	fatal    func(error)
+}
+
+func entrySum(l *raft.Log) []byte {
+	var head [17]byte
+	binary.LittleEndian.PutUint64(head[:], l.Index)
+	binary.LittleEndian.PutUint64(head[8:], l.Term)
+	head[16] = byte(l.Type)
+	sum := crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, l.Data)
+	return binary.LittleEndian.AppendUint32(nil, sum)
+}
+
+func (c *checked) GetLog(index uint64, l *raft.Log) error {
+	if err := c.backend.GetLog(index, l); err != nil {
+		return err
+	}
+	if l.Index != index || string(l.Extensions) != string(entrySum(l)) {
+		err := fmt.Errorf("entry %d of the log: %w", index, ErrDamaged)
+		c.fatal(err)
+		return err
+	}
+	l.Extensions = nil
+	return nil
+}
+
+func (c *checked) StoreLog(l *raft.Log) error { return c.StoreLogs([]*raft.Log{l}) }
+
+// StoreLogs returns once the entries are synced.
+func (c *checked) StoreLogs(logs []*raft.Log) error {
+	summed := make([]*raft.Log, len(logs))
+	for i, l := range logs {
+		with := *l // the original goes on to followers, without the sum
+		with.Extensions = entrySum(l)
+		summed[i] = &with
+	}
+	defer c.watchdog.begin("writing the log")()
+	return c.written(c.backend.StoreLogs(summed))
+}
+
+func (c *checked) DeleteRange(first, last uint64) error {
+	defer c.watchdog.begin("cutting the log")()
+	return c.written(c.backend.DeleteRange(first, last))
+}
+
+func valueSum(key, value []byte) []byte {
+	sum := crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
+	return binary.LittleEndian.AppendUint32(nil, sum)
+}
+
+func (c *checked) Set(key, value []byte) error {
+	defer c.watchdog.begin("writing the vote")()
+	return c.written(c.backend.Set(key, append(append([]byte(nil), value...), valueSum(key, value)...)))
+}
+
+func (c *checked) Get(key []byte) ([]byte, error) {
+	stored, err := c.backend.Get(key)
+	if err != nil {
+		return nil, err
+	}
+	n := len(stored) - crc32.Size
+	if n < 0 || string(stored[n:]) != string(valueSum(key, stored[:n])) {
+		err := fmt.Errorf("value %q: %w", key, ErrDamaged)
+		c.fatal(err)
+		return nil, err
+	}
+	return stored[:n], nil
+}
+
+func (c *checked) SetUint64(key []byte, value uint64) error {
+	return c.Set(key, binary.LittleEndian.AppendUint64(nil, value))
+}
+
+func (c *checked) GetUint64(key []byte) (uint64, error) {
+	value, err := c.Get(key)
+	switch {
+	case err != nil:
+		return 0, err
+	case len(value) != 8:
+		return 0, fmt.Errorf("value %q: %w", key, ErrDamaged)
+	}
+	return binary.LittleEndian.Uint64(value), nil
+}
+
+// written passes the fate of a write on. After a failed sync nobody knows what the disk holds, and a
+// second one that succeeds would not tell, so the first ends the process.
+func (c *checked) written(err error) error {
+	if err != nil && !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		c.fatal(fmt.Errorf("the disk failed: %w", err))
+	}
+	return err
+}

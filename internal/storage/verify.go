@@ -1,0 +1,110 @@
+package storage
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/hashicorp/raft"
+)
+
+// wayOut is what can be done about a damaged directory; nothing in it has been changed.
+const wayOut = "nothing was changed; the way out: move the directory away and start again, and this node joins its cluster anew and gets everything from the others (a single node: put a backup in its place)"
+
+// damage says what is wrong in a data directory.
+func damage(path string, err error) error {
+	return fmt.Errorf("%s: %w; %s", path, err, wayOut)
+}
+
+// guarded runs f and turns what bbolt does on a damaged file (a panic, or a fault in its memory
+// map where the file was cut) into an error.
+func guarded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrDamaged, r)
+		}
+	}()
+	return f()
+}
+
+// verify reads all of a directory that is going to be relied on: every entry of the log, and the
+// newest snapshot. A node with holes must not start: it could win an election and make them
+// everybody's.
+func verify(dir string, b *checked, snapshots raft.SnapshotStore) error {
+	snapshot, err := verifySnapshots(filepath.Join(dir, "snapshots"), snapshots)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, logFile)
+	return guarded(func() error {
+		first, err := b.FirstIndex()
+		if err != nil {
+			return damage(path, err)
+		}
+		last, err := b.LastIndex()
+		if err != nil {
+			return damage(path, err)
+		}
+		if last > 0 && first > snapshot+1 {
+			return damage(path, fmt.Errorf("%w: the log begins at %d, the newest snapshot ends at %d", ErrDamaged, first, snapshot))
+		}
+		for index := first; last > 0 && index <= last; index++ {
+			if err := b.GetLog(index, &raft.Log{}); err != nil {
+				return damage(path, err)
+			}
+		}
+		return verifyVotes(path, b, last)
+	})
+}
+
+// verifyVotes reads what Raft remembers of terms and votes: without it a server could vote twice.
+func verifyVotes(path string, b *checked, last uint64) error {
+	for _, key := range []string{"CurrentTerm", "LastVoteTerm", "LastVoteCand"} {
+		_, err := b.Get([]byte(key))
+		missing := err != nil && !errors.Is(err, ErrDamaged)
+		if missing && (key != "CurrentTerm" || last == 0) {
+			continue // it has not voted yet
+		}
+		if err != nil {
+			return damage(path, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	return nil
+}
+
+// verifySnapshots returns the index of the newest snapshot, 0 if there is none.
+func verifySnapshots(dir string, store raft.SnapshotStore) (uint64, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range entries {
+		// The store would pass over one whose description cannot be read, and take an older one.
+		path := filepath.Join(dir, e.Name(), "meta.json")
+		if strings.HasSuffix(e.Name(), ".tmp") || !e.IsDir() {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err == nil && !json.Valid(text) {
+			err = ErrDamaged
+		}
+		if err != nil {
+			return 0, damage(path, err)
+		}
+	}
+	list, err := store.List()
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	newest := list[0]
+	_, r, err := store.Open(newest.ID) // which reads it whole and compares its checksum
+	if err != nil {
+		return 0, damage(filepath.Join(dir, newest.ID), err)
+	}
+	return newest.Index, r.Close()
+}

@@ -1,0 +1,82 @@
+package torture
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+)
+
+// A link is a node's namespace, its one interface, and the rules that cut it.
+type link struct {
+	namespace string
+	host      string // last byte of the address
+}
+
+func (l *link) address() string { return subnet + l.host }
+
+// openHub gives the hub its bridge. This process is inside the hub.
+func openHub() error {
+	return errors.Join(
+		command("ip", "link", "set", "lo", "up"),
+		command("ip", "link", "add", "br0", "type", "bridge"),
+		command("ip", "addr", "add", subnet+hubHost+"/24", "dev", "br0"),
+		command("ip", "link", "set", "br0", "up"),
+	)
+}
+
+// newLink makes the namespace of node i (from 1) and plugs it in.
+func newLink(i int) (*link, error) {
+	l := &link{namespace: prefix + "n" + strconv.Itoa(i), host: strconv.Itoa(i)}
+	port := "n" + l.host
+	steps := [][]string{
+		{"ip", "netns", "add", l.namespace},
+		{"ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", l.namespace},
+		{"ip", "link", "set", port, "master", "br0", "up"},
+		{"ip", "-n", l.namespace, "link", "set", "lo", "up"},
+		{"ip", "-n", l.namespace, "addr", "add", l.address() + "/24", "dev", "eth0"},
+		{"ip", "-n", l.namespace, "link", "set", "eth0", "up"},
+	}
+	for _, s := range steps {
+		if err := command(s[0], s[1:]...); err != nil {
+			return nil, err
+		}
+	}
+	// Rules go into chains of their own, so that healing is one flush.
+	return l, errors.Join(l.iptables("-N", "CUT"), l.iptables("-A", "INPUT", "-j", "CUT"))
+}
+
+// within is the command line that runs a program in the namespace: nsenter replaces itself, so the
+// program has the pid that was started, and sees the machine's mounts as they are.
+func (l *link) within() []string {
+	return []string{"--net=" + filepath.Join(netnsDir, l.namespace), "--"}
+}
+
+func (l *link) iptables(args ...string) error {
+	return command("nsenter", append(l.within(), append([]string{"iptables", "-w"}, args...)...)...)
+}
+
+// heal lets everything through again.
+func (l *link) heal() error { return l.iptables("-F", "CUT") }
+
+// deaf drops all that comes from other. The other way stays open.
+func (l *link) deaf(other *link) error {
+	return l.iptables("-A", "CUT", "-s", other.address(), "-j", "DROP")
+}
+
+// lossy drops packets from other nodes with probability p.
+func (l *link) lossy(other *link, p float64) error {
+	return l.iptables("-A", "CUT", "-s", other.address(), "-m", "statistic", "--mode", "random",
+		"--probability", fmt.Sprintf("%.3f", p), "-j", "DROP")
+}
+
+// small drops packets from other that are larger than size bytes.
+func (l *link) small(other *link, size int) error {
+	return l.iptables("-A", "CUT", "-s", other.address(), "-m", "length", "--length",
+		fmt.Sprintf("%d:65535", size), "-j", "DROP")
+}
+
+// cut keeps two nodes from hearing each other.
+func cut(a, b *link) error { return errors.Join(a.deaf(b), b.deaf(a)) }
+
+func (l *link) remove() error { return command("ip", "netns", "del", l.namespace) }

@@ -1,0 +1,231 @@
+package torture
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"ciderd/internal/harness"
+)
+
+// A node is one ciderd in a namespace of its own, on a disk of its own.
+type node struct {
+	name   string
+	link   *link
+	disk   *disk
+	bin    string
+	config string
+	log    string
+
+	proc   *harness.Process
+	paused bool
+	// mayEnd: the fault at hand may end the process, or does so itself.
+	mayEnd bool
+	tracer *harness.Process
+
+	level atomic.Int32 // of trouble, see strain
+}
+
+func (n *node) text() string { return n.link.address() + ":8080" }
+func (n *node) peer() string { return n.link.address() + ":7000" }
+
+// start runs the daemon and returns at once.
+func (n *node) start() error {
+	if n.running() {
+		return nil
+	}
+	args := append(n.link.within(), n.bin, "-config", n.config, "-node", n.name)
+	proc, err := harness.StartProcess("nsenter", filepath.Dir(n.config), n.log, nil, args...)
+	if err != nil {
+		return fmt.Errorf("starting %s: %w", n.name, err)
+	}
+	n.proc, n.paused = proc, false
+	return nil
+}
+
+func (n *node) running() bool {
+	if n.proc == nil {
+		return false
+	}
+	select {
+	case <-n.proc.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+func (n *node) kill() error {
+	n.mayEnd = true
+	if n.proc == nil {
+		return nil
+	}
+	return n.proc.Kill()
+}
+
+// stopLimit is generous: what is accepted may have to wait for an election.
+const stopLimit = 60 * time.Second
+
+// terminate sends SIGTERM and wants exit code 0.
+func (n *node) terminate() error {
+	n.mayEnd = true
+	if err := n.proc.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	code, err := n.proc.ExitCode(stopLimit)
+	if err == nil && code != 0 {
+		err = fmt.Errorf("exit code %d", code)
+	}
+	if err != nil {
+		return violationf("SIGTERM to %s: %v", n.name, err)
+	}
+	return nil
+}
+
+func (n *node) pause() error {
+	n.paused = true
+	return n.proc.Pause()
+}
+
+func (n *node) resume() error {
+	n.paused = false
+	return n.proc.Resume()
+}
+
+// trace makes system calls of the node fail or wait, by strace's -e inject.
+func (n *node) trace(calls, inject string) error {
+	pid, err := n.pid()
+	if err != nil {
+		return err
+	}
+	n.tracer, err = harness.StartProcess("strace", filepath.Dir(n.config), n.log+".strace", nil,
+		"-f", "-qq", "-p", strconv.Itoa(pid), "-e", "trace="+calls, "-e", "inject="+calls+":"+inject)
+	return err
+}
+
+func (n *node) untrace() error {
+	if n.tracer == nil {
+		return nil
+	}
+	// SIGTERM makes strace let go of the process; killed, it would leave it stopped.
+	err := n.tracer.Signal(syscall.SIGTERM)
+	if err == nil {
+		if _, err = n.tracer.ExitCode(10 * time.Second); err != nil {
+			err = n.tracer.Kill()
+		}
+	}
+	n.tracer = nil
+	return err
+}
+
+func (n *node) pid() (int, error) {
+	if !n.running() {
+		return 0, fmt.Errorf("%s does not run", n.name)
+	}
+	return n.proc.Pid(), nil
+}
+
+// heal takes back what was done to the node and its surroundings, and starts it if it has ended.
+func (n *node) heal() error {
+	errs := []error{n.link.heal(), n.disk.heal(), n.untrace()}
+	if n.running() && n.paused {
+		errs = append(errs, n.resume())
+	}
+	return errors.Join(errs...)
+}
+
+// status is what the node says of itself on its admin port.
+type status struct {
+	ServerID string
+	Role     string
+	Term     uint64
+	Applied  uint64
+	Ready    bool
+	Voter    bool
+	Waiting  string
+}
+
+var admin = &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+func (n *node) status() (s status, err error) {
+	if !n.running() || n.paused {
+		return s, fmt.Errorf("%s does not answer", n.name)
+	}
+	resp, err := admin.Get("http://" + n.link.address() + ":8081/status")
+	if err != nil {
+		return s, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return s, json.NewDecoder(resp.Body).Decode(&s)
+}
+
+// serving is nil if the node has caught up and is a full member.
+func (n *node) serving() error {
+	s, err := n.status()
+	switch {
+	case err != nil:
+		return err
+	case !s.Ready:
+		return fmt.Errorf("%s waits: %s", n.name, s.Waiting)
+	case !s.Voter:
+		return fmt.Errorf("%s has no vote yet", n.name)
+	}
+	return nil
+}
+
+// logSince gives what the node has logged behind offset.
+func (n *node) logSince(offset int64) string {
+	b, err := os.ReadFile(n.log)
+	if err != nil || int64(len(b)) < offset {
+		return ""
+	}
+	return string(b[offset:])
+}
+
+func (n *node) logSize() int64 {
+	info, err := os.Stat(n.log)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// usage is what a process holds.
+type usage struct {
+	pid, descriptors int
+	rss              int64 // bytes
+}
+
+func (n *node) usage() (u usage, err error) {
+	if u.pid, err = n.pid(); err != nil {
+		return u, err
+	}
+	dir := filepath.Join("/proc", strconv.Itoa(u.pid))
+	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
+	if err != nil {
+		return u, err
+	}
+	u.descriptors = len(fds)
+	b, err := os.ReadFile(filepath.Join(dir, "status"))
+	if err != nil {
+		return u, err
+	}
+	_, rest, _ := bytes.Cut(b, []byte("VmRSS:"))
+	if fields := strings.Fields(string(rest)); len(fields) > 0 {
+		kib, err := strconv.ParseInt(fields[0], 10, 64)
+		if err != nil {
+			return u, err
+		}
+		u.rss = kib << 10
+	}
+	return u, nil
+}
