@@ -181,6 +181,7 @@ func (n *Node) start() (err error) {
 	n.wg.Go(func() { n.compact(n.ctx) })
 	n.wg.Go(func() { n.admissions.run(n.ctx) })
 	n.wg.Go(func() { n.watchMembership(n.ctx) })
+	n.wg.Go(func() { n.compareStates(n.ctx) })
 	n.wg.Go(func() {
 		n.form(n.ctx)
 		n.catchUp(n.ctx)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"ciderd/internal/fsm"
 	"ciderd/internal/peer"
 )
 
@@ -17,6 +18,7 @@ type question struct {
 	Term      *termQuestion      `json:",omitempty"`
 	ReadIndex *readIndexQuestion `json:",omitempty"`
 	Join      *joinQuestion      `json:",omitempty"`
+	Marks     *marksQuestion     `json:",omitempty"`
 }
 
 type (
@@ -27,6 +29,8 @@ type (
 	readIndexQuestion struct{ TimeoutMS int64 }
 	// joinQuestion asks the leader to admit the server that asks.
 	joinQuestion struct{ ServerID string }
+	// marksQuestion asks for the hashes of the state at some indexes.
+	marksQuestion struct{}
 )
 
 type answer struct {
@@ -34,6 +38,7 @@ type answer struct {
 	Term      *termAnswer      `json:",omitempty"`
 	ReadIndex *readIndexAnswer `json:",omitempty"`
 	Join      *joinAnswer      `json:",omitempty"`
+	Marks     *marksAnswer     `json:",omitempty"`
 	Error     string           `json:",omitempty"`
 }
 
@@ -47,6 +52,10 @@ type (
 		Settled   bool     // Now is the cluster's time
 		Now, Wall int64    // Unix milliseconds
 		Servers   []string // of the configuration; from a leader only
+	}
+	marksAnswer struct {
+		Release string // hashes of two releases cannot be compared
+		Marks   []fsm.Mark
 	}
 	joinAnswer struct {
 		Leads    bool
@@ -71,6 +80,8 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 		return answer{Join: n.admissions.answer(from.Node, q.Join.ServerID)}
 	case q.State != nil:
 		return answer{State: n.stateAnswer()}
+	case q.Marks != nil:
+		return answer{Marks: &marksAnswer{Release: fsm.Release, Marks: n.fsm.Marks()}}
 	case q.Term != nil:
 		return answer{Term: &termAnswer{Term: n.raft.CurrentTerm()}}
 	case q.ReadIndex != nil:

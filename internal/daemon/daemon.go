@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -32,6 +34,7 @@ type Daemon struct {
 	logs    Logs
 	node    *cluster.Node
 	server  *server.Server
+	serving atomic.Pointer[server.Server] // server, for fatal, which may be called before it is there
 	hasher  *auth.Hasher
 	admin   *http.Server
 	failed  chan error // of a port that stopped serving
@@ -78,6 +81,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.server = server.New(serverConfig(d.config, d.version), sessionsNode{d.node}, d.hasher, d.log.Named("server"))
+	d.serving.Store(d.server)
 	for _, l := range text {
 		d.wg.Go(func() {
 			if err := d.server.Serve(l); err != nil {
@@ -104,7 +108,7 @@ func (d *Daemon) listenPeer() (net.Listener, error) {
 func (d *Daemon) openNode(peerListener net.Listener) error {
 	c := cluster.Config{
 		Cluster: d.config.ClusterName, Node: d.config.NodeName, DataDir: d.config.DataDir,
-		Listener: peerListener, Log: d.log, RaftLog: d.logs.Raft,
+		Listener: peerListener, Log: d.log, RaftLog: d.logs.Raft, Fatal: d.fatal,
 	}
 	for _, n := range d.config.Nodes {
 		c.Members = append(c.Members, cluster.Member{Name: n.Name, Address: n.PeerAddress})
@@ -139,6 +143,26 @@ func serverConfig(c *config.Config, version string) server.Config {
 		Version:        version,
 	}
 }
+
+// fatal ends the process where going on would be wrong. The clients' connections go first: a process
+// whose disk hangs may not be able to end before its disk does, and nobody should wait for it.
+func (d *Daemon) fatal(err error) {
+	d.log.Error("this node cannot go on", "error", err)
+	if s := d.serving.Load(); s != nil {
+		closed := make(chan struct{})
+		go func() {
+			s.Close()
+			close(closed)
+		}()
+		select {
+		case <-closed:
+		case <-time.After(fatalGrace):
+		}
+	}
+	os.Exit(1)
+}
+
+const fatalGrace = 200 * time.Millisecond
 
 // Failed gives an error if a port stops serving while the daemon runs.
 func (d *Daemon) Failed() <-chan error { return d.failed }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -131,7 +132,17 @@ func (n *node) pid() (int, error) {
 	if !n.running() {
 		return 0, fmt.Errorf("%s does not run", n.name)
 	}
-	return n.proc.Pid(), nil
+	// The daemon is all that runs in its namespace, once nsenter has become it.
+	var pid int
+	err := harness.Until(10*time.Second, n.name+" is in its namespace", func() error {
+		out, err := exec.Command("ip", "netns", "pids", n.link.namespace).Output()
+		if err != nil {
+			return err
+		}
+		pid, err = strconv.Atoi(strings.TrimSpace(string(out)))
+		return err
+	})
+	return pid, err
 }
 
 // heal takes back what was done to the node and its surroundings, and starts it if it has ended.

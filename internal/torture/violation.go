@@ -1,0 +1,46 @@
+package torture
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// A violation is a promise of the daemon that did not hold; any other error is the harness's own.
+type violation struct{ text string }
+
+func (v *violation) Error() string { return v.text }
+
+func violationf(format string, args ...any) error { return &violation{fmt.Sprintf(format, args...)} }
+
+func isViolation(err error) bool {
+	var v *violation
+	return errors.As(err, &v)
+}
+
+// complaints gathers errors of one round, up to a number of each kind of trouble that is worth
+// reading. It may be used from any goroutine.
+type complaints struct {
+	mu    sync.Mutex
+	errs  []error
+	count int
+}
+
+const worthReading = 20
+
+func (c *complaints) add(err error) {
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.count++; len(c.errs) < worthReading {
+		c.errs = append(c.errs, err)
+	}
+}
+
+func (c *complaints) all() ([]error, int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.errs, c.count
+}
