@@ -15,6 +15,7 @@ import (
 // TestStartOrder starts three nodes with empty directories one after the other,
 // in several orders. Before all are there nobody may be told OK; then all serve.
 func TestStartOrder(t *testing.T) {
+	t.Parallel()
 	for _, order := range [][]int{{2, 1, 0}, {1, 2, 0}} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			c := harness.New(t, harness.Options{Nodes: 3})
@@ -75,6 +76,7 @@ func mustDo(t *testing.T, c *harness.Client, line, want string) {
 // TestTwoOfThree: after the first start two nodes suffice, whichever they are,
 // and the third catches up when it comes late.
 func TestTwoOfThree(t *testing.T) {
+	t.Parallel()
 	c := harness.Start(t, harness.Options{Nodes: 3})
 	user := "two-" + unique()
 	mustDo(t, loginAs(t, c.Leader(), user), "SET before kept", "OK")
@@ -100,6 +102,7 @@ func TestTwoOfThree(t *testing.T) {
 // with an error in bounded time; what NO_LEADER was said to is never done; and
 // writes go on when the others are back.
 func TestNoQuorum(t *testing.T) {
+	t.Parallel()
 	c := harness.Start(t, harness.Options{Nodes: 3})
 	user := "alone-" + unique()
 	for _, alone := range []*harness.Node{c.Leader(), c.Followers(c.Leader())[0]} {
@@ -142,6 +145,7 @@ func TestNoQuorum(t *testing.T) {
 // TestRestartAlone: a node that starts without a quorum has not caught up, and
 // must not answer from what it has on its disk.
 func TestRestartAlone(t *testing.T) {
+	t.Parallel()
 	c := harness.Start(t, harness.Options{Nodes: 3})
 	user := "late-" + unique()
 	mustDo(t, loginAs(t, c.Leader(), user), "SET k v", "OK")
@@ -170,6 +174,7 @@ var waits = regexp.MustCompile(`(?i)wait|admi(t|ssion)|not (yet )?(in|part|a mem
 // of a write. The empty node and the one that never had the write must not
 // make a quorum that forgets it.
 func TestWipedNode(t *testing.T) {
+	t.Parallel()
 	c := harness.Start(t, harness.Options{Nodes: 3, Config: `timeouts { write = "3s" }`})
 	user := "wiped-" + unique()
 	leader := c.Leader()

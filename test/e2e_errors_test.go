@@ -270,7 +270,7 @@ type exchange struct{ say, hear string }
 func talk(t *testing.T, n *harness.Node, exchanges []exchange) {
 	t.Helper()
 	n.Start()
-	harness.Eventually(t, "it serves", func() error { return judgesPasswords(n) })
+	harness.Eventually(t, "it serves", func() error { return judgesPasswordsAt(n.Text) })
 	conn, err := harness.DialRaw(n.Text)
 	if err != nil {
 		t.Fatal(err)
@@ -291,9 +291,9 @@ func talk(t *testing.T, n *harness.Node, exchanges []exchange) {
 	ended(t, conn)
 }
 
-// judgesPasswords is Serving without a view on how lines end.
-func judgesPasswords(n *harness.Node) error {
-	conn, err := harness.DialRaw(n.Text)
+// judgesPasswordsAt is Serving for an address, without a view on how lines end.
+func judgesPasswordsAt(addr string) error {
+	conn, err := harness.DialRaw(addr)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,10 @@ func commands() []command {
 	return []command{
 		{"run", "run a node (what happens without a command)", run},
 		{"validate", "check a configuration and print what this node would do", validate},
+		{"member", "list the cluster's nodes, let one in, take one out, give one its vote", member},
+		{"transfer", "hand leadership to another node", transfer},
+		{"user", "add a user, also while signup is closed", user},
+		{"recover", "go on from one stopped node after the loss of a quorum for good", recovery},
 		{"version", "print the version", printVersion},
 		{"help", "print this", help},
 	}
@@ -61,11 +65,23 @@ func usage(w io.Writer) {
 		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
 	}
 	fmt.Fprint(w, `
-flags of run and validate:
+flags of all but version and help:
   -config FILE  the cluster's file (or CIDERD_CONFIG); without one: a single node on localhost:8080
   -node NAME    which node of the file this is (or CIDERD_NODE); else by hostname or address
 
-Exit codes: 0 ended as asked, 64 wrong flags, 78 wrong configuration, 1 anything else.
+to a running node of this machine, on its admin socket (or that at -socket PATH):
+  ciderd member list           who belongs to the cluster, as its leader sees it
+  ciderd member add NAME       let the empty node NAME in at once
+  ciderd member remove NAME    take NAME out; a leader hands over first
+  ciderd member promote NAME   give NAME its vote, once it has caught up
+  ciderd transfer [NAME]       make NAME the leader, or the best node
+  ciderd user add NAME         add a user; the password is a line of standard input
+
+to the data directory of a stopped node:
+  ciderd recover -plan         show what it has, and what may be lost by going on from it
+  ciderd recover -accept-loss  keep a copy, and make it the only node of its cluster
+
+Exit codes: 0 done, 64 wrong usage, 78 wrong configuration, 1 refused, failed, or anything else.
 `)
 }
 

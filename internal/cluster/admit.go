@@ -218,7 +218,7 @@ func (n *Node) watchMembership(ctx context.Context) {
 		}
 		states, _ := n.askStates(ctx, n.members.others(n.self.Node))
 		for _, s := range states {
-			if len(s.Servers) > 0 && !slices.Contains(s.Servers, n.self.ServerID) {
+			if s.Recovered >= n.recovered() && len(s.Servers) > 0 && !slices.Contains(s.Servers, n.self.ServerID) {
 				n.fatal(errRemoved)
 				return
 			}

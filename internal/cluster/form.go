@@ -70,8 +70,11 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 	states, missing := n.askStates(ctx, others)
 	view := map[string]string{n.self.Node: n.self.ServerID}
 	var stateful, different []string
+	n.adoptRecovery(states)
 	for name, s := range states {
 		switch {
+		case s.Known && s.Recovered < n.recovered():
+			// What its cluster was before it was recovered.
 		case s.Known:
 			stateful = append(stateful, name)
 		case !slices.Equal(s.Nodes, n.members.listing()):
@@ -108,10 +111,14 @@ func (n *Node) askStates(ctx context.Context, others []Member) (states map[strin
 		name  string
 		state *stateAnswer
 	}
+	var mine stateQuestion
+	if n.hasState() { // an empty node is of no cluster yet
+		mine.Recovered = n.recovered()
+	}
 	replies := make(chan reply, len(others))
 	for _, m := range others {
 		go func() {
-			a, err := n.ask(ctx, m.Name, question{State: &stateQuestion{}})
+			a, err := n.ask(ctx, m.Name, question{State: &mine})
 			if err != nil {
 				n.log.Debug("no answer", "node", m.Name, "error", err)
 			}

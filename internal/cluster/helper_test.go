@@ -25,6 +25,8 @@ type testCluster struct {
 	mu      sync.Mutex
 	nodes   map[string]*Node
 	uid     uint64
+	full    sync.Map               // names of nodes whose disks are full
+	ending  sync.Map               // names of nodes that are to end, each with a chan error for why
 	sources map[string]*fakeSource // clocks that a test moves; nil: the machine's
 }
 
@@ -47,6 +49,14 @@ func (c *testCluster) moveClocks() {
 	c.sources = map[string]*fakeSource{}
 	for _, m := range c.members {
 		c.sources[m.Name] = &fakeSource{start: time.Now()}
+	}
+}
+
+// fill makes the disks of these nodes full, and no others'.
+func (c *testCluster) fill(names ...string) {
+	c.full.Clear()
+	for _, name := range names {
+		c.full.Store(name, true)
 	}
 }
 
@@ -100,7 +110,13 @@ func (c *testCluster) start(name string) *Node {
 	config := Config{
 		Cluster: "test", Node: name, Members: c.members, DataDir: filepath.Join(c.dir, name),
 		Log:   hclog.New(&hclog.LoggerOptions{Name: name, Level: level, Output: os.Stderr}),
-		Fatal: func(err error) { c.t.Errorf("%s: fatal: %v", name, err) },
+		Fatal: func(err error) { c.died(name, err) },
+		FreeSpace: func() (uint64, error) {
+			if _, full := c.full.Load(name); full {
+				return spaceMin / 2, nil
+			}
+			return 1 << 40, nil
+		},
 	}
 	if c.sources != nil {
 		config.Clock = clock.New(c.sources[name])
@@ -118,6 +134,26 @@ func (c *testCluster) start(name string) *Node {
 	c.nodes[name] = n
 	c.mu.Unlock()
 	return n
+}
+
+// startEnding starts a node that is to end by itself, and returns what tells why it did.
+func (c *testCluster) startEnding(name string) (*Node, <-chan error) {
+	c.t.Helper()
+	why := make(chan error, 1)
+	c.ending.Store(name, why)
+	return c.start(name), why
+}
+
+func (c *testCluster) died(name string, err error) {
+	why, expected := c.ending.Load(name)
+	if !expected {
+		c.t.Errorf("%s: fatal: %v", name, err)
+		return
+	}
+	select {
+	case why.(chan error) <- err:
+	default:
+	}
 }
 
 func (c *testCluster) startAll() {

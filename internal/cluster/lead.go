@@ -125,8 +125,7 @@ func (n *Node) sweep(ctx context.Context) {
 	}
 }
 
-// Transfer hands leadership to another voter that has everything, if this node leads. It tries
-// once: Raft may keep a failed transfer's flag (hashicorp/raft#696).
+// Transfer hands leadership to another voter that has everything, if this node leads.
 func (n *Node) Transfer(ctx context.Context) error {
 	if n.raft.State() != raft.Leader {
 		return nil
@@ -135,16 +134,16 @@ func (n *Node) Transfer(ctx context.Context) error {
 	if len(others) == 0 {
 		return nil
 	}
-	target, best := "", uint64(0)
+	return n.transferTo(ctx, "")
+}
+
+// transferTo hands leadership to target, a server id; empty: to the voter that has most. It tries
+// once: Raft may keep a failed transfer's flag (hashicorp/raft#696).
+func (n *Node) transferTo(ctx context.Context, target string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	for _, id := range others {
-		asking, done := context.WithTimeout(ctx, 300*time.Millisecond)
-		a, err := n.ask(asking, id, question{State: &stateQuestion{}})
-		done()
-		if err == nil && a.State != nil && a.State.LastIndex > best {
-			target, best = id, a.State.LastIndex
-		}
+	if target == "" {
+		target = n.best(ctx)
 	}
 	if target == "" {
 		return errors.New("no other voter answers")
@@ -158,4 +157,19 @@ func (n *Node) Transfer(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// best is the other voter that answers and has most of the log; empty: none.
+func (n *Node) best(ctx context.Context) string {
+	others, _ := n.voters()
+	target, best := "", uint64(0)
+	for _, id := range others {
+		asking, done := context.WithTimeout(ctx, 300*time.Millisecond)
+		a, err := n.ask(asking, id, question{State: &stateQuestion{}})
+		done()
+		if err == nil && a.State != nil && a.State.LastIndex > best {
+			target, best = id, a.State.LastIndex
+		}
+	}
+	return target
 }

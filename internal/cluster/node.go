@@ -49,6 +49,8 @@ type Config struct {
 	// Fatal is called when going on would be wrong (an entry that cannot be read); nil: the error
 	// is logged and the process ends with status 1.
 	Fatal func(error)
+	// FreeSpace gives the bytes that are left for the data directory; nil: asks the file system.
+	FreeSpace func() (uint64, error)
 	// Timing overrides Raft's timeouts; the zero value is DefaultTiming.
 	Timing Timing
 }
@@ -93,6 +95,7 @@ type Node struct {
 	syncs     *reads // rounds of this node's own sessions
 
 	admissions *admissions
+	space      *space
 
 	ready       atomic.Bool
 	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
@@ -139,6 +142,9 @@ func newNode(c Config, st *storage.Storage) *Node {
 		// Alone there is no silence to be mistaken: be ready at once.
 		c.Timing.Heartbeat, c.Timing.Election, c.Timing.Lease = aloneTimeout, aloneTimeout, aloneTimeout
 	}
+	if c.FreeSpace == nil {
+		c.FreeSpace = func() (uint64, error) { return storage.FreeSpace(c.DataDir) }
+	}
 	if c.Clock == nil {
 		c.Clock = clock.New(nil)
 	}
@@ -153,6 +159,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	n.pipeline.open, n.pipeline.leader = n.openSink, n.leader
 	n.notifier = newNotifier(n)
 	n.admissions = &admissions{node: n, silent: map[string]time.Time{}}
+	n.space = &space{node: n, free: c.FreeSpace}
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
 	n.fsm = fsm.New(n.self.ServerID, fsm.Hooks{
@@ -182,6 +189,7 @@ func (n *Node) start() (err error) {
 	n.wg.Go(func() { n.admissions.run(n.ctx) })
 	n.wg.Go(func() { n.watchMembership(n.ctx) })
 	n.wg.Go(func() { n.compareStates(n.ctx) })
+	n.wg.Go(func() { n.space.run(n.ctx) })
 	n.wg.Go(func() {
 		n.form(n.ctx)
 		n.catchUp(n.ctx)
@@ -208,6 +216,10 @@ func (n *Node) raftConfig() *raft.Config {
 // what it answers never goes back, over its own restarts. After that it stays ready.
 func (n *Node) catchUp(ctx context.Context) {
 	start := time.Now()
+	if err := n.checkRecovery(ctx); err != nil {
+		n.fatal(err)
+		return
+	}
 	for ctx.Err() == nil {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := n.Sync(try)

@@ -18,17 +18,27 @@ type question struct {
 	Term      *termQuestion      `json:",omitempty"`
 	ReadIndex *readIndexQuestion `json:",omitempty"`
 	Join      *joinQuestion      `json:",omitempty"`
+	Members   *membersQuestion   `json:",omitempty"`
+	Change    *changeQuestion    `json:",omitempty"`
 	Marks     *marksQuestion     `json:",omitempty"`
 }
 
 type (
 	// stateQuestion is asked by a node that starts, and tells what it sees itself.
-	stateQuestion struct{}
-	termQuestion  struct{}
+	stateQuestion struct {
+		Recovered int64 // see recovered.go
+	}
+	termQuestion struct{}
 	// readIndexQuestion asks the leader for an index that holds all that was acknowledged before.
 	readIndexQuestion struct{ TimeoutMS int64 }
 	// joinQuestion asks the leader to admit the server that asks.
 	joinQuestion struct{ ServerID string }
+	// membersQuestion and changeQuestion are an operator's, to the leader.
+	membersQuestion struct{}
+	changeQuestion  struct {
+		Op, Name  string
+		TimeoutMS int64
+	}
 	// marksQuestion asks for the hashes of the state at some indexes.
 	marksQuestion struct{}
 )
@@ -38,6 +48,8 @@ type answer struct {
 	Term      *termAnswer      `json:",omitempty"`
 	ReadIndex *readIndexAnswer `json:",omitempty"`
 	Join      *joinAnswer      `json:",omitempty"`
+	Members   *membersAnswer   `json:",omitempty"`
+	Change    *changeAnswer    `json:",omitempty"`
 	Marks     *marksAnswer     `json:",omitempty"`
 	Error     string           `json:",omitempty"`
 }
@@ -52,6 +64,8 @@ type (
 		Settled   bool     // Now is the cluster's time
 		Now, Wall int64    // Unix milliseconds
 		Servers   []string // of the configuration; from a leader only
+		Recovered int64    // see recovered.go
+		NoRoom    bool     // its disk is nearly full
 	}
 	marksAnswer struct {
 		Release string // hashes of two releases cannot be compared
@@ -61,6 +75,16 @@ type (
 		Leads    bool
 		Admitted bool
 		Reason   string // why not (yet)
+	}
+	membersAnswer struct {
+		Leads bool
+		List  []MemberStatus
+	}
+	changeAnswer struct {
+		Leads   bool
+		Said    string // what was done
+		Refused string // why nothing was
+		Failed  string // what went wrong; the outcome is not known
 	}
 	termAnswer      struct{ Term uint64 }
 	readIndexAnswer struct {
@@ -79,7 +103,15 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 	case q.Join != nil:
 		return answer{Join: n.admissions.answer(from.Node, q.Join.ServerID)}
 	case q.State != nil:
+		n.hearOfRecovery(from.ServerID, q.State.Recovered)
 		return answer{State: n.stateAnswer()}
+	case q.Members != nil:
+		if n.raft.State() != raft.Leader {
+			return answer{Members: &membersAnswer{}}
+		}
+		return answer{Members: &membersAnswer{Leads: true, List: n.memberList(n.ctx)}}
+	case q.Change != nil:
+		return answer{Change: n.admissions.change(q.Change)}
 	case q.Marks != nil:
 		return answer{Marks: &marksAnswer{Release: fsm.Release, Marks: n.fsm.Marks()}}
 	case q.Term != nil:
@@ -98,8 +130,9 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 
 func (n *Node) stateAnswer() *stateAnswer {
 	a := &stateAnswer{
-		ServerID: n.self.ServerID, Known: n.hasState(), Nodes: n.members.listing(), View: n.forming.view(),
+		ServerID: n.self.ServerID, Known: n.hasState(), Recovered: n.recovered(), Nodes: n.members.listing(), View: n.forming.view(),
 		LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
+		NoRoom: n.space.low.Load(),
 	}
 	if n.raft.State() == raft.Leader {
 		for _, s := range n.servers() {

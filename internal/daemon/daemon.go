@@ -19,6 +19,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"ciderd/internal/admin"
 	"ciderd/internal/auth"
 	"ciderd/internal/cluster"
 	"ciderd/internal/config"
@@ -29,6 +30,7 @@ import (
 // Daemon is one running node with its ports.
 type Daemon struct {
 	config  *config.Config
+	runtime atomic.Pointer[config.Runtime] // config.Runtime, for other goroutines than Reload's
 	version string
 	log     hclog.Logger // logs.Main
 	logs    Logs
@@ -37,8 +39,9 @@ type Daemon struct {
 	serving atomic.Pointer[server.Server] // server, for fatal, which may be called before it is there
 	hasher  *auth.Hasher
 	admin   *http.Server
-	failed  chan error // of a port that stopped serving
-	empty   bool       // the data directory was empty at the start
+	socket  *admin.Server // for the operators
+	failed  chan error    // of a port that stopped serving
+	empty   bool          // the data directory was empty at the start
 	wg      sync.WaitGroup
 	cancel  context.CancelFunc
 }
@@ -47,6 +50,8 @@ type Daemon struct {
 // may be before it serves reads: see WaitReady.
 func Open(c *config.Config, version string, logs Logs) (*Daemon, error) {
 	d := &Daemon{config: c, version: version, log: logs.Main, logs: logs, failed: make(chan error, 4)}
+	runtime := c.Runtime // a copy: Reload changes the original
+	d.runtime.Store(&runtime)
 	fsm.Release = version
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
@@ -72,6 +77,12 @@ func (d *Daemon) open(ctx context.Context) error {
 	}
 	if d.hasher, err = auth.NewHasher(auth.Options{Cost: d.config.Auth.BcryptCost}); err == nil {
 		err = d.openNode(peerListener)
+	}
+	if err == nil {
+		if err = d.openSocket(); err != nil {
+			err = errors.Join(err, d.node.Close(ctx))
+			peerListener = nil // the node has closed it
+		}
 	}
 	if err != nil {
 		closeAll(text)
@@ -186,6 +197,7 @@ func (d *Daemon) WaitReady(ctx context.Context) error {
 func (d *Daemon) Reload(c *config.Config) {
 	changed, needRestart := config.Diff(d.config, c)
 	d.config.Runtime = c.Runtime
+	d.runtime.Store(&c.Runtime)
 	d.server.SetConfig(serverConfig(d.config, d.version))
 	d.logs.setLevel(c.LogLevel)
 	if err := d.hasher.SetCost(c.Auth.BcryptCost); err != nil {
@@ -214,6 +226,7 @@ func (d *Daemon) Close() error {
 	if d.admin != nil {
 		err = errors.Join(err, d.admin.Close())
 	}
+	err = errors.Join(err, d.socket.Close())
 	// What sessions had accepted is done or answered by now, so the node has little to wait for.
 	err = errors.Join(err, d.node.Close(ctx))
 	d.wg.Wait()

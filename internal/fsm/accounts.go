@@ -9,6 +9,9 @@ func (a *applier) signup(c *Command) Result {
 	if a.users.byName[string(c.Name)] != nil {
 		return Result{Kind: KindUserExists}
 	}
+	if a.closed {
+		return Result{Kind: KindMemoryFull}
+	}
 	// The limit comes with the command, from the file of the node that was asked: two nodes whose
 	// files differ still apply the same thing.
 	if c.Limit > 0 && int64(len(a.users.byID)) >= c.Limit {

@@ -48,6 +48,9 @@ func (a *applier) command(c *Command) Result {
 	case OpServers:
 		a.keepOrigins(c.Words)
 		return Result{Kind: KindOK}
+	case OpClose:
+		a.closed = c.N != 0
+		return Result{Kind: KindOK}
 	case OpSignup:
 		return a.signup(c)
 	}
@@ -81,6 +84,9 @@ func (a *applier) once(c *Command) Result {
 
 // write runs a command of the account that was looked up.
 func (a *applier) write(c *Command) Result {
+	if a.closed && grows(c.Op) {
+		return Result{Kind: KindMemoryFull}
+	}
 	ks := a.account.keyspace
 	switch c.Op {
 	case OpSet:
@@ -108,6 +114,15 @@ func (a *applier) write(c *Command) Result {
 		return a.unregister(c)
 	}
 	return Result{}
+}
+
+// grows tells whether an operation can make the state larger.
+func grows(op Op) bool {
+	switch op {
+	case OpSet, OpCAS, OpMSet, OpIncr, OpAppend:
+		return true
+	}
+	return false
 }
 
 // deadlineIn is the time that is ttl milliseconds from now; 0 stays none.

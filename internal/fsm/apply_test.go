@@ -52,6 +52,9 @@ func TestApplyIsTheModel(t *testing.T) {
 					return
 				}
 			}
+			if marks := nodes[0].Marks(); !slices.Equal(marks, nodes[1].Marks()) || marks[0].Index != 300 || len(marks) != 2 {
+				t.Errorf("marks %v and %v", marks, nodes[1].Marks())
+			}
 			sameDump(t, "another node's state", nodes[1].FSM, nodes[0].FSM)
 			sameDump(t, "another node's state", nodes[2].FSM, nodes[0].FSM)
 		})
@@ -81,9 +84,9 @@ func checkBatch(t *testing.T, n *node, b sent) {
 func checkState(t *testing.T, n *node, m *model) {
 	t.Helper()
 	s := n.state.Load()
-	if s.time != m.now || s.users.last != m.last || n.Users() != len(m.users) || n.Applied() != n.index {
-		t.Fatalf("time %d, last user %d, %d users, applied %d; want %d, %d, %d, %d", s.time, s.users.last, n.Users(),
-			n.Applied(), m.now, m.last, len(m.users), n.index)
+	if s.time != m.now || s.closed != m.closed || n.Closed() != m.closed || s.users.last != m.last || n.Users() != len(m.users) || n.Applied() != n.index {
+		t.Fatalf("time %d, last user %d, %d users, applied %d, closed %v; want %d, %d, %d, %d, %v", s.time, s.users.last,
+			n.Users(), n.Applied(), s.closed, m.now, m.last, len(m.users), n.index, m.closed)
 	}
 	origins := map[string][2]uint64{}
 	for id, row := range s.origins {
@@ -167,6 +170,7 @@ func TestRestoredOnTheWay(t *testing.T) {
 					t.Fatalf("Restored was told %v, want %v", restored.restored, want)
 				}
 				sameDump(t, "a copy", restored.FSM, straight.FSM)
+				checkState(t, restored, s.model)
 				if restored.Size() != straight.Size() || restored.Applied() != straight.Applied() {
 					t.Fatalf("size %d, applied %d; want %d, %d", restored.Size(), restored.Applied(), straight.Size(), straight.Applied())
 				}
@@ -217,7 +221,7 @@ func TestStoriesGetEverywhere(t *testing.T) {
 			}
 		}
 	}
-	for k := KindOK; k < KindMemoryFull; k++ {
+	for k := KindOK; k <= KindMemoryFull; k++ {
 		if seen[k] < 4 {
 			t.Errorf("kind %d came %d times", k, seen[k])
 		}

@@ -28,6 +28,7 @@ const (
 	OpFlush         // User
 	OpSweep         // nothing: its entry's stamp is what removes what is due
 	OpServers       // Words: the server ids of the configuration; other origins' rows are dropped
+	OpClose         // N: 1 closes the state to whatever makes it grow, 0 opens it again
 	opEnd
 )
 
@@ -87,6 +88,8 @@ func AppendCommand(dst []byte, c *Command) []byte {
 		dst = binary.AppendVarint(dst, c.Limit)
 	case OpExpire:
 		dst = binary.AppendVarint(appendBytes(dst, c.Key), c.TTL)
+	case OpClose:
+		dst = binary.AppendVarint(dst, c.N)
 	case OpPersist:
 		dst = appendBytes(dst, c.Key)
 	case OpCAS:
@@ -138,6 +141,8 @@ func (c *Command) decode(b []byte) ([]byte, error) {
 		c.Key, c.Value, c.TTL = d.key(), d.value(), d.varint()
 	case OpIncr:
 		c.Key, c.N = d.key(), d.varint()
+	case OpClose:
+		c.N = d.varint()
 	case OpAppend:
 		c.Key, c.Value, c.Limit = d.key(), d.value(), d.varint()
 	case OpExpire:

@@ -45,6 +45,8 @@ func someCommand(r *rand.Rand, op Op) Command {
 		c.Key, c.Value, c.TTL = key, value, someInt(r)
 	case OpIncr:
 		c.Key, c.N = key, someInt(r)
+	case OpClose:
+		c.N = someInt(r)
 	case OpAppend:
 		c.Key, c.Value, c.Limit = key, value, limit
 	case OpExpire:

@@ -89,6 +89,9 @@ func TestCommandsOnAnExpiredItem(t *testing.T) {
 			if ok != (c.value != "") || string(it.Value) != c.value {
 				t.Errorf("%s (removed before: %v): %q %v, want %q", name, removed, it.Value, ok, c.value)
 			}
+			if left := n.len(); c.value == "" && name[:3] == "DEL" && left != 0 {
+				t.Errorf("%s (removed before: %v): %d items left", name, removed, left)
+			}
 			if name != "SETEX" && it.Deadline != 0 {
 				t.Errorf("%s (removed before: %v): the old deadline lives on", name, removed)
 			}

@@ -49,6 +49,7 @@ type FSM struct {
 	halted  error                 // what Fatal was told; Raft's goroutine only
 
 	applied atomic.Uint64 // state.index, once its changes can be read
+	closed  atomic.Bool   // state.closed
 	bytes   atomic.Uint64 // of all entries applied by this process
 	pending struct {
 		sync.Mutex
@@ -123,6 +124,7 @@ func (f *FSM) apply(log *raft.Log) {
 	f.marks.set(s.index, s.hash())
 	f.bytes.Add(uint64(len(log.Data)))
 	f.applied.Store(log.Index)
+	f.closed.Store(s.closed)
 	f.tellWatchers()
 	if accepted && f.hooks.Results != nil && string(h.Origin) == f.self {
 		f.hooks.Results(h.Incarnation, h.Sequence, results)
@@ -139,6 +141,9 @@ func (f *FSM) halt(err error) {
 
 // Applied is the index of the last entry whose changes can be read here.
 func (f *FSM) Applied() uint64 { return f.applied.Load() }
+
+// Closed tells whether the state is closed to whatever makes it grow (OpClose).
+func (f *FSM) Closed() bool { return f.closed.Load() }
 
 // AppliedBytes counts the bytes of all entries that this process has applied.
 func (f *FSM) AppliedBytes() uint64 { return f.bytes.Load() }

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -90,6 +93,28 @@ func TestWaitApplied(t *testing.T) {
 	defer n.pending.Unlock()
 	if len(n.pending.waiters) > 0 {
 		t.Errorf("%d waiters are left", len(n.pending.waiters))
+	}
+}
+
+// An entry that is applied just as someone begins to wait for it must not be missed.
+func TestWaitAppliedBesideApply(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	f := New("a/1", Hooks{})
+	done := make(chan error)
+	for i := range uint64(20_000) {
+		var ready atomic.Bool
+		go func() {
+			ready.Store(true) // so that both are about to run when they meet
+			done <- f.WaitApplied(ctx, i+1)
+		}()
+		for n := uint64(0); !ready.Load() || n < i%64; n++ {
+			runtime.Gosched()
+		}
+		f.ApplyBatch([]*raft.Log{{Index: i + 1, Type: raft.LogConfiguration}})
+		if err := <-done; err != nil {
+			t.Fatalf("entry %d: %v", i+1, err)
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ type model struct {
 	now     int64
 	users   map[uint64]*modelUser
 	last    uint64
+	closed  bool
 	origins map[string][2]uint64 // incarnation, sequence
 }
 
@@ -131,6 +132,9 @@ func (m *model) command(c *Command) Result {
 			}
 		}
 		return Result{Kind: KindOK}
+	case OpClose:
+		m.closed = c.N != 0
+		return Result{Kind: KindOK}
 	case OpSignup:
 		return m.signup(c)
 	}
@@ -161,6 +165,9 @@ func (m *model) signup(c *Command) Result {
 			return Result{Kind: KindUserExists}
 		}
 	}
+	if m.closed {
+		return Result{Kind: KindMemoryFull}
+	}
 	if c.Limit > 0 && len(m.users) >= int(c.Limit) {
 		return Result{Kind: KindSignupFull}
 	}
@@ -170,6 +177,9 @@ func (m *model) signup(c *Command) Result {
 }
 
 func (m *model) write(u *modelUser, c *Command) Result {
+	if m.closed && slices.Contains([]Op{OpSet, OpCAS, OpMSet, OpIncr, OpAppend}, c.Op) {
+		return Result{Kind: KindMemoryFull}
+	}
 	it, there := m.seen(u, c.Key)
 	if !there && (c.Op == OpExpire || c.Op == OpPersist || c.Op == OpCAS) {
 		return Result{Kind: KindNotFound}

@@ -26,6 +26,7 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 	}
 	f.state.Store(s)
 	f.applied.Store(s.index)
+	f.closed.Store(s.closed)
 	f.wake()
 	f.applier.changed = append(f.applier.changed[:0], 0)
 	f.tellWatchers()
@@ -120,6 +121,7 @@ func (b *builder) record(d *decoder) error {
 	switch tag {
 	case tagState:
 		b.index, b.time, b.users.last = d.uvarint(), int64(d.uvarint()), d.uvarint()
+		b.closed = d.uvarint() != 0
 	case tagOrigin:
 		id := d.bytes()
 		b.setOrigin(id, origin{d.uvarint(), d.uvarint()})

@@ -20,8 +20,8 @@ const (
 	KindValueTooLarge // APPEND over the limit that came with the command
 	KindSessionEnded  // the user id is gone
 	KindAuthFailed    // the password was changed since it was verified
-	KindMemoryFull
-	KindOnceFull // the user has too many ids of ONCE that are younger than ten minutes
+	KindMemoryFull    // the state is closed to what makes it grow: OpClose
+	KindOnceFull      // the user has too many ids of ONCE that are younger than ten minutes
 )
 
 // Result is what applying one command gave: the same on every node.

@@ -22,7 +22,7 @@ const (
 	snapshotVersion = 1
 	maxRelease      = 100 // bytes of Release that are written
 
-	tagState  = 'S' // index, time, last user id
+	tagState  = 'S' // index, time, last user id, whether it is closed
 	tagOrigin = 'O' // server id, incarnation, sequence
 	tagUser   = 'U' // id, name, hash, epoch, version counter of the keyspace
 	tagOnce   = 'R' // of the user before it: id, time, kind, number
@@ -38,6 +38,7 @@ var Release = "dev"
 type snapshot struct {
 	index, time uint64
 	last        uint64
+	closed      bool
 	origins     map[string]origin
 	users       []frozenUser
 	store       *cache.StoreView
@@ -61,7 +62,7 @@ func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 func (f *FSM) freeze() *snapshot {
 	s := f.state.Load()
 	snap := &snapshot{
-		index: s.index, time: uint64(s.time), last: s.users.last,
+		index: s.index, time: uint64(s.time), last: s.users.last, closed: s.closed,
 		origins: make(map[string]origin, len(s.origins)),
 		users:   make([]frozenUser, 0, len(s.users.byID)),
 		store:   s.store.Freeze(), hash: s.hash(),
@@ -96,6 +97,7 @@ func (s *snapshot) write(w io.Writer) error {
 	c.buf = binary.AppendUvarint(c.buf, s.index)
 	c.buf = binary.AppendUvarint(c.buf, s.time)
 	c.buf = binary.AppendUvarint(c.buf, s.last)
+	c.buf = binary.AppendUvarint(c.buf, flag(s.closed))
 	s.writeOrigins(c)
 	items := s.writeUsers(c)
 	c.buf = append(c.buf, tagEnd)

@@ -229,6 +229,8 @@ func TestBadRecords(t *testing.T) {
 	} {
 		damaged(t, n, sealed(b), name)
 	}
+	whole := sealed(good)
+	damaged(t, n, append(sealHead(0, Release), whole[len(snapshotHead()):]...), "format 0")
 }
 
 // FuzzRestore takes the bytes as a snapshot, and as the records of one.

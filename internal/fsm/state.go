@@ -14,6 +14,7 @@ import (
 type state struct {
 	index   uint64 // the last entry applied
 	time    int64  // the largest stamp seen, Unix milliseconds
+	closed  bool   // to whatever makes it grow, for want of disks: OpClose
 	users   *users
 	store   *cache.Store
 	origins map[string]origin // server id -> what of it has been applied
@@ -23,7 +24,14 @@ type state struct {
 // hash stands for all of the state but the index: two nodes that have applied the same entries have
 // the same. Every change keeps it up, by adding and subtracting the hashes of what it replaces.
 func (s *state) hash() uint64 {
-	return s.store.Hash() + s.users.sum + s.sum + hashOf(nil, uint64(s.time), s.users.last)
+	return s.store.Hash() + s.users.sum + s.sum + hashOf(nil, uint64(s.time), s.users.last, flag(s.closed))
+}
+
+func flag(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // hashOf is a hash without a seed, so that all nodes agree on it.

@@ -126,6 +126,9 @@ func (s *story) user() uint64 {
 }
 
 func (s *story) command() Command {
+	if s.model.closed && s.r.IntN(20) == 0 {
+		return Command{Op: OpClose} // opens it
+	}
 	c := Command{User: s.user()}
 	if s.r.IntN(6) == 0 {
 		c.Once = strconv.AppendInt(nil, int64(s.r.IntN(40)), 10)
@@ -175,8 +178,10 @@ func (s *story) rare(c *Command, n int) {
 		c.Op, c.Arg, c.Value = OpPasswd, s.hashOf(c.User), s.newHash()
 	case n < 96:
 		c.Op, c.Arg = OpUnregister, s.hashOf(c.User)
-	case n < 99:
+	case n < 98:
 		c.Op = OpSweep
+	case n < 99:
+		c.Op, c.N = OpClose, 1
 	default:
 		c.Op = OpServers
 		for _, id := range storyOrigins {

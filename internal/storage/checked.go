@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"syscall"
 
 	"github.com/hashicorp/raft"
@@ -115,9 +116,12 @@ func (c *checked) GetUint64(key []byte) (uint64, error) {
 }
 
 // written passes the fate of a write on. After a failed sync nobody knows what the disk holds, and a
-// second one that succeeds would not tell, so the first ends the process.
+// second one that succeeds would not tell, so the first ends the process. A write (not a sync) that
+// found no room changed nothing.
 func (c *checked) written(err error) error {
-	if err != nil && !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+	var write *fs.PathError
+	noRoom := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	if err != nil && !(noRoom && errors.As(err, &write)) {
 		c.fatal(fmt.Errorf("the disk failed: %w", err))
 	}
 	return err

@@ -148,11 +148,15 @@ func (s *Storage) shortID() (string, error) {
 	if err != nil && !errors.Is(err, raftboltdb.ErrKeyNotFound) {
 		return "", err
 	}
+	return s.drawShortID()
+}
+
+func (s *Storage) drawShortID() (string, error) {
 	var random [5]byte
 	if _, err := rand.Read(random[:]); err != nil {
 		return "", err
 	}
-	id = hex.AppendEncode(nil, random[:])
+	id := hex.AppendEncode(nil, random[:])
 	return string(id), s.Stable.Set(keyShortID, id)
 }
 

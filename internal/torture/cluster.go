@@ -1,14 +1,13 @@
 package torture
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"ciderd/internal/harness"
 )
 
 // healLimit is how long the cluster may take, on a loaded machine, until it works again after all
@@ -17,6 +16,7 @@ const healLimit = 60 * time.Second
 
 // cluster is all nodes, their disks and links.
 type cluster struct {
+	ctx   context.Context // of the run: nothing is waited for any more when it ends
 	dir   string
 	nodes []*node
 }
@@ -40,8 +40,8 @@ log {
 }
 `
 
-func newCluster(dir, bin string, size int) (*cluster, error) {
-	c := &cluster{dir: dir}
+func newCluster(ctx context.Context, dir, bin string, size int) (*cluster, error) {
+	c := &cluster{ctx: ctx, dir: dir}
 	var hcl strings.Builder
 	hcl.WriteString("cluster \"torture\" {\n  insecure_peers = true\n")
 	for i := 1; i <= size; i++ {
@@ -75,8 +75,8 @@ func (c *cluster) start() error {
 
 func (c *cluster) waitServing(nodes ...*node) error {
 	for _, n := range nodes {
-		if err := harness.Until(healLimit, n.name+" serves", n.serving); err != nil {
-			return violationf("%v", err)
+		if err := until(c.ctx, healLimit, n.name+" serves", n.serving); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -106,7 +106,7 @@ func (c *cluster) findLeader() (*node, error) {
 
 // leader waits for a leader other than those given.
 func (c *cluster) leader(except ...*node) (leader *node, err error) {
-	err = harness.Until(healLimit, "a leader", func() error {
+	err = until(c.ctx, healLimit, "a leader", func() error {
 		if leader, err = c.findLeader(); err != nil {
 			return err
 		}
@@ -117,10 +117,7 @@ func (c *cluster) leader(except ...*node) (leader *node, err error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, violationf("%v", err)
-	}
-	return leader, nil
+	return leader, err
 }
 
 func (c *cluster) others(not ...*node) []*node {

@@ -33,7 +33,8 @@ type node struct {
 	mayEnd bool
 	tracer *harness.Process
 
-	level atomic.Int32 // of trouble, see strain
+	level  atomic.Int32 // of trouble, see strain
+	starts atomic.Int64 // of the process, so that a client knows why its connection is gone
 }
 
 func (n *node) text() string { return n.link.address() + ":8080" }
@@ -50,6 +51,7 @@ func (n *node) start() error {
 		return fmt.Errorf("starting %s: %w", n.name, err)
 	}
 	n.proc, n.paused = proc, false
+	n.starts.Add(1)
 	return nil
 }
 

@@ -1,9 +1,13 @@
 package torture
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
+
+	"ciderd/internal/harness"
 )
 
 // A violation is a promise of the daemon that did not hold; any other error is the harness's own.
@@ -43,4 +47,22 @@ func (c *complaints) all() ([]error, int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.errs, c.count
+}
+
+// until waits for a condition of the daemon's; that it does not come about is a violation. It ends
+// early, with ctx's error, when the run is to end.
+func until(ctx context.Context, limit time.Duration, what string, cond func() error) error {
+	err := harness.Until(limit, what, func() error {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return cond()
+	})
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return violationf("%v", err)
+	}
+	return nil
 }

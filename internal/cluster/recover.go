@@ -1,0 +1,273 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"ciderd/internal/fsm"
+	"ciderd/internal/peer"
+	"ciderd/internal/storage"
+)
+
+// Recovery is for the survivor of a cluster that has lost its quorum for good. It makes a stopped
+// node's data directory the only server of a cluster that goes on from what that directory has.
+// It is the one thing here that can lose what was acknowledged, so it never happens by itself.
+type Recovery struct {
+	Cluster string
+	Node    string
+	Members []Member
+	DataDir string
+	Log     hclog.Logger
+}
+
+// RecoveryPlan is what a directory has, and what recovering from it means.
+type RecoveryPlan struct {
+	DataDir   string
+	ServerID  string    // what it is now
+	Recovered time.Time // when it was recovered the last time; zero: never
+
+	SnapshotIndex, SnapshotTerm uint64 // zero: there is none
+	LastIndex, LastTerm         uint64
+	// LastWrite is the cluster's time of the last write that the directory has; zero: there is none.
+	LastWrite time.Time
+	// The log behind the snapshot: a follower's disk does not tell how much of it was committed.
+	Open, OpenCommands int
+	Users              int
+	Bytes              int64 // of keys and values, about
+
+	Voters, NonVoters []string // server ids
+	Answering         []string // those that answer on their peer ports now, without this one
+}
+
+// QuorumLost tells whether those that answer are too few to go on together with this one.
+func (p *RecoveryPlan) QuorumLost() bool {
+	alive := 0
+	for _, v := range p.Voters {
+		if v == p.ServerID {
+			alive++
+		}
+		for _, a := range p.Answering {
+			if a == v {
+				alive++
+			}
+		}
+	}
+	return alive < len(p.Voters)/2+1
+}
+
+// Plan reads all of the directory, as recovering would, and changes nothing. It fails while a
+// process uses the directory.
+func (r *Recovery) Plan(ctx context.Context) (*RecoveryPlan, error) {
+	st, err := storage.Look(r.DataDir, r.Log)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.plan(ctx, st)
+	return p, errors.Join(err, st.Close())
+}
+
+func (r *Recovery) plan(ctx context.Context, st *storage.Storage) (*RecoveryPlan, error) {
+	p := &RecoveryPlan{DataDir: r.DataDir, ServerID: r.Node + "/" + st.ShortID}
+	if !st.Known {
+		return nil, fmt.Errorf("%s is empty: there is nothing to recover from", r.DataDir)
+	}
+	last, err := st.Recovered()
+	if err != nil {
+		return nil, err
+	}
+	if last != 0 {
+		p.Recovered = time.UnixMilli(last)
+	}
+	s := &survey{plan: p}
+	s.fsm = fsm.New(p.ServerID, fsm.Hooks{
+		Stamp: func(ms int64) { p.LastWrite = time.UnixMilli(ms) },
+		Fatal: func(err error) { s.err = err },
+	})
+	if err := s.read(st); err != nil {
+		return nil, err
+	}
+	p.Users, p.Bytes = s.fsm.Users(), s.fsm.Size()
+	for _, server := range s.configuration.Servers {
+		if server.Suffrage == raft.Voter {
+			p.Voters = append(p.Voters, string(server.ID))
+		} else {
+			p.NonVoters = append(p.NonVoters, string(server.ID))
+		}
+	}
+	p.Answering = r.answering(ctx, p)
+	return p, nil
+}
+
+// survey goes through a directory as Raft would at a start with everything committed.
+type survey struct {
+	plan          *RecoveryPlan
+	fsm           *fsm.FSM
+	configuration raft.Configuration
+	err           error // what the FSM cannot apply
+}
+
+func (s *survey) read(st *storage.Storage) error {
+	snapshots, err := st.Snapshots.List()
+	if err != nil {
+		return err
+	}
+	p := s.plan
+	if len(snapshots) > 0 {
+		meta, r, err := st.Snapshots.Open(snapshots[0].ID)
+		if err != nil {
+			return err
+		}
+		if err := s.fsm.Restore(r); err != nil {
+			return fmt.Errorf("snapshot %s: %w", meta.ID, err)
+		}
+		p.SnapshotIndex, p.SnapshotTerm, s.configuration = meta.Index, meta.Term, meta.Configuration
+		p.LastIndex, p.LastTerm = meta.Index, meta.Term
+	}
+	end, err := st.Logs.LastIndex()
+	if err != nil {
+		return err
+	}
+	for index := p.SnapshotIndex + 1; index <= end; index++ {
+		if err := s.entry(st, index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *survey) entry(st *storage.Storage, index uint64) error {
+	var l raft.Log
+	if err := st.Logs.GetLog(index, &l); err != nil {
+		return fmt.Errorf("entry %d of the log: %w", index, err)
+	}
+	p := s.plan
+	p.Open++
+	p.LastIndex, p.LastTerm = l.Index, l.Term
+	switch l.Type {
+	case raft.LogConfiguration:
+		s.configuration = raft.DecodeConfiguration(l.Data)
+	case raft.LogCommand:
+		if h, _, err := fsm.ReadEntry(l.Data); err == nil {
+			p.OpenCommands += h.Count
+		}
+		s.fsm.Apply(&l) // which reports what ReadEntry has to say
+	}
+	return s.err
+}
+
+// answering finds out who of the configuration is still there.
+func (r *Recovery) answering(ctx context.Context, p *RecoveryPlan) (ids []string) {
+	m := &members{list: r.Members}
+	all := append(append([]string(nil), p.Voters...), p.NonVoters...)
+	self := peer.Identity{Cluster: r.Cluster, Node: r.Node, ServerID: p.ServerID}
+	there := make([]bool, len(all))
+	var wg sync.WaitGroup
+	for i, id := range all {
+		address, err := m.address(id)
+		if err != nil || id == p.ServerID {
+			continue
+		}
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, 2*aliveTimeout)
+			defer cancel()
+			conn, _, err := peer.Dial(ctx, address, self, id, peer.KindQuery)
+			if err == nil {
+				conn.Close()
+			}
+			there[i] = err == nil
+		})
+	}
+	wg.Wait()
+	for i, id := range all {
+		if there[i] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Recovered is what Run did.
+type Recovered struct {
+	*RecoveryPlan
+	Copy string // of the directory as it was
+	Now  string // the server id from now on
+}
+
+// Run recovers: it copies the directory to a new one beside it, makes this one a new server (so that
+// old servers that come back can neither count it nor be counted by it), and makes that the only
+// one of its configuration. Everything in the log counts as committed from then on. A second run
+// after one that was broken off starts anew. It refuses while the quorum is not lost.
+func (r *Recovery) Run(ctx context.Context) (*Recovered, error) {
+	// Looked at first without a change: opening is one (it counts a start).
+	p, err := r.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !p.QuorumLost() {
+		return nil, fmt.Errorf("the quorum is not lost: of the %d voters, %v answer; start this node instead", len(p.Voters), p.Answering)
+	}
+	diskFailed := make(chan error, 1)
+	st, err := storage.Open(r.DataDir, r.Log, func(err error) {
+		select {
+		case diskFailed <- err:
+		default:
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	done := &Recovered{RecoveryPlan: p}
+	err = r.run(st, done)
+	err = errors.Join(err, st.Close())
+	select {
+	case failed := <-diskFailed:
+		err = errors.Join(err, failed)
+	default:
+	}
+	if err == nil {
+		err = storage.GiveToOwner(r.DataDir)
+	}
+	return done, err
+}
+
+func (r *Recovery) run(st *storage.Storage, done *Recovered) (err error) {
+	now := time.Now()
+	done.Copy, err = storage.CopyAside(r.DataDir, "before-recover-"+now.UTC().Format("20060102-150405"))
+	if err != nil {
+		return fmt.Errorf("copying the data directory; nothing was changed: %w", err)
+	}
+	before, err := st.Recovered()
+	if err != nil {
+		return err
+	}
+	// Later than the one before, also if this machine's clock is not.
+	if err := st.SetRecovered(max(now.UnixMilli(), before+1)); err != nil {
+		return err
+	}
+	if err := st.NewShortID(); err != nil {
+		return err
+	}
+	done.Now = r.Node + "/" + st.ShortID
+	return r.rewrite(st, done.Now)
+}
+
+// rewrite makes id the only server.
+func (r *Recovery) rewrite(st *storage.Storage, id string) error {
+	c := raft.DefaultConfig()
+	c.LocalID, c.NoLegacyTelemetry, c.Logger = raft.ServerID(id), true, r.Log
+	var failed error
+	state := fsm.New(id, fsm.Hooks{Fatal: func(err error) { failed = err }})
+	_, transport := raft.NewInmemTransport(raft.ServerAddress(id)) // only encodes addresses
+	defer transport.Close()
+	alone := raft.Configuration{Servers: []raft.Server{
+		{Suffrage: raft.Voter, ID: raft.ServerID(id), Address: raft.ServerAddress(id)},
+	}}
+	err := raft.RecoverCluster(c, state, st.Logs, st.Stable, st.Snapshots, transport, alone)
+	return errors.Join(err, failed)
+}

@@ -1,0 +1,165 @@
+package peer
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// pipes is a port of net.Pipes, whose deadlines run in a bubble's time.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), done: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+func (p *pipes) dial() net.Conn {
+	here, there := net.Pipe()
+	p.conns <- there
+	return here
+}
+
+func inBubble(t *testing.T, test func(*testing.T, *pipes, *Listener)) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		l := NewListener(p, bob, isMember, hclog.NewNullLogger())
+		l.Handle(KindForward, func(conn net.Conn, _ Identity) { _, _ = io.Copy(conn, conn) })
+		l.Start()
+		defer l.Close()
+		test(t, p, l)
+	})
+}
+
+// Who says nothing, or half a greeting, or one byte a second, is dropped after helloTimeout.
+func TestSlowClient(t *testing.T) {
+	for name, behave := range map[string]func(net.Conn){
+		"silent": func(net.Conn) {},
+		"half":   func(c net.Conn) { _, _ = c.Write(goodHello()[:20]) },
+		"drop by drop": func(c net.Conn) {
+			for _, b := range goodHello() {
+				if _, err := c.Write([]byte{b}); err != nil {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		},
+		"deaf": func(c net.Conn) { _, _ = c.Write(goodHello()) }, // and does not read the answer
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, p *pipes, _ *Listener) {
+				start := time.Now()
+				conn := p.dial()
+				go behave(conn)
+				time.Sleep(helloTimeout + time.Millisecond) // in the bubble's time
+				synctest.Wait()
+				_ = conn.SetReadDeadline(time.Now().Add(time.Hour))
+				if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+					t.Errorf("not dropped: %v", err)
+				}
+				if waited := time.Since(start); waited > helloTimeout+time.Second {
+					t.Errorf("dropped after %v", waited)
+				}
+			})
+		})
+	}
+}
+
+// The deadline of the greeting must not outlive it.
+func TestNoDeadlineBehindTheGreeting(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *pipes, _ *Listener) {
+		conn := p.dial()
+		defer conn.Close()
+		if _, err := conn.Write(goodHello()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readReply(readerOf(conn)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * helloTimeout)
+		go func() { _, _ = conn.Write([]byte("x")) }()
+		if b, err := io.ReadAll(io.LimitReader(conn, 1)); err != nil || string(b) != "x" {
+			t.Errorf("echo %q, error %v", b, err)
+		}
+	})
+}
+
+// Strangers cannot take more than maxHandshakes places, and not for long: who comes behind them is
+// served once their time is up.
+func TestStrangersTakeNoMoreThanTheirPlaces(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *pipes, l *Listener) {
+		for range maxHandshakes {
+			defer p.dial().Close()
+		}
+		start := time.Now()
+		conn := p.dial() // accepted, and waits for a place
+		defer conn.Close()
+		synctest.Wait()
+		l.mu.Lock()
+		if n := len(l.conns); n != maxHandshakes {
+			t.Errorf("%d connections are being served", n)
+		}
+		l.mu.Unlock()
+		if _, err := conn.Write(goodHello()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readReply(readerOf(conn)); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(start); waited > helloTimeout+time.Second {
+			t.Errorf("served after %v", waited)
+		}
+	})
+}
+
+// Close ends handlers and handshakes, also when all places are taken, and waits for them.
+func TestCloseEndsEverything(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *pipes, l *Listener) {
+		ended := 0
+		l.Handle('C', func(conn net.Conn, _ Identity) {
+			_, _ = conn.Read(make([]byte, 1)) // until it is closed
+			ended++
+		})
+		served := p.dial()
+		if _, err := served.Write((&hello{kind: 'C', from: alice, want: "bob"}).encode()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readReply(readerOf(served)); err != nil {
+			t.Fatal(err)
+		}
+		for range maxHandshakes + 1 {
+			p.dial()
+		}
+		synctest.Wait()
+		start := time.Now()
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		if ended != 1 {
+			t.Error("Close did not wait for a handler")
+		}
+		if waited := time.Since(start); waited > 0 {
+			t.Errorf("Close took %v", waited)
+		}
+		if _, err := served.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("a connection lives on: %v", err)
+		}
+	})
+}

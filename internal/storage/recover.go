@@ -1,0 +1,85 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// lookLock is how long Look waits for another process: a daemon that runs keeps its lock.
+const lookLock = time.Second
+
+// keyRecovered holds when the cluster that this directory belongs to was last recovered.
+var keyRecovered = []byte("ciderd.recovered")
+
+// Look opens a data directory for reading: nothing that it holds is changed, and its Storage must
+// only be read. It is an error if there is none, or a process uses it.
+func Look(dir string, log hclog.Logger) (*Storage, error) {
+	path := filepath.Join(dir, logFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no node's data in %s (no %s)", dir, logFile)
+	}
+	var bolt *raftboltdb.BoltStore
+	err := guarded(func() (err error) {
+		bolt, err = raftboltdb.New(raftboltdb.Options{
+			Path:        path,
+			BoltOptions: &bbolt.Options{Timeout: lookLock, ReadOnly: true, FreelistType: bbolt.FreelistMapType},
+		})
+		return err
+	})
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("%s is in use by another process", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	store := &checked{backend: bolt, fatal: func(error) {}, watchdog: newWatchdog(func(error) {})}
+	s := &Storage{Stable: store, Logs: store, store: store}
+	if err := guarded(func() error { return s.look(dir, log) }); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Storage) look(dir string, log hclog.Logger) (err error) {
+	if s.Snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, keptSnapshots, log.Named("snapshot")); err != nil {
+		return fmt.Errorf("snapshots in %s: %w", dir, err)
+	}
+	if err = verify(dir, s.store, s.Snapshots); err != nil {
+		return err
+	}
+	if s.Known, err = raft.HasExistingState(s.Logs, s.Stable, s.Snapshots); err != nil {
+		return err
+	}
+	id, err := s.Stable.Get(keyShortID)
+	s.ShortID = string(id)
+	return err
+}
+
+// NewShortID makes the directory another server to Raft than it was.
+func (s *Storage) NewShortID() (err error) {
+	s.ShortID, err = s.drawShortID()
+	return err
+}
+
+// Recovered is when the cluster of this directory was last recovered from the loss of its quorum, in
+// Unix milliseconds; 0: never. It tells a cluster from what it was before.
+func (s *Storage) Recovered() (int64, error) {
+	ms, err := s.Stable.GetUint64(keyRecovered)
+	if errors.Is(err, raftboltdb.ErrKeyNotFound) {
+		return 0, nil
+	}
+	return int64(ms), err
+}
+
+// SetRecovered stores what Recovered returns.
+func (s *Storage) SetRecovered(ms int64) error { return s.Stable.SetUint64(keyRecovered, uint64(ms)) }

@@ -1,0 +1,263 @@
+package torture
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"ciderd/internal/harness"
+)
+
+// kinds is every kind of client; each node gets one of each, with the given client id.
+var kinds = []func(id int) worker{
+	func(id int) worker { return &registerClient{id: id} },
+	func(id int) worker { return &registerClient{id: id} },
+	func(id int) worker { return &casClient{id: id} },
+	func(id int) worker { return &setClient{id: id} },
+	func(id int) worker { return &incrClient{} },
+	func(id int) worker { return &onceClient{id: id} },
+	func(id int) worker { return &appendClient{id: id} },
+	func(id int) worker { return &pairClient{id: id} },
+	func(id int) worker { return &watcher{} },
+}
+
+const registerKeys = 12
+
+// registerClient writes a few shared keys, each value once, and reads them behind a SYNC.
+type registerClient struct {
+	id, seq int
+	ops     []registerOp
+}
+
+func (w *registerClient) step(c *client) error {
+	w.seq++
+	key := fmt.Sprintf("reg:%d", c.random.IntN(registerKeys))
+	if c.random.IntN(2) == 0 {
+		o := registerOp{client: w.id, key: key, write: true, value: fmt.Sprintf("%d.%d", w.id, w.seq)}
+		_, start, end, err := c.do("SET " + key + " " + o.value)
+		switch harness.OutcomeOf(err) {
+		case harness.Done:
+			o.start, o.end = start, end
+			w.ops = append(w.ops, o)
+		case harness.Unknown:
+			o.start, o.end = start, math.MaxInt64
+			w.ops = append(w.ops, o)
+		}
+		return err
+	}
+	replies, start, end, err := c.burst("SYNC", "GET "+key)
+	if err == nil {
+		w.ops = append(w.ops, registerOp{client: w.id, key: key, value: replies[1], start: start, end: end})
+	}
+	return err
+}
+
+const casKeys = 6
+
+// casClient reads a shared key behind a SYNC and replaces it by CAS if nobody else has.
+type casClient struct {
+	id, seq int
+	ops     []casOp
+}
+
+func (w *casClient) step(c *client) error {
+	w.seq++
+	key := fmt.Sprintf("cas:%d", c.random.IntN(casKeys))
+	replies, start, end, err := c.burst("SYNC", "GETV "+key)
+	if err != nil {
+		return err
+	}
+	o := casOp{client: w.id, key: key, start: start, end: end}
+	fields := strings.SplitN(replies[1], " ", 4)
+	value := fmt.Sprintf("%d.%d", w.id, w.seq)
+	var line string
+	switch {
+	case replies[1] == "NOT_FOUND":
+		line = "SETNX " + key + " " + value
+	case len(fields) == 4 && fields[0] == "VALUE":
+		o.new, o.version = fields[3], fields[1]
+		line = "CAS " + key + " " + fields[1] + " " + value
+	default:
+		c.wrong("GETV %s: %q", key, replies[1])
+		return nil
+	}
+	w.ops = append(w.ops, o)
+	seen := o.new
+	reply, start, end, err := c.do(line)
+	o = casOp{client: w.id, key: key, swap: true, old: seen, new: value, start: start, end: end}
+	switch {
+	case harness.OutcomeOf(err) == harness.Unknown:
+		o.unknown, o.end = true, math.MaxInt64
+	case err != nil:
+		return err
+	case reply == "OK":
+		o.ok = true
+	case reply == "EXISTS", strings.HasPrefix(reply, "CONFLICT "):
+	default:
+		c.wrong("%s: %q", line, reply)
+		return nil
+	}
+	w.ops = append(w.ops, o)
+	return err
+}
+
+// setClient sets a new key each time, and looks now and then whether its last ones are there: on
+// the node that said OK they are, also after its restart.
+type setClient struct {
+	id, seq        int
+	acked, unknown []int
+}
+
+func (w *setClient) key(seq int) string { return fmt.Sprintf("set:%d:%d", w.id, seq) }
+
+func (w *setClient) step(c *client) error {
+	w.seq++
+	_, _, _, err := c.do("SET " + w.key(w.seq) + " " + strconv.Itoa(w.seq))
+	switch harness.OutcomeOf(err) {
+	case harness.Done:
+		w.acked = append(w.acked, w.seq)
+	case harness.Unknown:
+		w.unknown = append(w.unknown, w.seq)
+	}
+	if err != nil || len(w.acked) == 0 {
+		return err
+	}
+	seq := w.acked[len(w.acked)-1-c.random.IntN(min(len(w.acked), 50))]
+	reply, _, _, err := c.do("GET " + w.key(seq))
+	if err == nil && reply != strconv.Itoa(seq) {
+		c.wrong("%s was OK here and is now %q", w.key(seq), reply)
+	}
+	return err
+}
+
+const sharedCounter = "incr"
+
+// incrClient counts on one counter of all; each reply is a number that nobody else got.
+type incrClient struct {
+	replies []int64
+	unknown int
+}
+
+func (w *incrClient) step(c *client) error {
+	reply, _, _, err := c.do("INCR " + sharedCounter)
+	switch harness.OutcomeOf(err) {
+	case harness.Done:
+		n, bad := strconv.ParseInt(reply, 10, 64)
+		if bad != nil {
+			c.wrong("INCR: %q", reply)
+		}
+		w.replies = append(w.replies, n)
+	case harness.Unknown:
+		w.unknown++
+	}
+	return err
+}
+
+const onceCounter = "once"
+
+// onceClient counts with ONCE, on any node, and asks again with the same id until it knows.
+type onceClient struct {
+	id, seq int
+	pending bool // seq was sent and its reply is not known
+	replies []int64
+}
+
+func (w *onceClient) step(c *client) error {
+	if !w.pending {
+		w.seq++
+		w.pending = true
+	}
+	reply, _, _, err := c.do(fmt.Sprintf("ONCE %d.%d INCR %s", w.id, w.seq, onceCounter))
+	if err == nil {
+		n, bad := strconv.ParseInt(reply, 10, 64)
+		if bad != nil {
+			c.wrong("ONCE: %q", reply)
+		}
+		w.replies = append(w.replies, n)
+		w.pending = false
+	}
+	if err != nil || c.random.IntN(50) == 0 {
+		w.move(c)
+	}
+	return err
+}
+
+// move goes to any node for the next try.
+func (w *onceClient) move(c *client) {
+	c.hangUp()
+	c.node = c.load.nodes[c.random.IntN(len(c.load.nodes))]
+	c.wait(20 * time.Millisecond)
+	for c.conn == nil {
+		select {
+		case <-c.load.stopped:
+			return
+		default:
+		}
+		if !c.connect() {
+			c.node = c.load.nodes[c.random.IntN(len(c.load.nodes))]
+		}
+	}
+}
+
+// logTokens is after how many tokens a client turns to the next log: values are bounded.
+const logTokens = 1000
+
+// appendClient appends its tokens to logs that all clients share.
+type appendClient struct {
+	id, seq        int
+	acked, unknown []int
+}
+
+func logKey(seq int) string                  { return fmt.Sprintf("log:%d", seq/logTokens) }
+func (w *appendClient) token(seq int) string { return fmt.Sprintf("%d.%d;", w.id, seq) }
+
+func (w *appendClient) step(c *client) error {
+	w.seq++
+	_, _, _, err := c.do("APPEND " + logKey(w.seq) + " " + w.token(w.seq))
+	switch harness.OutcomeOf(err) {
+	case harness.Done:
+		w.acked = append(w.acked, w.seq)
+	case harness.Unknown:
+		w.unknown = append(w.unknown, w.seq)
+	}
+	return err
+}
+
+// pairClient writes two keys by one MSET and reads both by one MGET: they are always alike.
+type pairClient struct{ id, seq int }
+
+func (w *pairClient) step(c *client) error {
+	w.seq++
+	value := fmt.Sprintf("%d.%d", w.id, w.seq)
+	if _, _, _, err := c.do("MSET pair:a " + value + " pair:b " + value); err != nil {
+		return err
+	}
+	start := c.load.now()
+	lines, _, err := c.conn.page("MGET pair:a pair:b")
+	c.note("MGET pair:a pair:b", start, c.load.now(), strings.Join(lines, " "), err)
+	if err == nil && (len(lines) != 2 || lines[0] != lines[1]) {
+		c.wrong("MGET of two keys that are always set together: %q", lines)
+	}
+	return err
+}
+
+// watcher sees that what a node answers never goes back, over its restarts too.
+type watcher struct{ seen int64 }
+
+func (w *watcher) step(c *client) error {
+	reply, _, _, err := c.do("GET " + sharedCounter)
+	if err != nil {
+		return err
+	}
+	n, bad := strconv.ParseInt(reply, 10, 64)
+	switch {
+	case reply == "NOT_FOUND" && w.seen == 0:
+	case bad != nil || n < w.seen:
+		c.wrong("%s was %d and then %q", sharedCounter, w.seen, reply)
+	default:
+		w.seen = n
+	}
+	return nil
+}
