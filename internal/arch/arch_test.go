@@ -37,17 +37,20 @@ var rooms = map[string]room{
 		"it gets writes into the log: it must not know what a cache, a session or a password is"},
 	"server": {[]string{"protocol", "auth", "cache", "fsm", "cluster", "clock"},
 		"it serves sessions: it must not know where the leader lives or how nodes talk"},
-	"daemon": {[]string{"server", "cluster", "fsm", "peer", "storage", "clock", "cache", "auth", "protocol", "config"},
+	"admin": {[]string{"cluster"},
+		"it lets the operator ask a node: it must not know what wires that node, nor any session"},
+	"daemon": {[]string{"admin", "server", "cluster", "fsm", "peer", "storage", "clock", "cache", "auth", "protocol", "config"},
 		"it wires what lies below it"},
-	"cmd/ciderd": {[]string{"daemon", "config"},
+	"cmd/ciderd": {[]string{"daemon", "config", "admin"},
 		"it reads flags and signals: what is wired, daemon wires, so that tests can too"},
-	"harness": {[]string{"config"}, "it runs nodes for tests from outside, as people do: it must not look into them"},
-	"torture": {[]string{"harness"}, "it breaks nodes for tests from outside: it must not look into them"},
-	"test":    {nil, "it tests from outside"},
+	"harness":     {[]string{"config"}, "it runs nodes for tests from outside, as people do: it must not look into them"},
+	"torture":     {[]string{"harness"}, "it breaks nodes for tests from outside: it must not look into them"},
+	"torture/cmd": {[]string{"torture"}, "it runs torture"},
+	"test":        {nil, "it tests from outside"},
 }
 
 // testsOnly are packages that the program must not contain.
-var testsOnly = []string{"harness", "torture", "test", "arch"}
+var testsOnly = []string{"harness", "torture", "torture/cmd", "test", "arch"}
 
 type pkg struct {
 	ImportPath string

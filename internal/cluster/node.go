@@ -98,6 +98,7 @@ type Node struct {
 	space      *space
 
 	ready       atomic.Bool
+	suspecting  atomic.Bool   // of the leader, see suspect.go
 	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
 	waiting     atomic.Pointer[string]
 
@@ -169,7 +170,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 }
 
 func (n *Node) start() (err error) {
-	n.streams = newStreams(n.members, n.self)
+	n.streams = newStreams(n.members, n.self, n.connectionEnded)
 	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), 5*time.Second)
 	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.transport)
 	if err != nil {

@@ -105,12 +105,10 @@ func (t *notifier) pause(d time.Duration) {
 
 func (t *notifier) tell(s raft.Server, news commit) error {
 	n := t.node
-	address := n.transport.EncodePeer(raft.ServerID(n.self.ServerID), n.transport.LocalAddr())
+	header := n.rpcHeader()
 	request := &raft.AppendEntriesRequest{
-		RPCHeader: raft.RPCHeader{
-			ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.self.ServerID), Addr: address,
-		},
-		Term: news.term, Leader: address, PrevLogEntry: news.index, PrevLogTerm: news.term,
+		RPCHeader: header, Leader: header.Addr,
+		Term: news.term, PrevLogEntry: news.index, PrevLogTerm: news.term,
 		LeaderCommitIndex: news.index,
 	}
 	return n.transport.AppendEntries(s.ID, s.Address, request, &raft.AppendEntriesResponse{})

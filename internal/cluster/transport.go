@@ -21,16 +21,17 @@ type streams struct {
 	members *members
 	self    peer.Identity
 	conns   chan net.Conn
+	ended   func(serverID string) // told of each connection of another server's that ends
 	closed  chan struct{}
 	once    sync.Once
 }
 
-func newStreams(m *members, self peer.Identity) *streams {
-	return &streams{members: m, self: self, conns: make(chan net.Conn), closed: make(chan struct{})}
+func newStreams(m *members, self peer.Identity, ended func(string)) *streams {
+	return &streams{members: m, self: self, ended: ended, conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
 // hand is a peer.Handler: it gives the connection to Raft and waits until Raft is done with it.
-func (s *streams) hand(conn net.Conn, _ peer.Identity) {
+func (s *streams) hand(conn net.Conn, remote peer.Identity) {
 	watched := &watchedConn{Conn: conn, done: make(chan struct{})}
 	select {
 	case s.conns <- watched:
@@ -39,6 +40,7 @@ func (s *streams) hand(conn net.Conn, _ peer.Identity) {
 	}
 	select {
 	case <-watched.done:
+		s.ended(remote.ServerID)
 	case <-s.closed:
 	}
 }

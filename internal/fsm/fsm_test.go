@@ -102,7 +102,7 @@ func TestWaitAppliedBesideApply(t *testing.T) {
 	defer cancel()
 	f := New("a/1", Hooks{})
 	done := make(chan error)
-	for i := range uint64(20_000) {
+	for i := range uint64(10_000) {
 		var ready atomic.Bool
 		go func() {
 			ready.Store(true) // so that both are about to run when they meet

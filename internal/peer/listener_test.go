@@ -67,7 +67,9 @@ func TestSlowClient(t *testing.T) {
 			inBubble(t, func(t *testing.T, p *pipes, _ *Listener) {
 				start := time.Now()
 				conn := p.dial()
-				go behave(conn)
+				var wg sync.WaitGroup
+				wg.Go(func() { behave(conn) })
+				defer wg.Wait()
 				time.Sleep(helloTimeout + time.Millisecond) // in the bubble's time
 				synctest.Wait()
 				_ = conn.SetReadDeadline(time.Now().Add(time.Hour))

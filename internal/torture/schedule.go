@@ -11,7 +11,8 @@ import (
 // all again.
 type deck struct {
 	random *rand.Rand
-	all    []fault
+	all    []deal
+	pairs  bool // deal pairs too
 	left   []deal
 	dealt  int
 }
@@ -30,40 +31,48 @@ func (d deal) name() string {
 	return strings.Join(names, "+")
 }
 
-// pairs is how many pairs are dealt with each pass over all faults.
-const pairs = 4
+// pairsDealt is how many pairs are dealt with each pass over all faults.
+const pairsDealt = 4
 
 // inPairs are the acts that make sense while something else is broken: those that wait for nothing
 // that a broken cluster cannot do.
 var inPairs = []string{"kill-leader", "kill-follower", "kill-two", "kill-all", "restart-storm", "wipe", "garbage"}
 
-// newDeck has the faults that are named (nil: all) and that so many nodes can take.
+// newDeck has the faults that are named, alone or two by two ("loss+kill-leader"); nil: all that so
+// many nodes can take, and pairs.
 func newDeck(seed uint64, nodes int, only []string) (*deck, error) {
 	d := &deck{random: rand.New(rand.NewPCG(seed, 0))}
-	known := map[string]bool{}
+	byName := map[string]fault{}
 	for _, f := range faults() {
-		known[f.name] = true
-		if nodes >= f.least && (len(only) == 0 || slices.Contains(only, f.name)) {
-			d.all = append(d.all, f)
+		if nodes < f.least {
+			continue
+		}
+		byName[f.name] = f
+		if len(only) == 0 {
+			d.all = append(d.all, deal{faults: []fault{f}})
 		}
 	}
-	for _, name := range only {
-		if !known[name] {
-			return nil, fmt.Errorf("no fault %q", name)
+	d.pairs = len(only) == 0
+	for _, names := range only {
+		var one deal
+		for name := range strings.SplitSeq(names, "+") {
+			f, ok := byName[name]
+			if !ok {
+				return nil, fmt.Errorf("no fault %q for %d nodes", name, nodes)
+			}
+			one.faults = append(one.faults, f)
 		}
-	}
-	if len(d.all) == 0 {
-		return nil, fmt.Errorf("no fault of these for %d nodes", nodes)
+		d.all = append(d.all, one)
 	}
 	return d, nil
 }
 
 func (d *deck) next() deal {
 	if len(d.left) == 0 {
-		for _, f := range d.all {
-			d.left = append(d.left, deal{faults: []fault{f}})
+		d.left = slices.Clone(d.all)
+		if d.pairs {
+			d.left = append(d.left, d.drawPairs()...)
 		}
-		d.left = append(d.left, d.pairs()...)
 		d.random.Shuffle(len(d.left), func(i, j int) { d.left[i], d.left[j] = d.left[j], d.left[i] })
 	}
 	next := d.left[0]
@@ -73,21 +82,18 @@ func (d *deck) next() deal {
 	return next
 }
 
-func (d *deck) pairs() []deal {
+func (d *deck) drawPairs() []deal {
 	var holds, acts []fault
-	for _, f := range d.all {
-		switch {
+	for _, one := range d.all {
+		switch f := one.faults[0]; {
 		case f.hold != nil:
 			holds = append(holds, f)
 		case slices.Contains(inPairs, f.name):
 			acts = append(acts, f)
 		}
 	}
-	if len(holds) == 0 || len(acts) == 0 {
-		return nil
-	}
 	var deals []deal
-	for range pairs {
+	for range pairsDealt {
 		hold, act := holds[d.random.IntN(len(holds))], acts[d.random.IntN(len(acts))]
 		deals = append(deals, deal{faults: []fault{hold, act}})
 	}
