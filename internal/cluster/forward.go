@@ -46,6 +46,10 @@ func (n *Node) takeBatches(conn net.Conn, remote peer.Identity) error {
 		if string(h.Origin) != remote.ServerID {
 			return fmt.Errorf("a batch of %q from %q", h.Origin, remote.ServerID)
 		}
+		// The row that stops duplicates goes soon after its server: no more of its batches then.
+		if !n.isServer(remote.ServerID) {
+			return fmt.Errorf("%s is not in the configuration", remote.ServerID)
+		}
 		if err := p.propose(entry); err != nil {
 			return err
 		}

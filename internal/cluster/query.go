@@ -161,6 +161,10 @@ func (n *Node) servers() []raft.Server {
 	return slices.Clone(future.Configuration().Servers)
 }
 
+func (n *Node) isServer(id string) bool {
+	return slices.ContainsFunc(n.servers(), func(s raft.Server) bool { return string(s.ID) == id })
+}
+
 func (n *Node) voters() (others []string, selfVotes bool) {
 	for _, s := range n.servers() {
 		switch {

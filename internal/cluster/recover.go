@@ -210,7 +210,8 @@ func (r *Recovery) Run(ctx context.Context) (*Recovered, error) {
 		return nil, err
 	}
 	if !p.QuorumLost() {
-		return nil, fmt.Errorf("the quorum is not lost: of the %d voters, %v answer; start this node instead", len(p.Voters), p.Answering)
+		return nil, fmt.Errorf("the quorum is not lost: with this node, %d of the %d voters are there; start it instead",
+			len(p.Answering)+1, len(p.Voters))
 	}
 	diskFailed := make(chan error, 1)
 	st, err := storage.Open(r.DataDir, r.Log, func(err error) {
@@ -230,10 +231,7 @@ func (r *Recovery) Run(ctx context.Context) (*Recovered, error) {
 		err = errors.Join(err, failed)
 	default:
 	}
-	if err == nil {
-		err = storage.GiveToOwner(r.DataDir)
-	}
-	return done, err
+	return done, errors.Join(err, storage.GiveToOwner(r.DataDir))
 }
 
 func (r *Recovery) run(st *storage.Storage, done *Recovered) (err error) {

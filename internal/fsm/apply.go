@@ -76,7 +76,8 @@ func (a *applier) once(c *Command) Result {
 		return Result{Kind: KindOnceFull}
 	}
 	result := a.write(c)
-	if a.account != nil { // not if that was what the command ended
+	// Not if that was what the command ended, and not what may well go through when it is sent again.
+	if a.account != nil && result.Kind != KindMemoryFull {
 		table.remember(remembered{id: string(c.Once), at: a.time, result: result})
 	}
 	return result
