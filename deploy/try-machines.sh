@@ -33,7 +33,9 @@ network() {
 boot() {
 	local i=$1 root=$dir/machine-$1
 	rm -rf "$root" && cp -a --reflink=auto "$dir/base" "$root"
-	rm -f "$root/etc/machine-id" "$root/etc/hostname"
+	# Without one systemd would take this for a first boot, and enable a network manager that has
+	# nothing to manage.
+	tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
 	systemd-nspawn -D "$root" --hostname="$2" --register=no --keep-unit \
 		--network-namespace-path="/run/netns/$net-$i" --capability=CAP_NET_ADMIN \
 		/lib/systemd/systemd </dev/null >"$dir/machine-$i.log" 2>&1 &

@@ -155,7 +155,9 @@ func (m *model) command(c *Command) Result {
 		return Result{Kind: KindOnceFull}
 	}
 	r := m.write(u, c)
-	u.once = append(u.once, modelOnce{string(c.Once), m.now, r})
+	if r.Kind != KindMemoryFull { // which may well go through when it is sent again
+		u.once = append(u.once, modelOnce{string(c.Once), m.now, r})
+	}
 	return r
 }
 
