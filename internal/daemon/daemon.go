@@ -100,8 +100,12 @@ func (d *Daemon) open(ctx context.Context) error {
 			}
 		})
 	}
+	if kept := clientFiles(d.config.Limits.MaxConnections); kept < d.config.Limits.MaxConnections {
+		d.log.Warn("fewer connections than configured, for want of file descriptors", "connections", kept)
+	}
 	d.openAdmin()
 	d.wg.Go(func() { d.tellSystemd(ctx) })
+	d.wg.Go(func() { tuneGC(ctx) })
 	return nil
 }
 
@@ -142,7 +146,7 @@ func (n sessionsNode) Propose(commands []byte, count int, timeout time.Duration)
 func serverConfig(c *config.Config, version string) server.Config {
 	return server.Config{
 		MaxValue:       c.Limits.MaxValueSize,
-		MaxConnections: c.Limits.MaxConnections,
+		MaxConnections: clientFiles(c.Limits.MaxConnections),
 		MaxPerAddress:  c.Limits.MaxConnectionsPerAddress,
 		MaxUsers:       int64(c.Limits.MaxUsers),
 		SignupClosed:   !c.Auth.SignupOpen,

@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"syscall"
 )
 
 // listenText opens the clients' port. The name localhost stands for both of the machine's own
@@ -31,7 +33,7 @@ func listenText(address string) ([]net.Listener, error) {
 	switch {
 	case err == nil:
 		listeners = append(listeners, l6)
-	case inUse(err):
+	case errors.Is(err, syscall.EADDRINUSE):
 		l.Close()
 		return nil, fmt.Errorf("the port for clients: %w", err)
 	}

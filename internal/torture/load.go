@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +48,8 @@ type load struct {
 	wg      sync.WaitGroup
 	bad     complaints // errors and replies that clients must not get
 
-	mu      sync.Mutex // history
+	mu      sync.Mutex // history, errors
+	errors  map[string]int
 	history *bufio.Writer
 	file    *os.File
 	ops     atomic.Int64
@@ -97,6 +101,29 @@ func (l *load) record(o op) {
 	if err != nil {
 		l.bad.add(fmt.Errorf("writing the history: %w", err))
 	}
+}
+
+// count counts errors by their code, for people to read.
+func (l *load) count(err error) {
+	code := harness.Code(err)
+	if code == "" {
+		code = "cut"
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.errors == nil {
+		l.errors = map[string]int{}
+	}
+	l.errors[code]++
+}
+
+// seen lists how often clients saw which error.
+func (l *load) seen() string {
+	var b strings.Builder
+	for _, code := range slices.Sorted(maps.Keys(l.errors)) {
+		fmt.Fprintf(&b, " %s %d", code, l.errors[code])
+	}
+	return b.String()
 }
 
 // progress waits until every client has had n more successes: on every node writes and reads of
@@ -241,6 +268,7 @@ func (c *client) note(line string, start, end int64, reply string, err error) {
 		c.ok.Add(1)
 	} else {
 		o.Error = err.Error()
+		c.load.count(err)
 		if harness.OutcomeOf(err) == harness.Unknown {
 			o.End = math.MaxInt64
 		}

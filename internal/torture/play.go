@@ -76,7 +76,11 @@ func (p *play) underLoad() error {
 	}
 	err = errors.Join(err, heal, l.halt())
 	p.ops = l.ops.Load()
-	for _, e := range l.bad.errs {
+	if seen := l.seen(); seen != "" {
+		p.notes = append(p.notes, "errors of clients:"+seen)
+	}
+	complaints, _ := l.bad.all()
+	for _, e := range complaints {
 		p.bad.add(e)
 	}
 	p.judgeEnds()

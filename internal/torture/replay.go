@@ -2,6 +2,7 @@ package torture
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -44,6 +45,9 @@ func replay(r *round) error {
 		}
 	}
 	r.say("%d recorded connections sent again three times, %d KiB", len(flows), bytes>>10)
+	if len(flows) == 0 && !r.combined {
+		return errors.New("no connection was recorded")
+	}
 	return r.flows()
 }
 
@@ -81,11 +85,12 @@ func newRecorder(nodes []*node) (*recorder, error) {
 func networkOrder(v uint16) uint16 { return v<<8 | v>>8 }
 
 func (r *recorder) listen(port string) error {
+	// ETH_P_ALL: the bridge takes a frame away before it reaches those who want one protocol.
 	iface, err := net.InterfaceByName(port)
 	if err != nil {
 		return err
 	}
-	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, int(networkOrder(syscall.ETH_P_IP)))
+	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, int(networkOrder(syscall.ETH_P_ALL)))
 	if err != nil {
 		return fmt.Errorf("recording %s: %w", port, err)
 	}
@@ -93,7 +98,7 @@ func (r *recorder) listen(port string) error {
 	// The time-out lets the goroutine look whether it is to end.
 	err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &syscall.Timeval{Usec: 100_000})
 	if err == nil {
-		err = syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: networkOrder(syscall.ETH_P_IP), Ifindex: iface.Index})
+		err = syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: networkOrder(syscall.ETH_P_ALL), Ifindex: iface.Index})
 	}
 	if err != nil {
 		return fmt.Errorf("recording %s: %w", port, err)
@@ -138,7 +143,7 @@ func (r *recorder) drain(fd int) {
 
 // packet takes one Ethernet frame with IPv4 and TCP in it.
 func (r *recorder) packet(p []byte) {
-	if len(p) < 14+20 || p[14]>>4 != 4 || p[14+9] != syscall.IPPROTO_TCP {
+	if len(p) < 14+20 || binary.BigEndian.Uint16(p[12:]) != syscall.ETH_P_IP || p[14+9] != syscall.IPPROTO_TCP {
 		return
 	}
 	ip := p[14:]

@@ -1,8 +1,0 @@
-package daemon
-
-import (
-	"errors"
-	"syscall"
-)
-
-func inUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
