@@ -70,7 +70,7 @@ install: bin/ciderd ## the binary and all that a service needs, under DESTDIR (a
 	sed 's|/usr/bin/ciderd|$(PREFIX)/bin/ciderd|' deploy/ciderd.service >$(DESTDIR)/usr/lib/systemd/system/ciderd.service
 	chmod 0644 $(DESTDIR)/usr/lib/systemd/system/ciderd.service
 	install -D -m 0644 deploy/ciderd.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/ciderd.conf
-	install -D -m 0644 -t $(DESTDIR)$(docdir) deploy/README.md configs/cluster.hcl
+	install -D -m 0644 -t $(DESTDIR)$(docdir) deploy/README.md deploy/OPERATIONS.md configs/cluster.hcl
 
 .PHONY: try-systemd
 try-systemd: bin/ciderd ## deploy/README.md on three Debian machines (systemd-nspawn; root; some minutes)

@@ -148,7 +148,7 @@ everything() { talk 10.0.0.1"$1" 'LOGIN alice secret' 'MGET k1 k2 k3' | grep -E 
 # leader prints the machine that leads.
 leader() { on "$1" curl -s 127.0.0.1:8081/status | sed -n 's/.*"Leader":"cider-\([0-9]\)".*/\1/p'; }
 
-# write_on writes on machine I one by one until the file $dir/stop is there, in one session.
+# write_on I writes on machine I one by one, in one session, until $dir/stop is there.
 write_on() {
 	local n=0
 	{
@@ -158,27 +158,54 @@ write_on() {
 			sleep 0.02
 		done
 		echo QUIT
+		echo $n >"$dir/sent"
 	} | ip netns exec $net nc 10.0.0.1"$1" 8080 >"$dir/writes"
 }
 
-three_machines_restarts() {
-	local i lead other writer
+# noticed_nothing: every one of the writes was answered OK, and the last is there, on machine I.
+noticed_nothing() {
+	local sent
+	sent=$(<"$dir/sent")
+	grep -vE '^(LOGIN or SIGNUP|Login successful|OK|BYE)$' "$dir/writes" && return 1
+	is "$(grep -c '^OK$' "$dir/writes")" "$sent" && says "^$sent\$" talk 10.0.0.1"$1" 'LOGIN alice secret' 'GET n'
+}
+
+# while_writing I WHAT COMMAND …: COMMAND, while a client of machine I writes.
+while_writing() {
+	local i=$1 what=$2 writer
+	shift 2
 	rm -f "$dir/stop"
-	write_on 1 &
+	write_on "$i" &
 	writer=$!
-	for i in 2 3; do
-		check "machine $i: restart" quick 20 follow $i restart
-	done
-	lead=$(leader 1)
-	if [[ $lead != 1 ]]; then
-		check "the leader (machine $lead) survives kill -9" killed "$lead"
-		check "and serves" within 20 serving "$lead"
-	fi
+	sleep 0.5
+	"$@"
+	sleep 0.5
 	touch "$dir/stop"
 	wait $writer
-	check "a client of machine 1 noticed none of it ($(grep -c '^OK' "$dir/writes") writes)" fails grep -nE '^ERR|^[^OLB]' "$dir/writes"
-	check "machine 1: restart" quick 20 follow 1 restart
-	check "machine 1 has all" within 10 says '^v1 v2 v3 END' everything 1
+	check "$what: a client of machine $i noticed nothing ($(<"$dir/sent") writes)" noticed_nothing "$i"
+}
+
+restart_all_but() {
+	local i
+	for i in 1 2 3; do
+		((i == $1)) || check "machine $i: restart" quick 20 follow $i restart
+	done
+}
+
+kill_leader() {
+	check "kill -9 of the leader, machine $1: it is started again" killed "$1"
+	check "and serves" within 20 serving "$1"
+}
+
+three_machines_restarts() {
+	local i lead
+	lead=$(leader 1)
+	while_writing $((lead % 3 + 1)) "rolling restart" restart_all_but $((lead % 3 + 1))
+	lead=$(leader 1)
+	while_writing $((lead % 3 + 1)) "leader killed" kill_leader "$lead"
+	for i in 1 2 3; do
+		check "machine $i has all" within 10 says '^v1 v2 v3 END' everything $i
+	done
 	for i in 1 2 3; do
 		check "machine $i stops in time" quick 20 on $i systemctl stop ciderd
 		check "with exit code 0" is "$(property $i ExecMainStatus) $(property $i Result)" "0 success"
@@ -188,4 +215,13 @@ three_machines_restarts() {
 	check "and answers LOADING" says '^ERR LOADING' talk 10.0.0.12 'LOGIN alice secret'
 	check "a second one is enough" quick 17 on 3 systemctl start ciderd
 	check "to serve all there is" within 10 says '^v1 v2 v3 END' everything 2
+	three_machines_wiped
+}
+
+# three_machines_wiped: machine 1 comes back with an empty disk.
+three_machines_wiped() {
+	rm -rf "$dir/machine-1/var/lib/ciderd"
+	check "a wiped disk: READY at once" quick 5 on 1 systemctl start ciderd
+	check "it says that it waits to be admitted" within 5 says 'waiting to be admitted' journal 1
+	check "and has all once it is" within 60 says '^v1 v2 v3 END' everything 1
 }

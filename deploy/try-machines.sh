@@ -36,11 +36,26 @@ boot() {
 	# Without one systemd would take this for a first boot, and enable a network manager that has
 	# nothing to manage.
 	tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
-	systemd-nspawn -D "$root" --hostname="$2" --register=no --keep-unit \
-		--network-namespace-path="/run/netns/$net-$i" --capability=CAP_NET_ADMIN \
-		/lib/systemd/systemd </dev/null >"$dir/machine-$i.log" 2>&1 &
+	printf '%s\n' '127.0.0.1 localhost' '::1 localhost' >"$root/etc/hosts"
+	(
+		own_cgroup "$i" "$BASHPID"
+		exec systemd-nspawn -D "$root" --hostname="$2" --register=no --keep-unit \
+			--network-namespace-path="/run/netns/$net-$i" --capability=CAP_NET_ADMIN \
+			/lib/systemd/systemd
+	) </dev/null >"$dir/machine-$i.log" 2>&1 &
 	nspawn[$i]=$!
 	within 60 running "$i" || { tail "$dir/machine-$i.log"; exit 1; }
+}
+
+# own_cgroup I PID: without it the three systemds would each take all services for their own, as they
+# have the same names. The two paths are of cgroup v2 and v1.
+own_cgroup() {
+	local top
+	for top in /sys/fs/cgroup /sys/fs/cgroup/{unified,systemd}; do
+		[[ -e $top/cgroup.procs ]] || continue
+		mkdir -p "$top/$net-$1"
+		echo "$2" >"$top/$net-$1/cgroup.procs"
+	done
 }
 
 running() { [[ $(on "$1" systemctl is-system-running 2>/dev/null) =~ running|degraded ]]; }
@@ -109,6 +124,7 @@ down() {
 		halt $i
 		ip netns del $net-$i 2>/dev/null || true
 		rm -rf "$dir/machine-$i"
+		find /sys/fs/cgroup -maxdepth 2 -type d -name $net-$i -exec find {} -depth -type d -exec rmdir {} + ';' 2>/dev/null || true
 	done
 	ip netns del $net 2>/dev/null || true
 }

@@ -14,7 +14,7 @@ import (
 
 	"ciderd/internal/cluster"
 	"ciderd/internal/config"
-	"ciderd/internal/fsm"
+	"ciderd/internal/daemon"
 )
 
 const recoverUsage = "usage: ciderd recover -plan | -accept-loss [-config FILE] [-node NAME]\n"
@@ -53,14 +53,8 @@ func recovery(args []string) int {
 }
 
 func recoverFrom(c *config.Config, accept bool) error {
-	fsm.Release = version
-	r := cluster.Recovery{
-		Cluster: c.ClusterName, Node: c.NodeName, DataDir: absolute(c.DataDir),
-		Log: hclog.New(&hclog.LoggerOptions{Name: "ciderd", Level: hclog.Error, Output: os.Stderr}),
-	}
-	for _, n := range c.Nodes {
-		r.Members = append(r.Members, cluster.Member{Name: n.Name, Address: n.PeerAddress})
-	}
+	log := hclog.New(&hclog.LoggerOptions{Name: "ciderd", Level: hclog.Error, Output: os.Stderr})
+	r := daemon.Recovery(c, version, log)
 	if !accept {
 		p, err := r.Plan(context.Background())
 		if err == nil {

@@ -170,7 +170,7 @@ func (a *admissions) add(ctx context.Context, name string) (string, error) {
 		if err := n.keepsQuorum(ctx, string(old.ID), ""); err != nil {
 			return "", err
 		}
-		place = fmt.Sprintf(" in the place of %s, which does not answer", old.ID)
+		place = fmt.Sprintf(", in the place of %s, which does not answer", old.ID)
 		delete(a.silent, string(old.ID))
 		if err := n.remove(string(old.ID)); err != nil {
 			return "", err

@@ -105,10 +105,9 @@ func (t *notifier) pause(d time.Duration) {
 
 func (t *notifier) tell(s raft.Server, news commit) error {
 	n := t.node
-	header := n.rpcHeader()
 	request := &raft.AppendEntriesRequest{
-		RPCHeader: header, Leader: header.Addr,
-		Term: news.term, PrevLogEntry: news.index, PrevLogTerm: news.term,
+		RPCHeader: n.rpcHeader(),
+		Term:      news.term, PrevLogEntry: news.index, PrevLogTerm: news.term,
 		LeaderCommitIndex: news.index,
 	}
 	return n.transport.AppendEntries(s.ID, s.Address, request, &raft.AppendEntriesResponse{})

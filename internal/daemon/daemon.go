@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,15 +126,32 @@ func (d *Daemon) openNode(peerListener net.Listener) error {
 		Cluster: d.config.ClusterName, Node: d.config.NodeName, DataDir: d.config.DataDir,
 		Listener: peerListener, Log: d.log, RaftLog: d.logs.Raft, Fatal: d.fatal,
 	}
-	for _, n := range d.config.Nodes {
-		c.Members = append(c.Members, cluster.Member{Name: n.Name, Address: n.PeerAddress})
-	}
+	c.Members = members(d.config)
 	var err error
 	d.node, err = cluster.Open(c)
 	if err == nil {
 		d.empty = !d.node.Known()
 	}
 	return err
+}
+
+func members(c *config.Config) (list []cluster.Member) {
+	for _, n := range c.Nodes {
+		list = append(list, cluster.Member{Name: n.Name, Address: n.PeerAddress})
+	}
+	return list
+}
+
+// Recovery is what cluster.Recovery needs to know of a stopped node.
+func Recovery(c *config.Config, version string, log hclog.Logger) cluster.Recovery {
+	fsm.Release = version
+	dir := c.DataDir
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return cluster.Recovery{
+		Cluster: c.ClusterName, Node: c.NodeName, DataDir: dir, Log: log, Members: members(c),
+	}
 }
 
 // sessionsNode is the node as the server wants it.

@@ -136,7 +136,7 @@ func checkUser(t *testing.T, n *node, m *model, id uint64, u *modelUser) {
 	}
 	var ids []modelOnce
 	for _, r := range n.state.Load().users.byID[id].once.order {
-		ids = append(ids, modelOnce{r.id, r.at, r.result})
+		ids = append(ids, modelOnce(r))
 	}
 	if !slices.Equal(ids, u.once) {
 		t.Fatalf("user %d: ids %v, want %v", id, ids, u.once)

@@ -95,18 +95,3 @@ func (u *users) count() int {
 	defer u.mu.RUnlock()
 	return len(u.byID)
 }
-
-// sorted lists the accounts by id. FSM's goroutine only.
-func (u *users) sorted() []*account {
-	all := make([]*account, 0, len(u.byID))
-	for _, a := range u.byID {
-		all = append(all, a)
-	}
-	slices.SortFunc(all, func(a, b *account) int {
-		if a.user.ID < b.user.ID {
-			return -1
-		}
-		return 1
-	})
-	return all
-}

@@ -222,6 +222,13 @@ func (c *client) send(text string) {
 	}
 }
 
+// sendBeside sends while the test reads; for another goroutine than the test's.
+func (c *client) sendBeside(text string) {
+	if _, err := io.WriteString(c.conn, text); err != nil {
+		c.t.Errorf("sending %.40q: %v", text, err)
+	}
+}
+
 func (c *client) line() string {
 	c.t.Helper()
 	line, err := c.r.ReadString('\n')

@@ -175,7 +175,7 @@ func TestOneGroupForABurst(t *testing.T) {
 	c := newClient(t, a)
 	c.talk("LOGIN or SIGNUP\n> SIGNUP p x\nUser created successfully")
 	before := len(w.node.proposed())
-	go c.send(strings.Repeat("INCR n\n", 50)) // 350 bytes: one Read
+	go c.sendBeside(strings.Repeat("INCR n\n", 50)) // 350 bytes: one Read
 	for i := range 50 {
 		c.expect(fmt.Sprint(i + 1))
 	}

@@ -87,7 +87,7 @@ func TestIdleTimeoutAfterABurst(t *testing.T) {
 		for range 3 {
 			for range 20 {
 				time.Sleep(time.Second)
-				go c.send(strings.Repeat("PING\n", 2000)) // brings the Reader's large buffer into play
+				go c.sendBeside(strings.Repeat("PING\n", 2000)) // brings the Reader's large buffer into play
 				for range 2000 {
 					c.expect("PONG")
 				}
@@ -108,7 +108,7 @@ func TestIdleSessionIsSmall(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, s *Server, dial func() *client) {
 		c := dial()
 		c.talk("LOGIN or SIGNUP\n> SIGNUP u x\nUser created successfully")
-		go c.send(strings.Repeat("SET k v\n", 5000) + "MSET" + strings.Repeat(" k v", 5000) + "\n")
+		go c.sendBeside(strings.Repeat("SET k v\n", 5000) + "MSET" + strings.Repeat(" k v", 5000) + "\n")
 		for range 5001 {
 			c.expect("OK")
 		}
@@ -132,7 +132,7 @@ func TestClientThatReadsNothing(t *testing.T) {
 		c := dial()
 		c.talk("LOGIN or SIGNUP\n> SIGNUP u x\nUser created successfully")
 		value := strings.Repeat("v", 100_000)
-		go c.send("SET k " + value + "\n")
+		go c.sendBeside("SET k " + value + "\n")
 		c.expect("OK")
 		begin := time.Now()
 		c.conn.SetWriteDeadline(begin.Add(10 * time.Second))
@@ -184,7 +184,7 @@ func TestEmptyAnswersToPrompts(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *client) {
 		c := dial()
 		c.expect("LOGIN or SIGNUP")
-		go c.send("SIGNUP\n\nx\nSIGNUP\nu\n\nLOGIN\n" + strings.Repeat("u", 600) + "\nx\nSIGNUP\n u \n pass word \nLOGOUT\nLOGIN u pass word\nLOGIN\nu\n pass word \n")
+		go c.sendBeside("SIGNUP\n\nx\nSIGNUP\nu\n\nLOGIN\n" + strings.Repeat("u", 600) + "\nx\nSIGNUP\n u \n pass word \nLOGOUT\nLOGIN u pass word\nLOGIN\nu\n pass word \n")
 		c.talk(`
 			Enter username: Enter password: ERR BAD_USERNAME a user name is 1 to 64 of A-Z a-z 0-9 . _ - @
 			Enter username: Enter password: ERR BAD_PASSWORD a password is 1 to 72 bytes

@@ -8,11 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"ciderd/internal/harness"
 )
 
 func diskFaults() []fault {
 	return []fault{
 		{name: "disk-full", how: "a file takes the space away little by little (fallocate on the node's loop file system), under large writes", act: diskFull},
+		{name: "disk-full-all", how: "the same on all nodes at once, down to 8 MiB", act: diskFullAll},
 		{name: "disk-hang", how: "fsfreeze -f of the node's file system, thawed later", act: diskHang},
 		{name: "disk-slow", how: "strace delays each fdatasync by 30 to 300 ms", hold: diskSlow, shortest: cutShort, longest: cutLong},
 		{name: "fsync-error", how: "strace makes fdatasync and fsync return EIO", act: fsyncError},
@@ -32,7 +35,7 @@ func diskFull(r *round) error {
 	others := r.cluster.others(n)
 	writes, seed := make(chan error, 1), r.random.Uint64()
 	go func() { writes <- r.bigWrites(others[0], 120, seed) }()
-	err = takeSpace(r, n)
+	err = takeSpace(r, 1<<20, n)
 	if done := tolerated(others[0], <-writes); err == nil {
 		err = done
 	}
@@ -49,11 +52,52 @@ func diskFull(r *round) error {
 	return err
 }
 
-func takeSpace(r *round, n *node) error {
-	const step, end = 4 << 20, 1 << 20
-	for left := int64(96 << 20); left > end; left -= step {
-		if err := n.disk.fill(max(left, end)); err != nil && !strings.Contains(err.Error(), "No space") {
+// diskFullAll wants what makes the state grow to be refused, what makes it shrink to be done, and
+// reads to be served.
+func diskFullAll(r *round) error {
+	strained(filled, r.cluster.nodes...)
+	c, err := r.any().dial(r.load.user)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	if err := c.expect("SET big:0 x", "OK"); err != nil {
+		return violationf("before the disks are full: %v", err)
+	}
+	if err := takeSpace(r, 8<<20, r.cluster.nodes...); err != nil {
+		return err
+	}
+	err = until(r.ctx, healLimit, "a write is refused", func() error {
+		if _, err := c.do("SET big:1 x"); harness.Code(err) != "MEMORY_FULL" {
+			return fmt.Errorf("SET: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.pass(r.between(cutShort, cutLong)); err != nil {
+		return err
+	}
+	if err := c.expect("DELETE big:0", "OK"); err != nil {
+		return violationf("while the disks are full: %v", err)
+	}
+	for _, n := range r.cluster.nodes {
+		if err := r.reads(n); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// takeSpace leaves less and less, down to end.
+func takeSpace(r *round, end int64, nodes ...*node) error {
+	const step = 4 << 20
+	for left := int64(96 << 20); left > end; left -= step {
+		for _, n := range nodes {
+			if err := n.disk.fill(max(left, end)); err != nil && !strings.Contains(err.Error(), "No space") {
+				return err
+			}
 		}
 		if err := r.pass(300 * time.Millisecond); err != nil {
 			return err

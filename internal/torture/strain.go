@@ -21,7 +21,7 @@ const (
 // neither is AUTH_FAILED: an account that was there before would be gone.
 var (
 	aloneCodes    = []string{"NO_LEADER", "TIMEOUT", "BUSY"}
-	filledCodes   = append(slices.Clone(aloneCodes), "DISK_FULL", "MEMORY_FULL", "QUOTA")
+	filledCodes   = append(slices.Clone(aloneCodes), "MEMORY_FULL")
 	departedCodes = append(slices.Clone(filledCodes), "", "LOADING", "SHUTTING_DOWN") // "" is a cut connection
 )
 
