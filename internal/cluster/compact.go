@@ -10,13 +10,17 @@ import (
 
 // hashicorp/raft decides about snapshots by counting entries; with batches of up to 256 KiB that
 // could be gigabytes, or a few kilobytes. So its own schedule is off, and this one counts bytes.
-const (
+// (Variables for tests.)
+var (
 	compactPoll = time.Second
 	// compactMin is the least that is written to the log between two snapshots, in bytes; with a
 	// larger state it is about the size of that, so that snapshots at most double what is written.
-	compactMin = 64 << 20
+	compactMin = int64(64 << 20)
 	// trailingBytes is about how much log is kept behind a snapshot, for followers that lag.
-	trailingBytes = 64 << 20
+	trailingBytes = uint64(64 << 20)
+)
+
+const (
 	// The bounds of what trailingBytes comes to in entries.
 	minTrailing, maxTrailing = 128, 10240
 

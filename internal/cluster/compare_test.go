@@ -12,7 +12,8 @@ import (
 
 // A node whose state has drifted from that of the others ends, and the others do not.
 func TestDriftedNodeEnds(t *testing.T) {
-	defer func(d time.Duration) { compareEvery = d }(compareEvery)
+	usual := compareEvery
+	t.Cleanup(func() { compareEvery = usual }) // before the cluster's own cleanup, so run after it
 	compareEvery = 50 * time.Millisecond
 	c := newTestCluster(t, 3)
 	c.startAll()
