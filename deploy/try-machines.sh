@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # dir, net and the like are try-systemd.sh's
 # Sourced by try-systemd.sh: the machines, their network, and how to run something there.
 
 # base has a minimal Debian in $dir/base; it is made once.
@@ -36,10 +37,11 @@ boot() {
 	# Without one systemd would take this for a first boot, and enable a network manager that has
 	# nothing to manage.
 	tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
+	echo "$2" >"$root/etc/hostname"
 	printf '%s\n' '127.0.0.1 localhost' '::1 localhost' >"$root/etc/hosts"
 	(
 		own_cgroup "$i" "$BASHPID"
-		exec systemd-nspawn -D "$root" --hostname="$2" --register=no --keep-unit \
+		exec systemd-nspawn -D "$root" --register=no --keep-unit \
 			--network-namespace-path="/run/netns/$net-$i" --capability=CAP_NET_ADMIN \
 			/lib/systemd/systemd
 	) </dev/null >"$dir/machine-$i.log" 2>&1 &
@@ -119,12 +121,14 @@ halt() {
 
 # down takes everything away but the Debian.
 down() {
-	local i
+	local i top
 	for i in 1 2 3; do
 		halt $i
 		ip netns del $net-$i 2>/dev/null || true
 		rm -rf "$dir/machine-$i"
-		find /sys/fs/cgroup -maxdepth 2 -type d -name $net-$i -exec find {} -depth -type d -exec rmdir {} + ';' 2>/dev/null || true
+		for top in /sys/fs/cgroup /sys/fs/cgroup/{unified,systemd}; do
+			[[ ! -d $top/$net-$i ]] || find "$top/$net-$i" -depth -type d -exec rmdir {} ';'
+		done
 	done
 	ip netns del $net 2>/dev/null || true
 }

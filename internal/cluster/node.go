@@ -221,6 +221,10 @@ func (n *Node) catchUp(ctx context.Context) {
 		n.fatal(err)
 		return
 	}
+	if plantNotReady {
+		n.ready.Store(true)
+		return
+	}
 	for ctx.Err() == nil {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
 		err := n.Sync(try)

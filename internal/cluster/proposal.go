@@ -20,6 +20,8 @@ type Proposal struct {
 	// sent, guarded by the pipeline's mutex: it is in a batch, so from here on its outcome can
 	// only be learned from the log.
 	sent bool
+	// acked is set by a planted bug only: it has had its end before the log knew.
+	acked bool
 }
 
 // Wait returns the results, one for each command, or the error that holds for all of them:
@@ -46,6 +48,9 @@ func (p *Proposal) Wait() ([]fsm.Result, error) {
 }
 
 func (p *Proposal) finish(results []fsm.Result, err error) {
+	if p.acked {
+		return
+	}
 	p.results, p.err = results, err
 	close(p.done)
 }

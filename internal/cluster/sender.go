@@ -177,6 +177,7 @@ func (s *sender) form() *batch {
 	b := &batch{sequence: s.sequence + 1, count: count, proposals: s.intake[:n:n]}
 	parts := make([][]byte, n)
 	for i, p := range b.proposals {
+		p.ackEarly()
 		parts[i], p.commands, p.sent = p.commands, nil, true
 	}
 	if s.intake = s.intake[n:]; len(s.intake) == 0 {

@@ -108,8 +108,8 @@ func (f *FSM) apply(log *raft.Log) {
 	}
 	s := f.state.Load()
 	f.applier.state = s
-	if h.Stamp > s.time {
-		s.time = h.Stamp
+	if stamp := stampOf(h); stamp > s.time {
+		s.time = stamp
 	}
 	if f.hooks.Stamp != nil {
 		f.hooks.Stamp(s.time)

@@ -17,7 +17,7 @@ import (
 // Restore builds the state of a snapshot aside and swaps it in. On an error the old one stays.
 func (f *FSM) Restore(r io.ReadCloser) error {
 	defer r.Close()
-	s, err := readSnapshot(r)
+	s, err := f.build(r)
 	if err != nil {
 		return err
 	}
@@ -49,12 +49,14 @@ func CheckSnapshot(r io.Reader) (index uint64, err error) {
 	return s.index, nil
 }
 
-func readSnapshot(r io.Reader) (*state, error) {
+func readSnapshot(r io.Reader) (*state, error) { return readInto(newState(), r) }
+
+func readInto(s *state, r io.Reader) (*state, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	if err := readHead(br); err != nil {
 		return nil, err
 	}
-	b := &builder{state: newState()}
+	b := &builder{state: s}
 	chunks := &chunkReader{r: br}
 	for {
 		records, err := chunks.next()

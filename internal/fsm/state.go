@@ -63,10 +63,10 @@ func (s *state) accept(h Header) bool {
 	row := s.origins[string(h.Origin)]
 	next := h.Incarnation == row.incarnation && h.Sequence == row.sequence+1 ||
 		h.Incarnation > row.incarnation && h.Sequence == 1
-	if next {
+	if next || plantNoOrigin {
 		s.setOrigin(h.Origin, origin{h.Incarnation, h.Sequence})
 	}
-	return next
+	return next || plantNoOrigin
 }
 
 func (s *state) setOrigin(id []byte, row origin) {

@@ -15,6 +15,7 @@ type command struct {
 
 	anonymous bool // served before login
 	always    bool // served while this node is loading: it touches no state, or asks first
+	acts      bool // does more than answer, so it is run also when the client is gone
 }
 
 // commands is every verb that a line can parse to. SIGNUP, LOGIN and PASSWD look at the node's readiness themselves, after
@@ -26,17 +27,17 @@ func init() {
 		c.anonymous = v.BeforeLogin()
 		commands[v] = c
 	}
-	set(protocol.VerbSignup, command{run: (*session).signup, always: true})
-	set(protocol.VerbLogin, command{run: (*session).logIn, always: true})
+	set(protocol.VerbSignup, command{run: (*session).signup, always: true, acts: true})
+	set(protocol.VerbLogin, command{run: (*session).logIn, always: true, acts: true})
 	set(protocol.VerbPing, command{run: (*session).ping, always: true})
 	set(protocol.VerbHelp, command{run: (*session).help, always: true})
-	set(protocol.VerbQuit, command{run: (*session).quit, always: true})
+	set(protocol.VerbQuit, command{run: (*session).quit, always: true, acts: true})
 	set(protocol.VerbVersion, command{run: (*session).version, always: true})
-	set(protocol.VerbLogout, command{run: (*session).logOut, always: true})
+	set(protocol.VerbLogout, command{run: (*session).logOut, always: true, acts: true})
 	set(protocol.VerbWhoami, command{run: (*session).whoami, always: true})
 	set(protocol.VerbStatus, command{run: (*session).status, always: true})
-	set(protocol.VerbPasswd, command{run: (*session).passwd, always: true})
-	set(protocol.VerbUnregister, command{run: (*session).unregister})
+	set(protocol.VerbPasswd, command{run: (*session).passwd, always: true, acts: true})
+	set(protocol.VerbUnregister, command{run: (*session).unregister, acts: true})
 	set(protocol.VerbStats, command{run: (*session).stats})
 	set(protocol.VerbGet, command{run: (*session).get})
 	set(protocol.VerbGetV, command{run: (*session).getV})

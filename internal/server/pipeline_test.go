@@ -124,6 +124,30 @@ func TestLinesOfAClientThatIsGone(t *testing.T) {
 	})
 }
 
+// But what could only be answered is not looked up: a few lines can ask for gigabytes.
+func TestReadsOfAClientThatIsGone(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	c.talk("> SET k " + strings.Repeat("v", 100_000) + "\nOK")
+	const lines, words = 3, 1000
+	c.send(strings.Repeat("MGET"+strings.Repeat(" k", words)+"\n", lines) + strings.Repeat("GET k\n", 1000) + "INCR n\n")
+	c.conn.(*net.TCPConn).SetLinger(0)
+	c.conn.Close()
+	until(t, "its session has ended", func() bool { return w.server.Sessions() == 0 })
+	c = w.user("u")
+	c.talk("> GET n\n1\n> STATS")
+	for !strings.HasPrefix(c.line(), "version") {
+	}
+	var hits int
+	if _, err := fmt.Sscanf(c.line(), "hits %d", &hits); err != nil {
+		t.Fatal(err)
+	}
+	// The kernel's buffers take some megabytes before the connection's end shows.
+	if hits > 500 {
+		t.Errorf("%d values were looked up for a client that was gone", hits)
+	}
+}
+
 func TestNothingAfterQuit(t *testing.T) {
 	w := start(t, Config{})
 	c := w.user("u")

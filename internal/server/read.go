@@ -101,6 +101,9 @@ func (s *session) mget() {
 		return
 	}
 	ks.MGet(s.req.Words, s.clock(), func(_ int, it cache.Item, ok bool) {
+		if s.broken != nil {
+			return
+		}
 		if !ok {
 			s.counts.misses++
 			s.reply("NOT_FOUND")

@@ -148,6 +148,8 @@ func (s *session) dispatch(c *command) {
 		s.cmd = fsm.Command{Op: c.op, User: s.login.account.id, Once: s.req.OnceID}
 		c.encode(s)
 		s.write(&s.cmd)
+	case s.broken != nil && !c.acts:
+		// Nobody will see the answer, and a few lines can ask for gigabytes.
 	default:
 		// Whatever is not a write comes after the writes before it.
 		s.settle()

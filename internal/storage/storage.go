@@ -94,14 +94,17 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 	return s, nil
 }
 
-func openBolt(path string, lock time.Duration) (*raftboltdb.BoltStore, error) {
-	bolt, err := raftboltdb.New(raftboltdb.Options{
-		Path: path,
-		BoltOptions: &bbolt.Options{
-			Timeout: lock, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-		},
-		MsgpackUseNewTimeFormat: true,
-	})
+func openBolt(path string, lock time.Duration) (bolt *raftboltdb.BoltStore, err error) {
+	if err = walk(path, lock); err == nil {
+		bolt, err = raftboltdb.New(raftboltdb.Options{
+			Path: path,
+			BoltOptions: &bbolt.Options{
+				Timeout: lock, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+			},
+			MsgpackUseNewTimeFormat: true,
+			NoSync:                  plantNoSync,
+		})
+	}
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%s is in use by another process", path)
 	}

@@ -17,6 +17,9 @@ const wayOut = "nothing was changed; the way out: move the directory away and st
 
 // damage says what is wrong in a data directory.
 func damage(path string, err error) error {
+	if !errors.Is(err, ErrDamaged) {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
 	return fmt.Errorf("%s: %w; %s", path, err, wayOut)
 }
 
@@ -54,20 +57,25 @@ func verify(dir string, b *checked, snapshots raft.SnapshotStore) error {
 			return damage(path, fmt.Errorf("%w: the log begins at %d, the newest snapshot ends at %d", ErrDamaged, first, snapshot))
 		}
 		for index := first; last > 0 && index <= last; index++ {
-			if err := b.GetLog(index, &raft.Log{}); err != nil {
+			err := b.GetLog(index, &raft.Log{})
+			if errors.Is(err, raft.ErrLogNotFound) && index <= snapshot {
+				continue // after a snapshot was installed over a shorter log, Raft goes on behind it
+			}
+			if err != nil {
 				return damage(path, err)
 			}
 		}
-		return verifyVotes(path, b, last)
+		return verifyVotes(path, b, max(last, snapshot))
 	})
 }
 
-// verifyVotes reads what Raft remembers of terms and votes: without it a server could vote twice.
-func verifyVotes(path string, b *checked, last uint64) error {
+// verifyVotes reads what Raft remembers of terms and votes: without it a server could vote twice. end
+// is the last index that the directory has.
+func verifyVotes(path string, b *checked, end uint64) error {
 	for _, key := range []string{"CurrentTerm", "LastVoteTerm", "LastVoteCand"} {
 		_, err := b.Get([]byte(key))
 		missing := err != nil && !errors.Is(err, ErrDamaged)
-		if missing && (key != "CurrentTerm" || last == 0) {
+		if missing && (key != "CurrentTerm" || end == 0) {
 			continue // it has not voted yet
 		}
 		if err != nil {

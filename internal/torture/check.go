@@ -37,7 +37,7 @@ func missing(clients []*client, s contents) []error {
 	errs = append(errs, checkLogs(appends, s)...)
 	for key := range s {
 		kind, _, _ := strings.Cut(key, ":")
-		if kind != "reg" && kind != "cas" && kind != "log" && kind != "big" && !expected[key] {
+		if kind != "reg" && kind != "cas" && kind != "log" && kind != "big" && kind != "ttl" && !expected[key] {
 			errs = append(errs, violationf("invented: key %s, which nobody wrote", key))
 		}
 	}

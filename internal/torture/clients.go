@@ -20,6 +20,7 @@ var kinds = []func(id int) worker{
 	func(id int) worker { return &onceClient{id: id} },
 	func(id int) worker { return &appendClient{id: id} },
 	func(id int) worker { return &pairClient{id: id} },
+	func(id int) worker { return &expiryClient{id: id} },
 	func(id int) worker { return &watcher{} },
 }
 
@@ -239,6 +240,22 @@ func (w *pairClient) step(c *client) error {
 	c.note("MGET pair:a pair:b", start, c.load.now(), strings.Join(lines, " "), err)
 	if err == nil && (len(lines) != 2 || lines[0] != lines[1]) {
 		c.wrong("MGET of two keys that are always set together: %q", lines)
+	}
+	return err
+}
+
+// expiryClient sets keys that live for a moment, each only if it is not there: whether it was there
+// depends on the log's time, and shows in the versions of all that is written later.
+type expiryClient struct{ id, seq int }
+
+const expiryKeys = 3
+
+func (w *expiryClient) step(c *client) error {
+	w.seq++
+	key := fmt.Sprintf("ttl:%d", c.random.IntN(expiryKeys))
+	reply, _, _, err := c.do(fmt.Sprintf("SET %s \"%d.%d\" EX %dms NX", key, w.id, w.seq, 10+c.random.IntN(190)))
+	if err == nil && reply != "OK" && reply != "EXISTS" {
+		c.wrong("SET … NX: %q", reply)
 	}
 	return err
 }

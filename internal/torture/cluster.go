@@ -75,7 +75,16 @@ func (c *cluster) start() error {
 
 func (c *cluster) waitServing(nodes ...*node) error {
 	for _, n := range nodes {
-		if err := until(c.ctx, healLimit, n.name+" serves", n.serving); err != nil {
+		err := until(c.ctx, healLimit, n.name+" serves", func() error {
+			if !n.running() {
+				return nil // it will not come back by itself
+			}
+			return n.serving()
+		})
+		if err == nil && !n.running() {
+			err = violationf("%s ended instead of serving; its last line: %.400s", n.name, n.lastLine(0))
+		}
+		if err != nil {
 			return err
 		}
 	}

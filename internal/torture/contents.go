@@ -49,6 +49,8 @@ func (n *node) read(user string) (contents, error) {
 	page := fmt.Sprintf("KEYS * LIMIT %d", pageKeys)
 	for next := page; ; {
 		keys, after, err := c.page(next)
+		// These are about to expire, sooner or later by how far the node's log has got.
+		keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasPrefix(key, "ttl:") })
 		if err == nil {
 			err = s.add(c, keys)
 		}

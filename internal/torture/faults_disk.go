@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ciderd/internal/harness"
@@ -14,15 +16,47 @@ import (
 
 func diskFaults() []fault {
 	return []fault{
+		{name: "power-loss", how: "ext4's shutdown ioctl: at once on all nodes, all that was not synced is forgotten; kill -9, remount, start", act: powerLossAll},
+		{name: "power-loss-one", how: "the same on one node", act: powerLossOne},
 		{name: "disk-full", how: "a file takes the space away little by little (fallocate on the node's loop file system), under large writes", act: diskFull},
 		{name: "disk-full-all", how: "the same on all nodes at once, down to 8 MiB", act: diskFullAll},
 		{name: "disk-hang", how: "fsfreeze -f of the node's file system, thawed later", act: diskHang},
 		{name: "disk-slow", how: "strace delays each fdatasync by 30 to 300 ms", hold: diskSlow, shortest: cutShort, longest: cutLong},
 		{name: "fsync-error", how: "strace makes fdatasync and fsync return EIO", act: fsyncError},
 		{name: "snapshot-install", how: "a follower is down while the others write more than they keep of the log", act: snapshotInstall},
+		{name: "snapshot-live", how: "a follower is cut off, and serves reads, while the others write more than they keep of the log", act: snapshotLive},
 		{name: "file-truncated", how: "raft.db or a snapshot of a stopped node loses its end", act: damage(truncateFile)},
 		{name: "file-flipped", how: "bits of raft.db or a snapshot of a stopped node are turned over", act: damage(flipBits)},
 	}
+}
+
+func powerLossAll(r *round) error { return powerLoss(r, r.cluster.nodes...) }
+
+func powerLossOne(r *round) error {
+	n, err := r.target()
+	if err != nil {
+		return err
+	}
+	return powerLoss(r, n)
+}
+
+// powerLoss takes the disks first: nothing that is written after that counts.
+func powerLoss(r *round, nodes ...*node) error {
+	r.down(nodes...)
+	var wg sync.WaitGroup
+	errs := make([]error, len(nodes))
+	for i, n := range nodes {
+		n.mayEnd = true
+		wg.Go(func() { errs[i] = n.disk.shutdown() })
+	}
+	wg.Wait()
+	for _, n := range nodes {
+		errs = append(errs, n.kill(), n.disk.remount())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return r.back(nodes...)
 }
 
 // diskFull wants the node to live on, and to serve reads.
@@ -170,16 +204,14 @@ func fsyncError(r *round) error {
 
 // endedClearly wants the log of a process that has ended to say why, in words, naming what.
 func (n *node) endedClearly(offset int64, what string) error {
-	text := strings.TrimSpace(n.logSince(offset))
-	lines := strings.Split(text, "\n")
-	last := lines[len(lines)-1]
+	text := n.logSince(offset)
 	for _, sign := range []string{"panic:", "fatal error:", "SIGBUS", "goroutine 1 ["} {
 		if strings.Contains(text, sign) {
 			return violationf("%s ended by %q instead of a clear last line", n.name, sign)
 		}
 	}
 	if what != "" && !strings.Contains(text, what) {
-		return violationf("%s ended without naming %s; its last line: %.300s", n.name, what, last)
+		return violationf("%s ended without naming %s; its last line: %.300s", n.name, what, n.lastLine(offset))
 	}
 	return nil
 }
@@ -195,19 +227,55 @@ func snapshotInstall(r *round) error {
 	if err := n.kill(); err != nil {
 		return err
 	}
-	others := r.cluster.others(n)
-	before := n.snapshots()
-	// 64 MiB bring about a snapshot, and about 64 MiB of log are kept behind it.
-	if err := tolerated(others[0], r.bigWrites(others[0], 900, r.random.Uint64())); err != nil {
+	before := n.newestSnapshot()
+	if err := r.outrun(n); err != nil {
 		return err
 	}
-	if err := r.back(n); err != nil {
+	err = r.back(n)
+	r.say("%s: snapshot %q, before it %q", n.name, n.newestSnapshot(), before)
+	return err
+}
+
+// snapshotLive has the snapshot put in place under the eyes of clients: they must never see less
+// than before, nor anything in between.
+func snapshotLive(r *round) error {
+	n, err := r.follower()
+	if err != nil {
 		return err
 	}
-	if after := n.snapshots(); len(after) > 0 && (len(before) == 0 || after[len(after)-1] != before[len(before)-1]) {
-		r.say("%s was given a snapshot, or took one: %s", n.name, filepath.Base(after[len(after)-1]))
-	} else {
-		r.say("%s caught up without a snapshot", n.name)
+	strained(alone, n)
+	for _, other := range r.cluster.others(n) {
+		if err := cut(n.link, other.link); err != nil {
+			return err
+		}
+	}
+	before := n.newestSnapshot()
+	if err := r.outrun(n); err != nil {
+		return err
+	}
+	for _, other := range r.cluster.nodes {
+		if err := other.link.heal(); err != nil {
+			return err
+		}
+	}
+	err = r.flows()
+	r.say("%s: snapshot %q, before it %q", n.name, n.newestSnapshot(), before)
+	return err
+}
+
+// outrun writes until the others have nothing of the log any more that n needs next. The log that a
+// snapshot leaves behind goes back to about the one before it: after three, what was written
+// before the first is gone.
+func (r *round) outrun(n *node) error {
+	writer := r.cluster.others(n)[0]
+	const most = 40 // times 50 values, in case that snapshots fail
+	for taken, last, i := 0, writer.newestSnapshot(), 0; taken < 3 && i < most; i++ {
+		if err := r.bigWrites(writer, 50, r.random.Uint64()); err != nil {
+			return tolerated(writer, err)
+		}
+		if newest := writer.newestSnapshot(); newest != last {
+			taken, last = taken+1, newest
+		}
 	}
 	return nil
 }
@@ -224,7 +292,20 @@ func (n *node) snapshots() []string {
 			done = append(done, dir)
 		}
 	}
+	// term-index-milliseconds: the last is what sorts.
+	slices.SortFunc(done, func(a, b string) int {
+		return strings.Compare(a[strings.LastIndexByte(a, '-')+1:], b[strings.LastIndexByte(b, '-')+1:])
+	})
 	return done
+}
+
+// newestSnapshot is its name; empty: none.
+func (n *node) newestSnapshot() string {
+	s := n.snapshots()
+	if len(s) == 0 {
+		return ""
+	}
+	return filepath.Base(s[len(s)-1])
 }
 
 // damage changes a file of a stopped node. The node may refuse to start, naming the file; or end

@@ -204,6 +204,12 @@ func (n *node) logSince(offset int64) string {
 	return string(b[offset:])
 }
 
+// lastLine is the last one behind offset.
+func (n *node) lastLine(offset int64) string {
+	lines := strings.Split(strings.TrimSpace(n.logSince(offset)), "\n")
+	return lines[len(lines)-1]
+}
+
 func (n *node) logSize() int64 {
 	info, err := os.Stat(n.log)
 	if err != nil {

@@ -22,17 +22,15 @@ type play struct {
 
 func (p *play) user() string { return fmt.Sprintf("round-%d", p.number) }
 
-// play returns the first error that keeps the round from going on; violations are in bad as well.
+// play returns an error that is not the daemon's; violations are in bad.
 func (p *play) play() error {
 	err := p.makeUser()
 	if err == nil {
 		err = p.underLoad()
 	}
-	if isViolation(err) {
-		p.bad.add(err)
-	}
+	rest := p.bad.sort(err)
 	p.judgeProcesses()
-	return err
+	return rest
 }
 
 // makeUser makes the account and sees it on every node, before anything is broken.
@@ -127,8 +125,7 @@ func (p *play) breakIt(l *load) error {
 func (p *play) judgeEnds() {
 	for i, n := range p.cluster.nodes {
 		if !n.running() && !n.mayEnd && p.ctx.Err() == nil {
-			lines := strings.Split(strings.TrimSpace(n.logSince(p.logs[i])), "\n")
-			p.bad.add(violationf("%s ended by itself; its last line: %.300s", n.name, lines[len(lines)-1]))
+			p.bad.add(violationf("%s ended by itself; its last line: %.300s", n.name, n.lastLine(p.logs[i])))
 			n.mayEnd = true // once is enough
 		}
 	}

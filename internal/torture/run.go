@@ -116,7 +116,7 @@ func (t *run) oneRound(d deal) {
 		return // whatever it found, it found while things were being taken away
 	}
 	errs, count := p.bad.all()
-	if err != nil && !isViolation(err) {
+	if err != nil {
 		t.broken = fmt.Errorf("round %d, %s: %w", number, d.name(), err)
 	}
 	t.report.add(d, p.ops, count, p.undecided)

@@ -17,11 +17,6 @@ func (v *violation) Error() string { return v.text }
 
 func violationf(format string, args ...any) error { return &violation{fmt.Sprintf(format, args...)} }
 
-func isViolation(err error) bool {
-	var v *violation
-	return errors.As(err, &v)
-}
-
 // complaints gathers errors of one round, up to a number of each kind of trouble that is worth
 // reading. It may be used from any goroutine.
 type complaints struct {
@@ -41,6 +36,23 @@ func (c *complaints) add(err error) {
 	if c.count++; len(c.errs) < worthReading {
 		c.errs = append(c.errs, err)
 	}
+}
+
+// sort takes the violations out of what may be several errors joined, and gives the rest.
+func (c *complaints) sort(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var rest []error
+		for _, e := range joined.Unwrap() {
+			rest = append(rest, c.sort(e))
+		}
+		return errors.Join(rest...)
+	}
+	var v *violation
+	if errors.As(err, &v) {
+		c.add(err)
+		return nil
+	}
+	return err
 }
 
 func (c *complaints) all() ([]error, int) {

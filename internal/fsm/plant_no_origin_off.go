@@ -1,0 +1,5 @@
+//go:build !plant_no_origin
+
+package fsm
+
+const plantNoOrigin = false // see plant_no_origin.go

@@ -1,0 +1,5 @@
+//go:build !plant_nosync
+
+package storage
+
+const plantNoSync = false // see plant_nosync.go
