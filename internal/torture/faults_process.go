@@ -10,6 +10,7 @@ func processFaults() []fault {
 		{name: "kill-all", how: "kill -9 of all at once", act: killAll},
 		{name: "pause-leader", how: "SIGSTOP, all threads seen stopped; SIGCONT", hold: pauseLeader, shortest: 200 * time.Millisecond, longest: 30 * time.Second},
 		{name: "pause-follower", how: "SIGSTOP, all threads seen stopped; SIGCONT", hold: pauseFollower, shortest: 200 * time.Millisecond, longest: 30 * time.Second},
+		{name: "pause-storm", how: "SIGSTOP of the leader until there is another one, SIGCONT; five times", act: pauseStorm},
 		{name: "restart-storm", how: "SIGTERM and start, one node after the other, twice", act: restartStorm},
 		{name: "wipe", how: "kill -9, data directory removed, start", act: wipe},
 	}
@@ -75,6 +76,36 @@ func pauseFollower(r *round) error {
 	}
 	r.down(follower)
 	return follower.pause()
+}
+
+// pauseStorm makes leaders that do not know yet that they have been replaced, with clients that wait
+// for an answer of theirs.
+func pauseStorm(r *round) error {
+	for range 5 {
+		leader, err := r.someLeader()
+		if err != nil {
+			return err
+		}
+		r.down(leader)
+		if err := leader.pause(); err != nil {
+			return err
+		}
+		if !r.combined {
+			if _, err := r.cluster.leader(leader); err != nil {
+				return err
+			}
+		}
+		if err := r.pass(r.between(50*time.Millisecond, time.Second)); err != nil {
+			return err
+		}
+		if err := leader.resume(); err != nil {
+			return err
+		}
+		if err := r.flows(leader); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restartStorm lets no client of another node notice anything: a node is quiet again before the

@@ -1,9 +1,12 @@
 package torture
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"unsafe"
+
+	"ciderd/internal/harness"
 )
 
 // shutdown makes the file system forget, at once, all that has not been synced, and fail all that
@@ -23,10 +26,18 @@ func (d *disk) shutdown() error {
 	return nil
 }
 
-// remount brings back, after a shutdown, what is really on the disk; nobody may have a file open.
+// remount brings back, after a shutdown, what is really on the disk; nobody may have a file open. A
+// mount namespace that somebody on the machine makes at this moment holds the old, dead file system
+// for a while, and a mount would give just that one again: so it is tried until it is alive.
 func (d *disk) remount() error {
-	if err := command("umount", d.mount); err != nil {
-		return err
-	}
-	return command("mount", "-o", "loop", d.image, d.mount)
+	return harness.Until(harness.Limit, "remounting "+d.mount, func() error {
+		if err := command("umount", d.mount); err != nil {
+			return err
+		}
+		if err := command("mount", "-o", "loop", d.image, d.mount); err != nil {
+			return err
+		}
+		probe := d.filler()
+		return errors.Join(os.WriteFile(probe, nil, 0o600), os.Remove(probe))
+	})
 }
