@@ -70,7 +70,7 @@ one_machine() {
 	check "install" install_on 1
 	echo 'listen { text = ":8080" }' >"$dir/machine-1/etc/ciderd/cluster.hcl"
 	check "starts, READY in time" quick 5 follow 1 start
-	check "the status line" within 5 says 'Status: "ciderd: leader' on 1 systemctl status --no-pager ciderd
+	check "the status line" within 5 says 'Status: "ciderd leads' on 1 systemctl status --no-pager ciderd
 	check "a session" says '^bar' talk 10.0.0.11 'SIGNUP alice secret' 'SET foo bar' 'GET foo'
 	check "no rights, no capabilities, filtered calls" confined
 	check "the data is for its user only" says '^700 ciderd$' on 1 stat -c '%a %U' /var/lib/ciderd

@@ -83,7 +83,7 @@ func greet(ctx context.Context, c *config.Config, d *daemon.Daemon, log hclog.Lo
 		return
 	}
 	log.Info(fmt.Sprintf("serving clients on %s", c.Text))
-	if c.Single {
+	if c.Single && os.Getenv("NOTIFY_SOCKET") == "" { // a person, not a service manager
 		log.Info(fmt.Sprintf("one node for trying out; talk to it with: nc %s", connectTo(c.Text)))
 	}
 }

@@ -194,7 +194,7 @@ func (n *Node) askToJoin(ctx context.Context, stateful []string) (waiting string
 		}
 		break
 	}
-	return fmt.Sprintf("this node's disk is empty, and %s has data; waiting to be admitted: %s",
+	return fmt.Sprintf("this node's disk is empty, and there is data on %s; waiting to be admitted: %s",
 		strings.Join(stateful, ", "), reason)
 }
 

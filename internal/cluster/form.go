@@ -41,7 +41,6 @@ const formPoll = 100 * time.Millisecond
 
 // form runs until this node is part of a cluster.
 func (n *Node) form(ctx context.Context) {
-	said := ""
 	for !n.hasState() {
 		waiting, err := n.tryForm(ctx)
 		if err == nil && waiting == "" {
@@ -49,10 +48,6 @@ func (n *Node) form(ctx context.Context) {
 		}
 		if err != nil {
 			waiting = err.Error()
-		}
-		if waiting != said {
-			n.log.Info("waiting before this node can take part", "reason", waiting)
-			said = waiting
 		}
 		n.setWaiting(waiting)
 		select {
@@ -75,6 +70,8 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 		switch {
 		case s.Known && s.Recovered < n.recovered():
 			// What its cluster was before it was recovered.
+		case s.Known && s.View[n.self.Node] == n.self.ServerID:
+			return "first start: " + name + " has formed the cluster with this node; waiting for its leader", nil
 		case s.Known:
 			stateful = append(stateful, name)
 		case !slices.Equal(s.Nodes, n.members.listing()):

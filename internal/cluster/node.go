@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -235,11 +236,25 @@ func (n *Node) catchUp(ctx context.Context) {
 			n.log.Info("ready", "applied", n.fsm.Applied(), "after", time.Since(start).Round(time.Millisecond).String())
 			return
 		}
-		n.setWaiting("catching up: " + err.Error())
+		n.setWaiting(n.missing(ctx, err))
 	}
 }
 
-func (n *Node) setWaiting(reason string) { n.waiting.Store(&reason) }
+// missing says why this node cannot catch up.
+func (n *Node) missing(ctx context.Context, err error) string {
+	_, silent := n.askStates(ctx, n.members.others(n.self.Node))
+	if len(silent) == 0 {
+		return "catching up: " + err.Error()
+	}
+	return fmt.Sprintf("catching up: %v; no answer from %s", err, strings.Join(silent, ", "))
+}
+
+// setWaiting notes what this node waits for, and says it once, and again when it changes.
+func (n *Node) setWaiting(reason string) {
+	if old := n.waiting.Swap(&reason); reason != "" && (old == nil || *old != reason) {
+		n.log.Info("waiting before this node can serve", "reason", reason)
+	}
+}
 
 func (n *Node) fatal(err error) {
 	if n.config.Fatal != nil {

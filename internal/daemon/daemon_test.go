@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"net"
 	"strings"
 	"testing"
@@ -50,5 +51,14 @@ func TestUnwantedLines(t *testing.T) {
 	}
 	if unwanted(0, "failed to decode incoming command", "error", "unexpected EOF") {
 		t.Error("a real error is kept out")
+	}
+}
+
+func TestJournalPriorities(t *testing.T) {
+	for line, want := range map[string]string{"[ERROR] x\n": "<3>", "[WARN]  x\n": "<4>", "[INFO]  x [ERROR]\n": "<6>"} {
+		var b bytes.Buffer
+		if n, err := (journalWriter{&b}).Write([]byte(line)); n != len(line) || err != nil || b.String() != want+line {
+			t.Errorf("%q became %q (%d, %v)", line, b.String(), n, err)
+		}
 	}
 }

@@ -1,12 +1,15 @@
 package daemon
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/mattn/go-isatty"
@@ -25,9 +28,14 @@ type Logs struct {
 func NewLogs(c *config.Config) Logs {
 	journal := os.Getenv("JOURNAL_STREAM") != ""
 	person := isatty.IsTerminal(os.Stderr.Fd()) || journal || c.Single
+	var output io.Writer = os.Stderr
+	if journal {
+		output = journalWriter{os.Stderr}
+	}
+	repeats := &repeats{last: map[string]time.Time{}}
 	options := hclog.LoggerOptions{
 		Name:        "ciderd",
-		Output:      os.Stderr,
+		Output:      output,
 		Mutex:       new(sync.Mutex), // both write to the same place
 		JSONFormat:  c.LogFormat == config.LogJSON || c.LogFormat == config.LogAuto && !person,
 		DisableTime: journal, // it has a time of its own
@@ -36,6 +44,9 @@ func NewLogs(c *config.Config) Logs {
 	var l Logs
 	l.Main = hclog.New(&options)
 	options.Name = "ciderd.raft"
+	options.Exclude = func(level hclog.Level, msg string, args ...any) bool {
+		return unwanted(level, msg, args...) || repeats.again(msg)
+	}
 	l.Raft = hclog.New(&options)
 	l.setLevel(c.LogLevel)
 	return l
@@ -55,12 +66,47 @@ func unwanted(_ hclog.Level, msg string, args ...any) bool {
 	switch msg {
 	case "got unexpected command", "expected heartbeat, got":
 		return true
+	case "no known peers, aborting election": // while a cluster forms
+		return true
 	case "heartbeat timeout reached, starting election", "Election timeout reached, restarting election":
 		return true // what comes of it is told: who leads
 	case "failed to decode incoming command":
 		return strings.Contains(fmt.Sprint(args...), net.ErrClosed.Error())
 	}
 	return false
+}
+
+// repeats keeps the Raft library from saying the same thing many times a second while a node is away.
+type repeats struct {
+	mu   sync.Mutex // last
+	last map[string]time.Time
+}
+
+const sayAgain = 30 * time.Second
+
+func (r *repeats) again(msg string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if last, said := r.last[msg]; said && now.Sub(last) < sayAgain {
+		return true
+	}
+	r.last[msg] = now
+	return false
+}
+
+// journalWriter puts the priority that the journal reads in front of each line: sd-daemon(3).
+type journalWriter struct{ w io.Writer }
+
+func (j journalWriter) Write(line []byte) (int, error) {
+	priority := "<6>"
+	for mark, p := range map[string]string{"[ERROR]": "<3>", "[WARN]": "<4>", "[DEBUG]": "<7>"} {
+		if bytes.HasPrefix(bytes.TrimSpace(line), []byte(mark)) {
+			priority = p
+		}
+	}
+	_, err := j.w.Write(append([]byte(priority), line...))
+	return len(line), err
 }
 
 func hclogLevel(l slog.Level) hclog.Level {

@@ -17,7 +17,7 @@ const (
 	// readyAnyway is when a node that has not caught up is called ready all the same: it may wait
 	// for nodes that systemd is only going to start (elsewhere, or here) after this one.
 	readyAnyway = 15 * time.Second
-	statusEvery = 2 * time.Second
+	statusEvery = 200 * time.Millisecond
 )
 
 // tellSystemd says READY once the listeners are bound on an empty disk, or once a known one has
@@ -28,10 +28,11 @@ func (d *Daemon) tellSystemd(ctx context.Context) {
 		_ = d.WaitReady(waiting) // the time-out is what it is for
 		cancel()
 	}
-	notify(systemd.SdNotifyReady)
+	said := d.statusLine()
+	notify(systemd.SdNotifyReady + "\nSTATUS=" + said)
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
-	for said := ""; ; {
+	for {
 		if line := d.statusLine(); line != said {
 			notify("STATUS=" + line)
 			said = line
@@ -51,6 +52,8 @@ func (d *Daemon) statusLine() string {
 		return s.Waiting
 	case s.Leader == "":
 		return fmt.Sprintf("%s: no leader; reads are served, writes wait", s.Node)
+	case s.Leader == s.Node:
+		return fmt.Sprintf("%s leads, %d sessions", s.Node, d.server.Sessions())
 	}
-	return fmt.Sprintf("%s: %s, leader %s, %d sessions", s.Node, s.Role, s.Leader, d.server.Sessions())
+	return fmt.Sprintf("%s follows %s, %d sessions", s.Node, s.Leader, d.server.Sessions())
 }

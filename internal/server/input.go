@@ -53,7 +53,6 @@ func (s *session) rest() {
 	s.writes.release()
 	s.publish()
 	s.now = 0
-	s.parser.MaxValue = s.srv.config.Load().MaxValue
 	if cap(s.req.Words) > wordsKept {
 		s.req.Words = nil
 	}
@@ -96,6 +95,7 @@ func (s *session) await() {
 		err := s.in.Fill()
 		switch {
 		case err == nil:
+			s.limits()
 			s.charge()
 			return
 		case !errors.Is(err, os.ErrDeadlineExceeded):
@@ -202,6 +202,15 @@ func (s *session) wasSqueezed() bool {
 		s.in.SetMaxLine(s.maxLine())
 	}
 	return was
+}
+
+// limits makes what has just come subject to the configuration as it is now, which may have changed
+// while the session waited.
+func (s *session) limits() {
+	s.parser.MaxValue = s.srv.config.Load().MaxValue
+	if !s.squeezed {
+		s.in.SetMaxLine(s.maxLine())
+	}
 }
 
 // maxLine is the limit on a line: after login, enough for the largest value with each byte escaped.
