@@ -79,3 +79,16 @@ try-systemd: bin/ciderd ## deploy/README.md on three Debian machines (systemd-ns
 .PHONY: clean
 clean: ## remove bin/
 	rm -rf bin
+
+# A long run: make torture MINUTES=60 SEED=7. What else can be said: make torture ARGS=-h.
+MINUTES     ?= 15
+SEED        ?=
+
+.PHONY: torture
+torture: bin/ciderd ## real nodes under real faults, judged (root; MINUTES, SEED, ARGS)
+	$(GO) build -o bin/torture ./internal/torture/cmd
+	bin/torture -bin bin/ciderd -minutes $(MINUTES) $(if $(SEED),-seed $(SEED)) $(ARGS)
+
+.PHONY: torture-plants
+torture-plants: ## the bugs that are planted behind build tags, and what catches each (root; minutes)
+	internal/torture/plants.sh

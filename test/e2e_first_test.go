@@ -127,6 +127,7 @@ const goodConfig = `cluster "test" {
   node "n1" { address = "10.0.0.11" }
   node "n2" { address = "10.0.0.12" }
   node "n3" { address = "10.0.0.13" }
+  insecure_peers = true // they talk without TLS for now, so this has to be said
 }
 data_dir = "/nonexistent/ciderd"
 `
@@ -146,17 +147,17 @@ func TestExitCodes(t *testing.T) {
 		{"good", goodConfig, []string{"validate", "-config", "F", "-node", "n1"}, 0, []string{"n1"}},
 		{"unknown node", goodConfig, []string{"validate", "-config", "F", "-node", "n9"}, 78, []string{"n9", "n1", "n2", "n3"}},
 		{"unknown key", goodConfig + "limits {\n  max_value_sise = \"512KiB\"\n}\n", []string{"validate", "-config", "F", "-node", "n1"}, 78,
-			[]string{"cluster.hcl:8", "did you mean", "max_value_size"}},
+			[]string{"cluster.hcl:9", "did you mean", "max_value_size"}},
 		{"unknown key, run", goodConfig + "data_dirr = \"x\"\n", []string{"-config", "F", "-node", "n1"}, 78,
-			[]string{"cluster.hcl:7", "did you mean", "data_dir"}},
-		{"bad unit", goodConfig + "timeouts {\n  write = \"5 parsecs\"\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:8"}},
-		{"bare number for a duration", goodConfig + "timeouts {\n  write = 5\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:8"}},
-		{"bare number for a size", goodConfig + "limits {\n  max_value_size = 1000\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:8"}},
-		{"too large", goodConfig + "limits {\n  max_value_size = \"2MiB\"\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:8"}},
+			[]string{"cluster.hcl:8", "did you mean", "data_dir"}},
+		{"bad unit", goodConfig + "timeouts {\n  write = \"5 parsecs\"\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:9"}},
+		{"bare number for a duration", goodConfig + "timeouts {\n  write = 5\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:9"}},
+		{"bare number for a size", goodConfig + "limits {\n  max_value_size = 1000\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:9"}},
+		{"too large", goodConfig + "limits {\n  max_value_size = \"2MiB\"\n}\n", []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:9"}},
 		{"duplicate address", strings.Replace(goodConfig, "10.0.0.12", "10.0.0.11", 1), []string{"-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:3", "10.0.0.11"}},
 		{"not HCL", "cluster {{{\n", []string{"validate", "-config", "F", "-node", "n1"}, 78, []string{"cluster.hcl:1"}},
 		{"all at once", goodConfig + "limits {\n  max_conections = 5\n}\nlogg {\n}\n", []string{"validate", "-config", "F", "-node", "n1"}, 78,
-			[]string{"cluster.hcl:8", "max_connections", "cluster.hcl:10", "log"}},
+			[]string{"cluster.hcl:9", "max_connections", "cluster.hcl:11", "log"}},
 		{"no such file", "", []string{"validate", "-config", "/nonexistent/cluster.hcl"}, 78, []string{"/nonexistent/cluster.hcl"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -305,6 +305,10 @@ func (n *Node) Status() Status {
 	return s
 }
 
+// Abandon gives everything that was accepted its end now: whoever waits in Proposal.Wait is answered,
+// and nothing more is accepted. It is for a Close that has no time left.
+func (n *Node) Abandon() { n.pipeline.abandon() }
+
 // Close ends the node: what was accepted is finished first, as long as ctx allows. Leadership is not
 // handed over: see Transfer.
 func (n *Node) Close(ctx context.Context) error {

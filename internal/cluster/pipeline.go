@@ -208,20 +208,30 @@ func (p *pipeline) pop() *batch {
 	return b
 }
 
-// close refuses what comes from now on, and returns when everything accepted has its end, or when
-// ctx ends: then what waits gets ErrShutdown or ErrTimeout.
+// close refuses what comes from now on, and returns when everything accepted has its end, when
+// nobody waits for it any more, or when ctx ends: then what is left gets ErrShutdown or ErrTimeout.
 func (p *pipeline) close(ctx context.Context) {
 	p.mu.Lock()
 	p.closed = true
 	p.checkClosed()
+	ctx, cancel := context.WithDeadline(ctx, p.lastDeadline())
 	p.mu.Unlock()
+	defer cancel()
 	select {
 	case <-p.closedWindow:
 	case <-ctx.Done():
 	}
+	p.abandon()
+}
+
+// abandon refuses what comes from now on, and gives everything accepted its end now.
+func (p *pipeline) abandon() {
 	p.mu.Lock()
+	p.closed = true
 	window, intake := p.window, p.intake
 	p.window, p.intake = nil, nil
+	p.intakeCount, p.intakeBytes, p.windowBytes = 0, 0, 0
+	p.checkClosed()
 	p.mu.Unlock()
 	for _, b := range window {
 		b.finish(nil, ErrTimeout)
@@ -229,6 +239,22 @@ func (p *pipeline) close(ctx context.Context) {
 	for _, prop := range intake {
 		prop.finish(nil, ErrShutdown)
 	}
+}
+
+// lastDeadline is when the last of those who wait gives up; mu is held.
+func (p *pipeline) lastDeadline() (last time.Time) {
+	latest := func(props []*Proposal) {
+		for _, prop := range props {
+			if prop.deadline.After(last) {
+				last = prop.deadline
+			}
+		}
+	}
+	latest(p.intake)
+	for _, b := range p.window {
+		latest(b.proposals)
+	}
+	return last
 }
 
 // checkClosed is called with mu held after something was resolved.

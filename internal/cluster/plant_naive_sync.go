@@ -2,5 +2,5 @@
 
 package cluster
 
-// plantNaiveSync plants a bug for make torture-plants: SYNC relies on VerifyLeader, which counts replies from before it was called.
+// plantNaiveSync plants a bug for make torture-plants: SYNC takes the leader's word that it leads.
 const plantNaiveSync = true

@@ -267,3 +267,36 @@ func TestServiceVariablesOfKubernetesAreIgnored(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Nodes of one machine may share the health port, which none of them needs, as long as none of them
+// says that it wants it.
+func TestSharedAdminAddress(t *testing.T) {
+	const file = `cluster "c" {
+  node "a" {
+    address = "127.0.0.1:7501"
+    text = "127.0.0.1:8501"
+    data_dir = "a"
+  }
+  node "b" {
+    address = "127.0.0.1:7502"
+    text = "127.0.0.1:8502"
+    data_dir = "b"
+    admin = "127.0.0.1:8081"
+  }
+}
+`
+	path := filepath.Join(t.TempDir(), "cluster.hcl")
+	load := func(text string) error {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(Options{Path: path, Node: "a", Environ: func() []string { return nil }})
+		return err
+	}
+	if err := load(file); err == nil || !strings.Contains(err.Error(), "collides") {
+		t.Errorf("an address that a node says it wants, and another has: %v", err)
+	}
+	if err := load(strings.ReplaceAll(file, "    admin = \"127.0.0.1:8081\"\n", "")); err != nil {
+		t.Errorf("the default address, twice: %v", err)
+	}
+}

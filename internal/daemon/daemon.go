@@ -240,7 +240,10 @@ func (d *Daemon) Close() error {
 	if err := d.node.Transfer(ctx); err != nil {
 		d.log.Warn("leadership was not handed over; the others will elect", "error", err)
 	}
+	// Sessions that wait for a write without a quorum would wait beyond our time.
+	stop := context.AfterFunc(ctx, d.node.Abandon)
 	err := d.server.Shutdown(ctx)
+	stop()
 	if errors.Is(err, context.DeadlineExceeded) {
 		d.log.Warn("some clients were cut off", "error", err)
 		err = nil

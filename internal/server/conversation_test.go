@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -293,6 +294,18 @@ func TestSignupClosedAndReload(t *testing.T) {
 	c.talk(`
 		> SIGNUP u x
 		User created successfully`)
+}
+
+// A session that is waiting has the new limits from its next command on.
+func TestLimitsAreReloaded(t *testing.T) {
+	w := start(t, Config{MaxValue: 1000})
+	c := w.user("u")
+	large := strings.Repeat("x", 100_000)
+	c.talk("> SET k " + large + "\n!LINE_TOO_LONG")
+	w.server.SetConfig(Config{MaxValue: 200_000})
+	c.talk("> SET k " + large + "\nOK")
+	w.server.SetConfig(Config{MaxValue: 1000})
+	c.talk("> SET k " + large[:2000] + "\n!VALUE_TOO_LARGE")
 }
 
 func TestNewlineCRLF(t *testing.T) {

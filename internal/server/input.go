@@ -33,6 +33,8 @@ func (s *session) fill() {
 		if s.more() {
 			return
 		}
+		s.propose()
+		s.flush() // what is answered already does not wait for the writes
 		s.settle()
 		if s.over {
 			return

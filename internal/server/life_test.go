@@ -98,6 +98,23 @@ func TestTelnet(t *testing.T) {
 	c.expectEnd()
 }
 
+// Synch (telnet> send synch) is IAC DM; by RFC 854 the DM is urgent, of the telnet that Linux has the
+// IAC is. All of it is taken out.
+func TestTelnetSynch(t *testing.T) {
+	c := start(t, Config{}).dial()
+	c.expect("LOGIN or SIGNUP")
+	c.send("PI")
+	raw, err := c.conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) { err = syscall.Sendto(int(fd), []byte{0xff}, syscall.MSG_OOB, nil) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.talk("> \xf2NG\nPONG")
+}
+
 func TestHidePassword(t *testing.T) {
 	for mode, want := range map[string]string{
 		HideNever:  "Enter username: Enter password: Login",

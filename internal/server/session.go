@@ -81,7 +81,16 @@ func newSession(srv *Server, conn net.Conn) *session {
 	if c, ok := conn.(syscall.Conn); ok {
 		s.raw, _ = c.SyscallConn() // without one, nothing is polled
 	}
+	if s.raw != nil {
+		_ = s.raw.Control(urgentInline)
+	}
 	return s
+}
+
+// urgentInline keeps telnet's Synch, IAC DM, in one piece: one of the two is sent as urgent data, which
+// the kernel would take out of the stream, and a DM without its IAC would begin the next line.
+func urgentInline(fd uintptr) {
+	_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_OOBINLINE, 1)
 }
 
 // run serves the session to its end.

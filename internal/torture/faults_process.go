@@ -1,6 +1,9 @@
 package torture
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 func processFaults() []fault {
 	return []fault{
@@ -78,31 +81,80 @@ func pauseFollower(r *round) error {
 	return follower.pause()
 }
 
-// pauseStorm makes leaders that do not know yet that they have been replaced, with clients that wait
-// for an answer of theirs.
+// pauseStorm makes leaders that do not know yet that they have been replaced, and asks them for what
+// has been written since.
 func pauseStorm(r *round) error {
-	for range 5 {
+	for i := range 5 {
 		leader, err := r.someLeader()
 		if err != nil {
 			return err
 		}
-		r.down(leader)
-		if err := leader.pause(); err != nil {
-			return err
-		}
-		if !r.combined {
-			if _, err := r.cluster.leader(leader); err != nil {
-				return err
-			}
-		}
-		if err := r.pass(r.between(50*time.Millisecond, time.Second)); err != nil {
-			return err
-		}
-		if err := leader.resume(); err != nil {
+		if err := pauseAndAsk(r, leader, i); err != nil {
 			return err
 		}
 		if err := r.flows(leader); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// asking is how many clients ask a deposed leader at the same moment, and staleKey for what.
+const (
+	asking   = 16
+	staleKey = "reg:stale"
+)
+
+func pauseAndAsk(r *round, leader *node, i int) error {
+	r.down(leader)
+	var conns []*conn
+	defer func() {
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	}()
+	for range asking {
+		if c, err := leader.dial(r.load.user); err == nil {
+			conns = append(conns, c)
+		}
+	}
+	if err := leader.pause(); err != nil {
+		return err
+	}
+	want := ""
+	if !r.combined {
+		heir, err := r.cluster.leader(leader)
+		if err != nil {
+			return err
+		}
+		c, err := heir.dial(r.load.user)
+		if err != nil {
+			return tolerated(heir, err)
+		}
+		want = fmt.Sprint(i)
+		err = c.expect("SET "+staleKey+" "+want, "OK")
+		_ = c.Close()
+		if err != nil {
+			return tolerated(heir, err)
+		}
+	}
+	for _, c := range conns {
+		_ = c.send("SYNC", "GET "+staleKey) // it waits in the kernel until the node runs again
+	}
+	if err := r.pass(r.between(time.Millisecond, time.Second)); err != nil {
+		return err
+	}
+	if err := leader.resume(); err != nil {
+		return err
+	}
+	for _, c := range conns {
+		sync, err := c.line()
+		if err != nil || sync != "OK" {
+			continue // then the GET says nothing
+		}
+		if got, err := c.line(); err == nil && want != "" && got != want {
+			return violationf("%s answered OK to a SYNC that was sent after SET %s %s was OK, and then %q",
+				leader.name, staleKey, want, got)
 		}
 	}
 	return nil

@@ -48,8 +48,9 @@ type load struct {
 	wg      sync.WaitGroup
 	bad     complaints // errors and replies that clients must not get
 
-	mu      sync.Mutex // history, errors
+	mu      sync.Mutex // history, errors, gaps
 	errors  map[string]int
+	gaps    gaps
 	history *bufio.Writer
 	file    *os.File
 	ops     atomic.Int64
@@ -58,7 +59,7 @@ type load struct {
 // newLoad starts the clients: on each node, one of each kind.
 func newLoad(user string, nodes []*node, historyPath string, seed uint64) (*load, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &load{user: user, nodes: nodes, began: time.Now(), stop: cancel, stopped: ctx.Done()}
+	l := &load{user: user, nodes: nodes, began: time.Now(), stop: cancel, stopped: ctx.Done(), gaps: gaps{}}
 	var err error
 	if l.file, err = os.Create(historyPath); err != nil {
 		cancel()
@@ -96,6 +97,7 @@ func (l *load) record(o op) {
 	if err == nil {
 		l.mu.Lock()
 		_, err = l.history.Write(append(line, '\n'))
+		l.gaps.add(o)
 		l.mu.Unlock()
 	}
 	if err != nil {

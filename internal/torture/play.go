@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 )
 
 // play is one round from its user's SIGNUP to the last verdict.
@@ -18,6 +19,7 @@ type play struct {
 	bad       complaints
 	ops       int64
 	undecided int
+	gap       []time.Duration // the longest without an OK on a quiet node, if one was
 }
 
 func (p *play) user() string { return fmt.Sprintf("round-%d", p.number) }
@@ -74,6 +76,9 @@ func (p *play) underLoad() error {
 	}
 	err = errors.Join(err, heal, l.halt())
 	p.ops = l.ops.Load()
+	if d, ok := l.gaps.longest(p.cluster.nodes); ok {
+		p.gap = append(p.gap, d)
+	}
 	if seen := l.seen(); seen != "" {
 		p.notes = append(p.notes, "errors of clients:"+seen)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // report counts rounds by fault; a pair counts as a fault of its own name.
@@ -21,32 +22,40 @@ type row struct {
 	ops        int64
 	violations int
 	undecided  int
+	gaps       []time.Duration
 }
 
-func (r *report) add(d deal, ops int64, violations, undecided int) {
+func (a row) plus(b row) row {
+	return row{
+		a.rounds + b.rounds, a.ops + b.ops, a.violations + b.violations, a.undecided + b.undecided,
+		slices.Concat(a.gaps, b.gaps),
+	}
+}
+
+func (r *report) add(name string, of row) {
 	if r.rows == nil {
 		r.rows = map[string]row{}
 	}
-	w := r.rows[d.name()]
-	r.rows[d.name()] = row{w.rounds + 1, w.ops + ops, w.violations + violations, w.undecided + undecided}
+	r.rows[name] = r.rows[name].plus(of)
 }
 
 func (r *report) print(out io.Writer) {
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "rounds\toperations\tviolations\tundecided\t  fault\n")
+	fmt.Fprint(w, "rounds\toperations\tviolations\tundecided\twithout an OK, s*\t  fault\n")
 	line := func(name string, t row) {
-		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t  %s\n", t.rounds, t.ops, t.violations, t.undecided, name)
+		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%s\t  %s\n", t.rounds, t.ops, t.violations, t.undecided, gapText(t.gaps), name)
 	}
 	var sum row
 	for _, name := range slices.Sorted(maps.Keys(r.rows)) {
 		t := r.rows[name]
 		line(name, t)
-		sum = row{sum.rounds + t.rounds, sum.ops + t.ops, sum.violations + t.violations, sum.undecided + t.undecided}
+		sum = sum.plus(t)
 	}
 	sum.violations += r.atEnd
 	line("all", sum)
 	_ = w.Flush() // out is a terminal or a log
+	fmt.Fprintln(out, "* the longest time, in a round, that a node to which nothing was done went without an OK to a write: median, longest (rounds)")
 	if len(r.usage) > 0 {
 		fmt.Fprintln(out, strings.Join(r.usage, "\n"))
 	}

@@ -119,7 +119,7 @@ func (t *run) oneRound(d deal) {
 	if err != nil {
 		t.broken = fmt.Errorf("round %d, %s: %w", number, d.name(), err)
 	}
-	t.report.add(d, p.ops, count, p.undecided)
+	t.report.add(d.name(), row{1, p.ops, count, p.undecided, p.gap})
 	fmt.Fprintf(t.Out, "%s round %3d  %-36s %6d operations  %5.1f s  %d violations\n",
 		time.Now().Format("15:04:05"), number, d.name(), p.ops, time.Since(began).Seconds(), count)
 	for _, note := range p.notes {

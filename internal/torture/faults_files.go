@@ -1,0 +1,212 @@
+package torture
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// endedClearly wants the log of a process that has ended to say why, in words, naming what.
+func (n *node) endedClearly(offset int64, what string) error {
+	text := n.logSince(offset)
+	for _, sign := range []string{"panic:", "fatal error:", "SIGBUS", "goroutine 1 ["} {
+		if strings.Contains(text, sign) {
+			return violationf("%s ended by %q instead of a clear last line", n.name, sign)
+		}
+	}
+	if what != "" && !strings.Contains(text, what) {
+		return violationf("%s ended without naming %s; its last line: %.300s", n.name, what, n.lastLine(offset))
+	}
+	return nil
+}
+
+// snapshotInstall keeps a follower away until its place in the log is gone, and lets it catch up
+// under load.
+func snapshotInstall(r *round) error {
+	n, err := r.follower()
+	if err != nil {
+		return err
+	}
+	r.down(n)
+	if err := n.kill(); err != nil {
+		return err
+	}
+	before := n.newestSnapshot()
+	if err := r.outrun(n); err != nil {
+		return err
+	}
+	err = r.back(n)
+	r.say("%s: snapshot %q, before it %q", n.name, n.newestSnapshot(), before)
+	return err
+}
+
+// snapshotLive has the snapshot put in place under the eyes of clients: they must never see less
+// than before, nor anything in between.
+func snapshotLive(r *round) error {
+	n, err := r.follower()
+	if err != nil {
+		return err
+	}
+	strained(alone, n)
+	for _, other := range r.cluster.others(n) {
+		if err := cut(n.link, other.link); err != nil {
+			return err
+		}
+	}
+	before := n.newestSnapshot()
+	if err := r.outrun(n); err != nil {
+		return err
+	}
+	for _, other := range r.cluster.nodes {
+		if err := other.link.heal(); err != nil {
+			return err
+		}
+	}
+	err = r.flows()
+	r.say("%s: snapshot %q, before it %q", n.name, n.newestSnapshot(), before)
+	return err
+}
+
+// outrun writes until the others have nothing of the log any more that n needs next. The log that a
+// snapshot leaves behind goes back to about the one before it: after three, what was written
+// before the first is gone.
+func (r *round) outrun(n *node) error {
+	writer := r.cluster.others(n)[0]
+	const most = 40 // times 50 values, in case that snapshots fail
+	for taken, last, i := 0, writer.newestSnapshot(), 0; taken < 3 && i < most; i++ {
+		if err := r.bigWrites(writer, 50, r.random.Uint64()); err != nil {
+			return tolerated(writer, err)
+		}
+		if newest := writer.newestSnapshot(); newest != last {
+			taken, last = taken+1, newest
+		}
+	}
+	return nil
+}
+
+// snapshots lists the node's finished snapshots, oldest first.
+func (n *node) snapshots() []string {
+	all, err := filepath.Glob(filepath.Join(n.disk.data(), "snapshots", "*"))
+	if err != nil {
+		return nil
+	}
+	var done []string
+	for _, dir := range all {
+		if !strings.HasSuffix(dir, ".tmp") {
+			done = append(done, dir)
+		}
+	}
+	// term-index-milliseconds: the last is what sorts.
+	slices.SortFunc(done, func(a, b string) int {
+		return strings.Compare(a[strings.LastIndexByte(a, '-')+1:], b[strings.LastIndexByte(b, '-')+1:])
+	})
+	return done
+}
+
+// newestSnapshot is its name; empty: none.
+func (n *node) newestSnapshot() string {
+	s := n.snapshots()
+	if len(s) == 0 {
+		return ""
+	}
+	return filepath.Base(s[len(s)-1])
+}
+
+// damage changes a file of a stopped node. The node may refuse to start, naming the file; or end
+// later, when it meets the damage; or not meet it at all, and then whatever it serves is right.
+func damage(change func(r *round, file string) error) func(*round) error {
+	return func(r *round) error {
+		n, err := r.target()
+		if err != nil {
+			return err
+		}
+		r.down(n)
+		if err := n.kill(); err != nil {
+			return err
+		}
+		file := filepath.Join(n.disk.data(), "raft.db")
+		if s := n.snapshots(); len(s) > 0 && r.random.IntN(3) == 0 {
+			file = filepath.Join(s[len(s)-1], "state.bin")
+		}
+		r.say("%s: damaging %s", n.name, file)
+		if err := change(r, file); err != nil {
+			return err
+		}
+		return n.judgeDamaged(r, file)
+	}
+}
+
+func (n *node) judgeDamaged(r *round, file string) error {
+	offset := n.logSize()
+	if err := n.start(); err != nil {
+		return err
+	}
+	err := until(r.ctx, healLimit, n.name+" serves or ends with a damaged "+filepath.Base(file), func() error {
+		if !n.running() {
+			return nil
+		}
+		return n.serving()
+	})
+	verdict := error(nil)
+	switch {
+	case !n.running():
+		r.say("%s refused to go on", n.name)
+		verdict = n.endedClearly(offset, n.disk.data())
+	case err != nil && !r.combined:
+		verdict = err
+	default:
+		r.say("%s serves with it", n.name)
+	}
+	if verdict == nil && !r.combined {
+		verdict = r.flows(r.cluster.others(n)...)
+	}
+	// The way out, whatever it said: an empty directory. The damage must not be met in a later round.
+	if err := errors.Join(n.kill(), n.disk.wipe()); err != nil {
+		return err
+	}
+	return errors.Join(verdict, r.back(n))
+}
+
+func truncateFile(r *round, file string) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	return os.Truncate(file, int64(float64(info.Size())*(0.1+0.8*r.random.Float64())))
+}
+
+// flipBits turns one bit over in each of up to 256 places, all in blocks that are not empty.
+func flipBits(r *round, file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type()&fs.ModeType != 0 || info.Size() == 0 {
+		return fmt.Errorf("%s is no file with contents", file)
+	}
+	var b [1]byte
+	for turned, tries := 0, 0; turned < 256 && tries < 1<<16; tries++ {
+		at := r.random.Int64N(info.Size())
+		if _, err := f.ReadAt(b[:], at); err != nil {
+			return err
+		}
+		if b[0] == 0 {
+			continue
+		}
+		b[0] ^= 1 << r.random.UintN(8)
+		if _, err := f.WriteAt(b[:], at); err != nil {
+			return err
+		}
+		turned++
+	}
+	return f.Sync()
+}
