@@ -37,9 +37,12 @@ const (
 type admissions struct {
 	node *Node
 
-	mu     sync.Mutex           // one change at a time; silent
-	silent map[string]time.Time // server id -> since when it has not answered
+	mu     sync.Mutex // one change at a time; silent
+	silent map[string]silentSince
 }
+
+// silentSince is how long a server has not answered, as far as anybody looked.
+type silentSince struct{ since, asked time.Time }
 
 // answer is the leader's to a server that asks to join.
 func (a *admissions) answer(name, id string) *joinAnswer {
@@ -82,12 +85,14 @@ func (a *admissions) replace(old, id string) error {
 		delete(a.silent, old)
 		return fmt.Errorf("two machines have the same name: %s is alive, so %s cannot take its place", old, id)
 	}
-	since, known := a.silent[old]
-	if !known {
-		since = time.Now()
-		a.silent[old] = since
+	now := time.Now()
+	s := a.silent[old]
+	if now.Sub(s.asked) > silence { // nobody has looked for a while: it may have been there
+		s.since = now
 	}
-	if time.Since(since) < silence {
+	s.asked = now
+	a.silent[old] = s
+	if now.Sub(s.since) < silence {
 		return fmt.Errorf("waiting whether %s, which it would replace, is gone", old)
 	}
 	delete(a.silent, old)
@@ -108,13 +113,10 @@ func (n *Node) remove(id string) error {
 	if err := waitFuture(n.raft.RemoveServer(raft.ServerID(id), 0, changeTimeout), n.stopped); err != nil {
 		return err
 	}
-	command := fsm.Command{Op: fsm.OpServers}
-	for _, s := range n.servers() {
-		command.Words = append(command.Words, []byte(s.ID))
-	}
+	command := fsm.Command{Op: fsm.OpGone, Words: [][]byte{[]byte(id)}}
 	_, err := n.pipeline.propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait()
 	if err != nil {
-		// The row is a few bytes that nobody will ever match again; the next removal drops it too.
+		// The row is a few bytes that nobody will ever match again.
 		n.log.Warn("the removed server's row stays for now", "error", err)
 	}
 	return nil
@@ -156,9 +158,18 @@ func (a *admissions) watch(id string, keeping map[string]time.Time) {
 	}
 	defer a.mu.Unlock()
 	delete(keeping, id)
+	if !a.node.hasNonvoter(id) {
+		return // removed while it was asked how far it is: a vote would bring it back
+	}
 	if err := a.node.promote(id); err != nil {
 		a.node.log.Warn("cannot give a server its vote yet", "id", id, "error", err)
 	}
+}
+
+func (n *Node) hasNonvoter(id string) bool {
+	return slices.ContainsFunc(n.servers(), func(s raft.Server) bool {
+		return string(s.ID) == id && s.Suffrage == raft.Nonvoter
+	})
 }
 
 // keepsUp tells whether a server is alive and has nearly all of the log. LastIndex of a server that
@@ -217,10 +228,15 @@ func (n *Node) watchMembership(ctx context.Context) {
 			continue
 		}
 		states, _ := n.askStates(ctx, n.members.others(n.self.Node))
-		for _, s := range states {
-			if s.Recovered >= n.recovered() && len(s.Servers) > 0 && !slices.Contains(s.Servers, n.self.ServerID) {
+		for name, s := range states {
+			switch {
+			case s.Recovered < n.recovered() || len(s.Servers) == 0 || slices.Contains(s.Servers, n.self.ServerID):
+			case n.storage.Known || n.Ready():
 				n.fatal(errRemoved)
 				return
+			default:
+				// It was being admitted when the leader went, and the next one does not know of it.
+				n.setWaiting(n.askToJoin(ctx, []string{name}))
 			}
 		}
 	}

@@ -47,21 +47,31 @@ func (n *Node) mayLead(ctx context.Context) error {
 // first; without one, the median of the wall clocks that can be asked decides, so that one
 // machine's wrong clock cannot move time. The log's last stamp is a lower bound in any case.
 func (n *Node) settleClock(ctx context.Context) {
-	states, _ := n.askStates(ctx, n.members.others(n.self.Node))
-	settled, walls := int64(0), []int64{n.clock.Wall()}
-	for _, s := range states {
-		walls = append(walls, s.Wall)
-		if s.Settled {
-			settled = max(settled, s.Now)
+	others := n.members.others(n.self.Node)
+	for try := range settleTries {
+		states, missing := n.askStates(ctx, others)
+		settled, walls := int64(0), []int64{n.clock.Wall()}
+		for _, s := range states {
+			walls = append(walls, s.Wall)
+			if s.Settled {
+				settled = max(settled, s.Now)
+			}
+		}
+		if settled > 0 {
+			n.clock.Settle(settled)
+			return
+		}
+		// A leader has a majority, so one can be asked; but it may be slow to answer.
+		if len(walls) > (len(others)+1)/2 || len(missing) == 0 || try == settleTries-1 {
+			slices.Sort(walls)
+			n.clock.Settle(walls[(len(walls)-1)/2])
+			return
 		}
 	}
-	if settled > 0 {
-		n.clock.Settle(settled)
-		return
-	}
-	slices.Sort(walls)
-	n.clock.Settle(walls[(len(walls)-1)/2])
 }
+
+// settleTries is how often a majority's clocks are asked for, half a second each.
+const settleTries = 5
 
 // watchLeader passes changes of leadership on to the pipeline. Raft's observers must never block,
 // so events may be dropped; the pipeline looks by itself as well.

@@ -9,8 +9,10 @@
 // The write path, in the order of the files: proposal.go, pipeline.go and sender.go make batches and
 // keep those that are not done; sink.go and forward.go bring them to the leader's Raft; the FSM
 // applies each once and tells pipeline.applied; notify.go tells followers of the commit at once.
-// Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), lead.go
-// (what follows from who leads), readindex.go (SYNC), compact.go (snapshots).
+// Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), admit.go and
+// change.go (servers come and go), lead.go (what follows from who leads), suspect.go (a leader that
+// is gone), readindex.go (SYNC), compact.go (snapshots), compare.go (equal states), space.go (full
+// disks), recover.go (a quorum that is gone for good).
 package cluster
 
 import (
@@ -160,7 +162,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	n.pipeline = newPipeline(n.self.ServerID, st.Incarnation, n.log)
 	n.pipeline.open, n.pipeline.leader = n.openSink, n.leader
 	n.notifier = newNotifier(n)
-	n.admissions = &admissions{node: n, silent: map[string]time.Time{}}
+	n.admissions = &admissions{node: n, silent: map[string]silentSince{}}
 	n.space = &space{node: n, free: c.FreeSpace}
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
@@ -171,7 +173,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 }
 
 func (n *Node) start() (err error) {
-	n.streams = newStreams(n.members, n.self, n.connectionEnded)
+	n.streams = newStreams(n.ctx, n.members, n.self, n.connectionEnded)
 	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), 5*time.Second)
 	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.transport)
 	if err != nil {

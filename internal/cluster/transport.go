@@ -18,6 +18,7 @@ import (
 
 // streams is Raft's way to open and accept connections, over the peer port.
 type streams struct {
+	ctx     context.Context // of the node: its end ends every connection that was dialled
 	members *members
 	self    peer.Identity
 	conns   chan net.Conn
@@ -26,8 +27,8 @@ type streams struct {
 	once    sync.Once
 }
 
-func newStreams(m *members, self peer.Identity, ended func(string)) *streams {
-	return &streams{members: m, self: self, ended: ended, conns: make(chan net.Conn), closed: make(chan struct{})}
+func newStreams(ctx context.Context, m *members, self peer.Identity, ended func(string)) *streams {
+	return &streams{ctx: ctx, members: m, self: self, ended: ended, conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
 // hand is a peer.Handler: it gives the connection to Raft and waits until Raft is done with it.
@@ -84,10 +85,26 @@ func (s *streams) Dial(id raft.ServerAddress, timeout time.Duration) (net.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	defer cancel()
 	conn, _, err := peer.Dial(ctx, address, s.self, string(id), peer.KindRaft)
-	return conn, err
+	if err != nil {
+		return nil, err
+	}
+	// Raft does not shut down before what it is sending is sent: to a server that hangs that can
+	// take seconds, and hours for a snapshot of gigabytes.
+	return &dialledConn{Conn: conn, forget: context.AfterFunc(s.ctx, func() { conn.Close() })}, nil
+}
+
+// dialledConn is closed with the node, if not before.
+type dialledConn struct {
+	net.Conn
+	forget func() bool
+}
+
+func (c *dialledConn) Close() error {
+	c.forget()
+	return c.Conn.Close()
 }
 
 // idAsAddress makes the transport dial by server id.

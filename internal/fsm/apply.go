@@ -45,8 +45,8 @@ func (a *applier) command(c *Command) Result {
 	switch c.Op {
 	case OpSweep:
 		return Result{Kind: KindInt, N: int64(a.store.Expire(a.time, expirePerSweep))}
-	case OpServers:
-		a.keepOrigins(c.Words)
+	case OpGone:
+		a.dropOrigins(c.Words)
 		return Result{Kind: KindOK}
 	case OpClose:
 		a.closed = c.N != 0

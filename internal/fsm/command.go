@@ -27,7 +27,7 @@ const (
 	OpMSet          // User, Words: key, value, key, value, …
 	OpFlush         // User
 	OpSweep         // nothing: its entry's stamp is what removes what is due
-	OpServers       // Words: the server ids of the configuration; other origins' rows are dropped
+	OpGone          // Words: ids of servers that have left the configuration; their origins' rows are dropped
 	OpClose         // N: 1 closes the state to whatever makes it grow, 0 opens it again
 	opEnd
 )
@@ -95,7 +95,7 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	case OpCAS:
 		dst = appendBytes(appendBytes(dst, c.Key), c.Value)
 		dst = binary.AppendUvarint(dst, c.Version)
-	case OpDelete, OpMSet, OpServers:
+	case OpDelete, OpMSet, OpGone:
 		dst = binary.AppendUvarint(dst, uint64(len(c.Words)))
 		for _, w := range c.Words {
 			dst = appendBytes(dst, w)
@@ -151,7 +151,7 @@ func (c *Command) decode(b []byte) ([]byte, error) {
 		c.Key = d.key()
 	case OpCAS:
 		c.Key, c.Value, c.Version = d.key(), d.value(), d.uvarint()
-	case OpDelete, OpMSet, OpServers:
+	case OpDelete, OpMSet, OpGone:
 		words = d.words(words, c.Op == OpMSet)
 	}
 	c.Words = words

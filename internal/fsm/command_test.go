@@ -55,7 +55,7 @@ func someCommand(r *rand.Rand, op Op) Command {
 		c.Key = key
 	case OpCAS:
 		c.Key, c.Value, c.Version = key, value, r.Uint64()
-	case OpDelete, OpMSet, OpServers:
+	case OpDelete, OpMSet, OpGone:
 		for range 2 * r.IntN(20) {
 			c.Words = append(c.Words, someBytes(r, 1, 30))
 		}

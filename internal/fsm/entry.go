@@ -97,7 +97,7 @@ func ReadEntry(entry []byte) (Header, []byte, error) {
 	count := d.uvarint()
 	h.Stamp = int64(binary.LittleEndian.Uint64(entry[stampAt:]))
 	// A command takes at least three bytes: this bounds what a count can make us allocate.
-	if d.bad || len(h.Origin) == 0 || len(h.Origin) > MaxOrigin || count > uint64(len(d.rest)) {
+	if d.bad || len(h.Origin) == 0 || len(h.Origin) > MaxOrigin || count > uint64(len(d.rest))/3 {
 		return Header{}, nil, fmt.Errorf("%w: header", ErrCorrupt)
 	}
 	h.Count = int(count)

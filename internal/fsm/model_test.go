@@ -125,11 +125,9 @@ func (m *model) command(c *Command) Result {
 	switch c.Op {
 	case OpSweep:
 		return Result{KindInt, m.expire(4096)}
-	case OpServers:
-		for id := range m.origins {
-			if !slices.ContainsFunc(c.Words, func(w []byte) bool { return string(w) == id }) {
-				delete(m.origins, id)
-			}
+	case OpGone:
+		for _, id := range c.Words {
+			delete(m.origins, string(id))
 		}
 		return Result{Kind: KindOK}
 	case OpClose:

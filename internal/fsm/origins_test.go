@@ -51,12 +51,12 @@ func TestSkippedBatchMovesTheTime(t *testing.T) {
 	n.one(90, incr("k"), Result{KindInt, 1}) // at 150, whatever its own stamp says
 }
 
-func TestServersDropsTheRowsOfOthers(t *testing.T) {
+func TestGoneDropsRows(t *testing.T) {
 	n := withUser(t)
 	for _, id := range []string{"b/2", "c/3"} {
 		n.feed(entry(Header{Origin: []byte(id), Incarnation: 1, Sequence: 1, Stamp: 5}, incr("n")))
 	}
-	n.one(6, Command{Op: OpServers, Words: words("a/1", "c/3", "d/4")}, Result{Kind: KindOK})
+	n.one(6, Command{Op: OpGone, Words: words("b/2", "d/4")}, Result{Kind: KindOK})
 	rows := n.state.Load().origins
 	if _, ok := rows["b/2"]; ok || len(rows) != 2 {
 		t.Errorf("rows %v", rows)
@@ -65,6 +65,19 @@ func TestServersDropsTheRowsOfOthers(t *testing.T) {
 		t.Errorf("a copy's rows: %v", got)
 	}
 	n.feed(entry(Header{Origin: []byte("b/2"), Incarnation: 1, Sequence: 2, Stamp: 7}, incr("n"))) // of a server that is gone
+	n.one(8, incr("n"), Result{KindInt, 3})
+}
+
+// The word that a server is gone may come late (its batch is sent again after a failover, or by a node
+// that stood still): servers that were let in meanwhile must keep their rows, or their batches would
+// be applied twice, and no later one ever.
+func TestGoneComesLate(t *testing.T) {
+	n := withUser(t)
+	first := entry(Header{Origin: []byte("b/9"), Incarnation: 1, Sequence: 1, Stamp: 5}, incr("n"))
+	n.feed(first)
+	n.one(6, Command{Op: OpGone, Words: words("b/2")}, Result{Kind: KindOK})
+	n.feed(first) // sent again
+	n.feed(entry(Header{Origin: []byte("b/9"), Incarnation: 1, Sequence: 2, Stamp: 7}, incr("n")))
 	n.one(8, incr("n"), Result{KindInt, 3})
 }
 

@@ -2,7 +2,6 @@ package fsm
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -77,13 +76,14 @@ func (s *state) setOrigin(id []byte, row origin) {
 	s.sum += row.hash(id)
 }
 
-// keepOrigins drops the rows of servers that are not in ids. A server that is gone never comes
-// back under its id, so nothing of it can arrive any more that a row would have to stop.
-func (s *state) keepOrigins(ids [][]byte) {
-	for id, row := range s.origins {
-		if !slices.ContainsFunc(ids, func(b []byte) bool { return string(b) == id }) {
-			delete(s.origins, id)
-			s.sum -= row.hash([]byte(id))
+// dropOrigins drops the rows of the servers ids. A server that is gone never comes back under its
+// id, so nothing of it can arrive any more that a row would have to stop. Who is gone is named, and
+// not who is left: this command may be sent again long after, when others have come.
+func (s *state) dropOrigins(ids [][]byte) {
+	for _, id := range ids {
+		if row, known := s.origins[string(id)]; known {
+			delete(s.origins, string(id))
+			s.sum -= row.hash(id)
 		}
 	}
 }

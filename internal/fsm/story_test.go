@@ -183,9 +183,9 @@ func (s *story) rare(c *Command, n int) {
 	case n < 99:
 		c.Op, c.N = OpClose, 1
 	default:
-		c.Op = OpServers
+		c.Op = OpGone
 		for _, id := range storyOrigins {
-			if s.r.IntN(6) > 0 {
+			if s.r.IntN(6) == 0 {
 				c.Words = append(c.Words, []byte(id))
 			}
 		}

@@ -172,7 +172,7 @@ func (s *session) refusal(k fsm.Kind) {
 		s.fail(protocol.ValueTooLarge, "the value would be over the limit of "+
 			strconv.Itoa(s.srv.config.Load().MaxValue)+" bytes")
 	case fsm.KindMemoryFull:
-		s.fail(protocol.MemoryFull, "the cluster's memory for items is used up")
+		s.fail(protocol.MemoryFull, "the cluster's disks are nearly full: nothing can be stored until there is room; deletions still work")
 	case fsm.KindOnceFull:
 		s.fail(protocol.Quota, "too many ONCE ids in the last ten minutes")
 	case fsm.KindSignupFull:

@@ -115,13 +115,23 @@ func (s *session) flush() {
 const stallSteps = 4
 
 // armWrite gives the next Write between a half and the whole of a step, which spares setting the timer
-// each time.
+// each time. To a session whose user it must not serve any more it gives one last moment.
 func (s *session) armWrite() {
 	step := s.srv.config.Load().StallTimeout / stallSteps
 	now := time.Now()
-	if s.writeUntil.Sub(now) < step/2 {
-		s.writeUntil = now.Add(step)
-		s.conn.SetWriteDeadline(s.writeUntil)
+	ended := s.ending.Load() == endUser
+	switch {
+	case ended && !s.lastWrites:
+		s.lastWrites = true
+		s.conn.SetWriteDeadline(now.Add(lingerTime))
+	case ended || s.writeUntil.Sub(now) >= step/2:
+	default:
+		s.wake.Lock()
+		defer s.wake.Unlock()
+		if s.ending.Load() != endUser {
+			s.writeUntil = now.Add(step)
+			s.conn.SetWriteDeadline(s.writeUntil)
+		}
 	}
 }
 

@@ -1,65 +1,56 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"runtime"
 
-	"ciderd/internal/cache"
 	"ciderd/internal/protocol"
 )
 
-// scanChunk is how many keys of one KEYS are collected at a time: what a session may hold while its
-// client takes its time to read them.
-const scanChunk = 50_000
+// What one KEYS answers at most, whatever its LIMIT: the client sees MORE and goes on behind it. Its
+// keys are copied, as the items they stand in would else be kept alive, with their values, by a
+// client that does not read; and the copies of all sessions come out of Server.memory, beyond
+// scanFree each.
+const (
+	scanBytes = 16 << 20
+	scanFree  = 64 << 10
+)
 
-// scan is one KEYS.
-type scan struct {
-	view  *cache.View
-	now   int64
-	match func(key []byte) bool // nil: all
-	after []byte
-	left  int
-}
-
-// keys looks at every key that the user has. It does that on a frozen view, so writes go on; a chunk
-// at a time; and only in a place of its own among all scans, so that they cannot take the machine.
+// keys looks at every key that the user has. It does that on a frozen view, so writes go on, and only
+// in a place of its own among all scans, so that they cannot take the machine.
 func (s *session) keys() {
-	ks := s.keyspace()
-	if ks == nil {
+	found, ok := s.scan()
+	if !ok {
+		s.fail(protocol.Busy, "too many KEYS are running on this node; nothing was done")
 		return
 	}
-	c := scan{view: ks.Freeze(), now: s.clock(), left: s.req.Limit, after: bytes.Clone(s.req.After)}
-	if s.req.Glob != nil {
-		glob := protocol.CompileGlob(s.req.Glob)
-		c.match = glob.Match
+	defer s.srv.memory.used.Add(-found.charged)
+	if s.over { // the account is gone
+		return
 	}
-	for {
-		keys, more, ok := s.scan(&c)
-		if !ok {
-			s.fail(protocol.Busy, "too many KEYS are running on this node; nothing was done")
-			return
-		}
-		for _, key := range keys {
-			s.replyKey(key)
-		}
-		if s.broken != nil {
-			return
-		}
-		switch {
-		case !more:
-			s.reply("END")
-			return
-		case c.left == 0:
-			s.add("MORE ")
-			s.replyKey(c.after)
-			return
-		}
+	for at, rest := 0, found.text; at < len(found.ends) && s.broken == nil; at++ {
+		n := found.ends[at]
+		s.replyKey(rest[:n])
+		rest = rest[n:]
 	}
+	if !found.more {
+		s.reply("END")
+		return
+	}
+	s.add("MORE ")
+	s.replyKey(found.text[len(found.text)-found.ends[len(found.ends)-1]:])
 }
 
-// scan finds the next chunk of c. Without a place in time, before the first, it is not ok.
-func (s *session) scan(c *scan) (keys [][]byte, more, ok bool) {
+// found is the keys that a scan found, in order, and that there are more.
+type found struct {
+	text    []byte // the keys, joined
+	ends    []int  // the length of each
+	more    bool
+	charged int64 // bytes of Server.memory
+}
+
+// scan finds the keys. Without a place in time it is not ok.
+func (s *session) scan() (f found, ok bool) {
 	ctx, cancel := context.WithTimeout(s.srv.ctx, s.srv.config.Load().WriteTimeout)
 	defer cancel()
 	// The user's place comes first: who waits for it takes nobody else's.
@@ -68,13 +59,43 @@ func (s *session) scan(c *scan) (keys [][]byte, more, ok bool) {
 		case place <- struct{}{}:
 			defer func() { <-place }()
 		case <-ctx.Done():
-			return nil, false, false
+			return found{}, false
 		}
 	}
-	keys, more = c.view.Keys(c.now, c.match, c.after, min(c.left, s.srv.scanChunk), runtime.Gosched)
-	c.left -= len(keys)
-	if len(keys) > 0 {
-		c.after = keys[len(keys)-1]
+	ks := s.keyspace()
+	if ks == nil {
+		return found{}, true
 	}
-	return keys, more, true
+	var match func([]byte) bool
+	if s.req.Glob != nil {
+		glob := protocol.CompileGlob(s.req.Glob)
+		match = glob.Match
+	}
+	keys, more := ks.Freeze().Keys(s.clock(), match, s.req.After, s.req.Limit, runtime.Gosched)
+	return s.copied(keys, more), true
+}
+
+// copied copies as many of the keys as may be held, at least one.
+func (s *session) copied(keys [][]byte, more bool) (f found) {
+	size, n := 0, 0
+	for n < len(keys) && (n == 0 || size+len(keys[n]) <= s.srv.scanBytes) {
+		size += len(keys[n])
+		n++
+	}
+	if extra := int64(size - scanFree); extra > 0 {
+		m := &s.srv.memory
+		if f.charged = extra; m.used.Add(extra) > m.limit {
+			m.used.Add(-extra)
+			f.charged = 0
+			for ; n > 1 && size > scanFree; n-- {
+				size -= len(keys[n-1])
+			}
+		}
+	}
+	f.text, f.ends, f.more = make([]byte, 0, size), make([]int, 0, n), more || n < len(keys)
+	for _, key := range keys[:n] {
+		f.text = append(f.text, key...)
+		f.ends = append(f.ends, len(key))
+	}
+	return f
 }

@@ -34,15 +34,17 @@ type Server struct {
 	config  atomic.Pointer[Config]
 	started time.Time
 	users   *registry
-	memory  budget        // what lines longer than a reader's own buffer take, of all sessions
+	memory  budget        // what long lines and the keys of KEYS take, of all sessions
 	scans   chan struct{} // a place for each KEYS that may run at a time
 
-	scanChunk int // keys; the constant, except in tests
+	scanBytes int // the constant, except in tests
 
-	ctx     context.Context // ends with Close: whoever still waits for bcrypt or SYNC gives up
-	cancel  context.CancelFunc
-	stopped chan struct{} // closed when no more connections are wanted
-	running sync.WaitGroup
+	ctx       context.Context // ends with Close: whoever still waits for bcrypt or SYNC gives up
+	cancel    context.CancelFunc
+	logins    context.Context // ends with Shutdown already: who waits for a login has nothing to finish
+	endLogins context.CancelFunc
+	stopped   chan struct{} // closed when no more connections are wanted
+	running   sync.WaitGroup
 
 	mu        sync.Mutex // protects all below
 	stopping  bool
@@ -55,14 +57,17 @@ type Server struct {
 // New returns a server of node's data. It starts nothing.
 func New(cfg Config, node Node, hasher *auth.Hasher, log hclog.Logger) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
+	logins, endLogins := context.WithCancel(ctx)
 	s := &Server{
 		node: node, hasher: hasher, log: log, started: time.Now(),
 		users:     newRegistry(node.FSM()),
 		memory:    budget{limit: lineMemory},
 		scans:     make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
-		scanChunk: scanChunk,
+		scanBytes: scanBytes,
 		ctx:       ctx,
 		cancel:    cancel,
+		logins:    logins,
+		endLogins: endLogins,
 		stopped:   make(chan struct{}),
 		listeners: map[net.Listener]struct{}{},
 		sessions:  map[*session]struct{}{},
@@ -187,6 +192,7 @@ func (s *Server) stop() {
 	}
 	s.stopping = true
 	close(s.stopped)
+	s.endLogins()
 	for l := range s.listeners {
 		l.Close()
 	}

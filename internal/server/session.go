@@ -66,8 +66,9 @@ type session struct {
 	active   time.Time // when the session last had nothing to do
 	// Deadlines that are set on conn; see arm and armWrite.
 	readUntil, writeUntil time.Time
+	lastWrites            bool // the last write deadline has been set
 
-	wake   sync.Mutex // makes "look at ending, set the read deadline" one step
+	wake   sync.Mutex // makes "look at ending, set a deadline" one step
 	ending atomic.Uint32
 }
 
@@ -205,6 +206,9 @@ func (s *session) end(reason uint32) {
 	defer s.wake.Unlock()
 	if s.ending.CompareAndSwap(endNone, reason) {
 		s.conn.SetReadDeadline(time.Unix(1, 0))
+		if reason == endUser { // however slowly the client takes the reply that it is getting
+			s.conn.SetWriteDeadline(time.Now().Add(lingerTime))
+		}
 	}
 }
 

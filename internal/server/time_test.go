@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -157,6 +158,43 @@ func TestClientThatReadsNothing(t *testing.T) {
 	})
 }
 
+// A session whose password has changed gets no more than a moment for the reply that it is in: else
+// who takes that slowly would go on reading the cache.
+func TestPasswdEndsASlowReader(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, s *Server, dial func() *client) {
+		owner, slow := dial(), dial()
+		owner.talk("LOGIN or SIGNUP\n> SIGNUP u x\nUser created successfully\n> SET k " + strings.Repeat("v", 50_000) + "\nOK")
+		slow.talk("LOGIN or SIGNUP\n> LOGIN u x\nLogin successful\n> MGET" + strings.Repeat(" k", 1000))
+		slow.expectText("vvv")
+		owner.talk("> PASSWD x y\nOK")
+		begin := time.Now()
+		for buf := make([]byte, 1000); ; time.Sleep(100 * time.Millisecond) {
+			if _, err := slow.conn.Read(buf); err != nil {
+				break
+			}
+		}
+		if d := time.Since(begin); d > 3*lingerTime {
+			t.Errorf("it went on for %v", d)
+		}
+	})
+}
+
+// But that moment begins when there is something to say.
+func TestPasswdLetsACommandFinish(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, s *Server, dial func() *client) {
+		release := make(chan struct{})
+		s.node.(*fakeNode).onSync = func(context.Context) error { <-release; return nil }
+		owner, waits := dial(), dial()
+		owner.talk("LOGIN or SIGNUP\n> SIGNUP u x\nUser created successfully")
+		waits.talk("LOGIN or SIGNUP\n> LOGIN u x\nLogin successful\n> SYNC")
+		synctest.Wait()
+		owner.talk("> PASSWD x y\nOK")
+		time.Sleep(3 * lingerTime)
+		close(release)
+		waits.talk("OK\n!SESSION_ENDED\n.")
+	})
+}
+
 func TestFiveFailuresEndASession(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *client) {
 		c := dial()
@@ -177,6 +215,26 @@ func TestFiveFailuresEndASession(t *testing.T) {
 			> LOGIN u x
 			!AUTH_FAILED
 			.`)
+	})
+}
+
+// Logins that wait, for a turn or because of failures before, do not hold up a shutdown.
+func TestShutdownEndsWaitingLogins(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, s *Server, dial func() *client) {
+		c := dial()
+		c.talk("LOGIN or SIGNUP\n> LOGIN u x\n!AUTH_FAILED\n> LOGIN u x\n!AUTH_FAILED\n> LOGIN u x")
+		synctest.Wait() // it sleeps now
+		begin := time.Now()
+		done := make(chan error, 1)
+		go func() { done <- s.Shutdown(t.Context()) }()
+		c.talk("!SHUTTING_DOWN")
+		if d := time.Since(begin); d != 0 {
+			t.Errorf("the login waited for another %v", d)
+		}
+		c.conn.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/hashicorp/raft"
@@ -33,6 +34,7 @@ type checked struct {
 	backend
 	watchdog *watchdog
 	fatal    func(error)
+	cut      atomic.Bool // the end of the log was cut off, and nothing has been stored since
 }
 
 func entrySum(l *raft.Log) []byte {
@@ -68,10 +70,37 @@ func (c *checked) StoreLogs(logs []*raft.Log) error {
 		summed[i] = &with
 	}
 	defer c.watchdog.begin("writing the log")()
-	return c.written(c.backend.StoreLogs(summed))
+	err := c.written(c.backend.StoreLogs(summed))
+	if err != nil && c.cut.Load() {
+		c.fatal(fmt.Errorf("no room for what takes the place of entries that were cut off: %w", err))
+	}
+	c.cut.Store(false)
+	return err
 }
 
+// cutSlice is how many entries are cut at a time: bbolt takes one writer at a time, and what is to be
+// stored should not wait for a million of small ones.
+const cutSlice = 4096
+
 func (c *checked) DeleteRange(first, last uint64) error {
+	end, err := c.LastIndex()
+	if err != nil {
+		return err
+	}
+	if last >= end {
+		// A follower cuts off entries that others take the place of. When those find no room, Raft
+		// goes on with a wrong idea of where its log ends: better to end.
+		c.cut.Store(true)
+	}
+	for from := first; from <= last; from += cutSlice {
+		if err := c.cutOff(from, min(last, from+cutSlice-1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checked) cutOff(first, last uint64) error {
 	defer c.watchdog.begin("cutting the log")()
 	return c.written(c.backend.DeleteRange(first, last))
 }

@@ -15,7 +15,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -119,11 +118,15 @@ func openBolt(path string, lock time.Duration) (bolt *raftboltdb.BoltStore, err 
 }
 
 func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
-	if err := removeLeftovers(filepath.Join(dir, "snapshots")); err != nil {
+	if err := removeLeftovers(filepath.Join(dir, "snapshots"), nil); err != nil {
 		return err
 	}
-	if s.Snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, keptSnapshots, log.Named("snapshot")); err != nil {
+	files, err := raft.NewFileSnapshotStoreWithLogger(dir, keptSnapshots, log.Named("snapshot"))
+	if err != nil {
 		return fmt.Errorf("snapshots in %s: %w", dir, err)
+	}
+	s.Snapshots = &snapshots{
+		FileSnapshotStore: files, dir: filepath.Join(dir, "snapshots"), writing: map[string]struct{}{},
 	}
 	if err = verify(dir, s.store, s.Snapshots); err != nil {
 		return err
@@ -169,26 +172,6 @@ func (s *Storage) nextIncarnation() (uint64, error) {
 		return 0, err
 	}
 	return last + 1, s.Stable.SetUint64(keyIncarnation, last+1)
-}
-
-// removeLeftovers removes what snapshots that were not finished left behind: hashicorp/raft does
-// not, and on a full disk they would keep it full.
-func removeLeftovers(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".tmp") {
-			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // Close syncs and lets go of the directory.

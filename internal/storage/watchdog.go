@@ -3,7 +3,6 @@ package storage
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,25 +18,50 @@ const (
 type watchdog struct {
 	fatal func(error)
 
-	doing atomic.Pointer[string] // nil: nothing
-	since atomic.Int64           // in ticks
-	ticks atomic.Int64
+	mu    sync.Mutex // ticks, doing
+	ticks int
+	doing map[*operation]struct{}
 
 	stop chan struct{}
 	wg   sync.WaitGroup
 }
 
+// operation is a write that has begun; Raft's own goroutines may have several on their way.
+type operation struct {
+	what  string
+	since int // in ticks
+}
+
 func newWatchdog(fatal func(error)) *watchdog {
-	w := &watchdog{fatal: fatal, stop: make(chan struct{})}
+	w := &watchdog{fatal: fatal, doing: map[*operation]struct{}{}, stop: make(chan struct{})}
 	w.wg.Go(w.run)
 	return w
 }
 
-// begin marks the start of a write and returns what marks its end. Raft writes one at a time.
+// begin marks the start of a write and returns what marks its end.
 func (w *watchdog) begin(what string) func() {
-	w.since.Store(w.ticks.Load())
-	w.doing.Store(&what)
-	return func() { w.doing.Store(nil) }
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	op := &operation{what, w.ticks}
+	w.doing[op] = struct{}{}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.doing, op)
+	}
+}
+
+// tick counts, and returns a write that has been going on for too long.
+func (w *watchdog) tick() *operation {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ticks++
+	for op := range w.doing {
+		if w.ticks-op.since > int(hangLimit/watchTick) {
+			return op
+		}
+	}
+	return nil
 }
 
 func (w *watchdog) run() {
@@ -49,10 +73,8 @@ func (w *watchdog) run() {
 		case <-w.stop:
 			return
 		}
-		now := w.ticks.Add(1)
-		what := w.doing.Load()
-		if what != nil && now-w.since.Load() > int64(hangLimit/watchTick) {
-			w.fatal(fmt.Errorf("the disk hangs: %s has taken over %v", *what, hangLimit))
+		if hung := w.tick(); hung != nil {
+			w.fatal(fmt.Errorf("the disk hangs: %s has taken over %v", hung.what, hangLimit))
 			return
 		}
 	}

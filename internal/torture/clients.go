@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -185,10 +186,11 @@ func (w *onceClient) step(c *client) error {
 	return err
 }
 
-// move goes to any node for the next try.
+// move goes to another node for the next try, and on until one takes it.
 func (w *onceClient) move(c *client) {
 	c.hangUp()
-	c.node = c.load.nodes[c.random.IntN(len(c.load.nodes))]
+	here := slices.Index(c.load.nodes, c.node)
+	c.node = c.load.nodes[(here+1+c.random.IntN(len(c.load.nodes)-1))%len(c.load.nodes)]
 	c.wait(20 * time.Millisecond)
 	for c.conn == nil {
 		select {

@@ -1,0 +1,60 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
+	"ciderd/internal/peer"
+)
+
+// endless is a snapshot that goes on for ever.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+// A follower that hangs while it is being sent a snapshot: Raft gives it a deadline by the snapshot's
+// size, hours for gigabytes, and does not shut down before.
+func TestSnapshotToAHangingServerEndsWithTheNode(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	m := &members{list: []Member{{"n1", ""}, {"n2", l.Addr().String()}}}
+	self, other := peer.Identity{Cluster: "c", Node: "n1", ServerID: "n1/1"}, peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
+	listener := peer.NewListener(l, other, m.has, hclog.NewNullLogger())
+	connected, done := make(chan struct{}), make(chan struct{})
+	listener.Handle(peer.KindRaft, func(net.Conn, peer.Identity) {
+		close(connected)
+		<-done // it reads nothing
+	})
+	listener.Start()
+	defer listener.Close()
+	defer close(done)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := newStreams(ctx, m, self, nil)
+	transport := newTransport(s, hclog.NewNullLogger(), time.Hour)
+	defer transport.Close()
+	sent := make(chan error, 1)
+	go func() {
+		request := &raft.InstallSnapshotRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}, Size: 1 << 40}
+		sent <- transport.InstallSnapshot("n2/1", "n2/1", request, &raft.InstallSnapshotResponse{}, endless{})
+	}()
+	<-connected
+	cancel()
+	select {
+	case err := <-sent:
+		if err == nil {
+			t.Error("an endless snapshot was sent")
+		}
+	case <-time.After(patience):
+		t.Fatal("it is still being sent")
+	}
+	if _, err := s.Dial("n2/1", time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("a connection after the end: %v", err)
+	}
+}
