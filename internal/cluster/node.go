@@ -119,17 +119,19 @@ func Open(c Config) (*Node, error) {
 	if c.RaftLog == nil {
 		c.RaftLog = c.Log
 	}
-	var n *Node
-	opened := make(chan struct{})
+	var opened atomic.Pointer[Node]
 	st, err := storage.Open(c.DataDir, c.RaftLog, func(err error) {
-		<-opened
-		n.fatal(err)
+		if n := opened.Load(); n != nil {
+			n.fatal(err)
+		} else {
+			c.fatal(err)
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	n = newNode(c, st)
-	close(opened)
+	n := newNode(c, st)
+	opened.Store(n)
 	if err := n.start(); err != nil {
 		n.cancel()
 		n.wg.Wait()
@@ -186,6 +188,7 @@ func (n *Node) start() (err error) {
 		n.listener.Handle(peer.KindQuery, n.serveQueries)
 		n.listener.Start()
 	}
+	n.storage.SetHangLimit(n.hangLimit)
 	n.wg.Go(func() { n.pipeline.run(n.ctx) })
 	n.wg.Go(n.watchLeader)
 	n.wg.Go(func() { n.sweep(n.ctx) })
@@ -199,6 +202,15 @@ func (n *Node) start() (err error) {
 		n.catchUp(n.ctx)
 	})
 	return nil
+}
+
+// hangLimit is how long a write to this node's disk may take: everybody waits for a leader's, nobody
+// for a follower's.
+func (n *Node) hangLimit() time.Duration {
+	if n.raft.State() == raft.Leader {
+		return 5 * time.Second
+	}
+	return 30 * time.Second
 }
 
 func (n *Node) raftConfig() *raft.Config {
@@ -258,12 +270,14 @@ func (n *Node) setWaiting(reason string) {
 	}
 }
 
-func (n *Node) fatal(err error) {
-	if n.config.Fatal != nil {
-		n.config.Fatal(err)
+func (n *Node) fatal(err error) { n.config.fatal(err) }
+
+func (c *Config) fatal(err error) {
+	if c.Fatal != nil {
+		c.Fatal(err)
 		return
 	}
-	n.log.Error("this node cannot go on", "error", err)
+	c.Log.Error("this node cannot go on", "error", err)
 	os.Exit(1)
 }
 

@@ -174,6 +174,16 @@ func (s *Storage) nextIncarnation() (uint64, error) {
 	return last + 1, s.Stable.SetUint64(keyIncarnation, last+1)
 }
 
+// SetHangLimit sets how long one write may take before the process is ended, asked for while one is
+// going on. A leader whose disk hangs keeps its leadership and stops the cluster
+// (hashicorp/raft#503, #614, #666); its end lets the others elect.
+func (s *Storage) SetHangLimit(limit func() time.Duration) {
+	w := s.store.watchdog
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.limit = limit
+}
+
 // Close syncs and lets go of the directory.
 func (s *Storage) Close() error {
 	s.store.watchdog.close()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -22,6 +23,9 @@ func walk(path string, lock time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if err := readThrough(path); err != nil {
+		return err
+	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: lock})
 	if err != nil {
 		return err
@@ -30,6 +34,18 @@ func walk(path string, lock time.Duration) error {
 	return db.View(func(tx *bbolt.Tx) error {
 		return tx.ForEach(walkBucket)
 	})
+}
+
+// readThrough brings a file into the page cache in one sweep. bbolt's memory map is read a page at a
+// time, which after a cold start of the machine takes minutes where this takes a second.
+func readThrough(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}, make([]byte, 1<<20))
+	return err
 }
 
 // walkBucket checks that the keys are in order and that each can be found from above.

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// hangLimit is how long one write may take. A leader whose disk hangs keeps its leadership and
-	// stops the cluster (hashicorp/raft#503, #614, #666); its end lets the others elect.
-	hangLimit = 5 * time.Second
+	// hangLimit is how long one write may take unless SetHangLimit says otherwise: longer than a disk
+	// is merely slow when a whole machine comes back.
+	hangLimit = 30 * time.Second
 	watchTick = 250 * time.Millisecond
 )
 
@@ -18,7 +18,8 @@ const (
 type watchdog struct {
 	fatal func(error)
 
-	mu    sync.Mutex // ticks, doing
+	mu    sync.Mutex // all below
+	limit func() time.Duration
 	ticks int
 	doing map[*operation]struct{}
 
@@ -34,6 +35,7 @@ type operation struct {
 
 func newWatchdog(fatal func(error)) *watchdog {
 	w := &watchdog{fatal: fatal, doing: map[*operation]struct{}{}, stop: make(chan struct{})}
+	w.limit = func() time.Duration { return hangLimit }
 	w.wg.Go(w.run)
 	return w
 }
@@ -57,7 +59,7 @@ func (w *watchdog) tick() *operation {
 	defer w.mu.Unlock()
 	w.ticks++
 	for op := range w.doing {
-		if w.ticks-op.since > int(hangLimit/watchTick) {
+		if w.ticks-op.since > int(w.limit()/watchTick) {
 			return op
 		}
 	}
@@ -74,7 +76,7 @@ func (w *watchdog) run() {
 			return
 		}
 		if hung := w.tick(); hung != nil {
-			w.fatal(fmt.Errorf("the disk hangs: %s has taken over %v", hung.what, hangLimit))
+			w.fatal(fmt.Errorf("the disk hangs: %s has not ended in %v", hung.what, time.Duration(w.ticks-hung.since)*watchTick))
 			return
 		}
 	}
