@@ -15,6 +15,7 @@ import (
 
 	"ciderd/internal/clock"
 	"ciderd/internal/fsm"
+	"ciderd/internal/harness"
 )
 
 // testCluster is a cluster in one process: real raft.db files, real TCP on loopback.
@@ -73,9 +74,8 @@ const patience = 30 * time.Second
 func newTestCluster(t *testing.T, size int) *testCluster {
 	c := &testCluster{t: t, dir: t.TempDir(), nodes: map[string]*Node{}}
 	for i := range size {
-		l := listen(t, "127.0.0.1:0")
-		c.members = append(c.members, Member{fmt.Sprintf("n%d", i+1), l.Addr().String()})
-		l.Close()
+		address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+		c.members = append(c.members, Member{fmt.Sprintf("n%d", i+1), address})
 	}
 	t.Cleanup(c.stopAll)
 	return c
