@@ -92,3 +92,7 @@ torture: bin/ciderd ## real nodes under real faults, judged (root; MINUTES, SEED
 .PHONY: torture-plants
 torture-plants: ## the bugs that are planted behind build tags, and what catches each (root; minutes)
 	internal/torture/plants.sh
+
+.PHONY: measure
+measure: ## failover, memory per connection, neighbours: figures, no verdict
+	MEASURE=1 $(GO) test -tags e2e -count=1 -v -run TestMeasure ./test

@@ -56,6 +56,9 @@ func (n *Node) Start() {
 	n.paused.Store(false)
 }
 
+// Pid is the process id of the running daemon.
+func (n *Node) Pid() int { return n.proc.cmd.Process.Pid }
+
 // Running tells whether the process exists, paused or not.
 func (n *Node) Running() bool {
 	if n.proc == nil {
