@@ -13,7 +13,6 @@ import "unicode/utf8"
 // Match takes at most len(key) * len(pattern) steps, whatever the pattern.
 type Glob struct {
 	tokens []token
-	prefix []byte
 }
 
 type tokenKind uint8
@@ -62,7 +61,6 @@ func CompileGlob(pattern []byte) Glob {
 		}
 		g.tokens = append(g.tokens, tok)
 	}
-	g.prefix = literalPrefix(g.tokens)
 	return g
 }
 
@@ -114,34 +112,12 @@ func classToken(p []byte) (token, int) {
 	return token{}, 0
 }
 
-// literalPrefix returns the bytes that the tokens before the first wildcard stand for.
-func literalPrefix(tokens []token) (prefix []byte) {
-	for _, tok := range tokens {
-		switch {
-		case tok.kind != tokChar:
-			return prefix
-		case tok.char >= badByte:
-			prefix = append(prefix, byte(tok.char-badByte))
-		default:
-			prefix = utf8.AppendRune(prefix, tok.char)
-		}
-	}
-	return prefix
-}
-
-// Prefix returns what every key that matches begins with, for a search in sorted keys. It is not
-// to be changed.
-func (g *Glob) Prefix() []byte { return g.prefix }
-
 // Match reports whether the whole key matches.
 func (g *Glob) Match(key []byte) bool { return match(g.tokens, key) }
 
-// MatchString is Match for a string.
-func (g *Glob) MatchString(key string) bool { return match(g.tokens, key) }
-
 // match goes through key and tokens together. Where they part, the last star takes one more
 // character: an earlier one need not, as what stands between the two was found at its first place.
-func match[T ~string | ~[]byte](tokens []token, key T) bool {
+func match(tokens []token, key []byte) bool {
 	k, t := 0, 0
 	star, mark := -1, 0 // the last star, and where in key what follows it was tried
 	for k < len(key) {

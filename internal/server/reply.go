@@ -79,8 +79,7 @@ func (s *session) factUint(name string, n uint64) { s.fact(name, strconv.FormatU
 
 // fail answers with an error.
 func (s *session) fail(code protocol.Code, message string) {
-	b := append(append(s.buffer(), "ERR "...), code...)
-	b = append(append(b, ' '), message...)
+	b := protocol.AppendError(s.buffer(), &protocol.Error{Code: code, Message: message})
 	s.emit(append(b, s.newline...))
 }
 
