@@ -17,9 +17,6 @@ type Proposal struct {
 
 	results []fsm.Result
 	err     error
-	// sent, guarded by the pipeline's mutex: it is in a batch, so from here on its outcome can
-	// only be learned from the log.
-	sent bool
 	// acked is set by a planted bug only: it has had its end before the log knew.
 	acked bool
 }

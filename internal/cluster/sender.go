@@ -178,7 +178,7 @@ func (s *sender) form() *batch {
 	parts := make([][]byte, n)
 	for i, p := range b.proposals {
 		p.ackEarly()
-		parts[i], p.commands, p.sent = p.commands, nil, true
+		parts[i], p.commands = p.commands, nil
 	}
 	if s.intake = s.intake[n:]; len(s.intake) == 0 {
 		s.intake = nil

@@ -29,8 +29,9 @@ const (
 	// lockTimeout is how long another process's lock on raft.db is waited for: a restart may
 	// overlap the end of the process before it.
 	lockTimeout = 5 * time.Second
-	// cachedEntries is how many log entries are kept in memory for followers. Entries are up to
-	// 256 KiB each, so this is 16 MiB at most, where Raft's habit of 512 would be 128.
+	// cachedEntries is how many log entries are kept in memory for followers. A batch has up to
+	// 256 KiB (a single command may have more), so this is about 16 MiB, where Raft's habit of 512
+	// would be 128.
 	cachedEntries = 64
 	// keptSnapshots: the newest, and the one before it in case the newest turns out unreadable.
 	keptSnapshots = 2
