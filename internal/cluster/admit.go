@@ -114,7 +114,7 @@ func (n *Node) remove(id string) error {
 		return err
 	}
 	command := fsm.Command{Op: fsm.OpGone, Words: [][]byte{[]byte(id)}}
-	_, err := n.pipeline.propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait()
+	_, err := n.pipeline.Propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait()
 	if err != nil {
 		// The row is a few bytes that nobody will ever match again.
 		n.log.Warn("the removed server's row stays for now", "error", err)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/pipeline"
 )
 
 // leader is the server id of the leader as Raft here knows it; empty: none.
@@ -18,7 +19,7 @@ func (n *Node) leader() string {
 }
 
 // openSink finds the way to the present leader.
-func (n *Node) openSink(ctx context.Context) (sink, error) {
+func (n *Node) openSink(ctx context.Context) (pipeline.Sink, error) {
 	leader := n.leader()
 	switch leader {
 	case "":
@@ -95,7 +96,7 @@ func (n *Node) watchLeader() {
 			n.log.Info("leader", "node", nodeName(leader), "id", leader, "term", n.raft.CurrentTerm())
 			last = leader
 		}
-		signal(n.pipeline.leaderChanged)
+		n.pipeline.LeaderChanged()
 		select {
 		case <-events:
 		case <-tick.C:
@@ -129,7 +130,7 @@ func (n *Node) sweep(ctx context.Context) {
 			continue
 		}
 		sweep := fsm.AppendCommand(nil, &fsm.Command{Op: fsm.OpSweep})
-		if _, err := n.pipeline.propose(sweep, 1, sweepTimeout).Wait(); err != nil {
+		if _, err := n.pipeline.Propose(sweep, 1, sweepTimeout).Wait(); err != nil {
 			n.log.Debug("sweep", "error", err)
 		}
 	}

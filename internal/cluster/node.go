@@ -1,14 +1,14 @@
 // Package cluster owns the replicated log: it brings writes into it exactly once whoever leads,
 // knows who leads, forms the cluster at its first start, and says when this node may serve reads.
 //
-// It promises that a proposal has one end (see Proposal.Wait), that what it calls done is on the
+// It promises that a proposal has one end (see pipeline.Proposal), that what it calls done is on the
 // disks of a majority and applied here, and that an index it gives for SYNC holds everything
 // acknowledged before. It never looks into a command or a result, and never answers from another
 // node's memory: results come from this node's own apply.
 //
-// The write path, in the order of the files: proposal.go, pipeline.go and sender.go make batches and
-// keep those that are not done; sink.go and forward.go bring them to the leader's Raft; the FSM
-// applies each once and tells pipeline.applied; notify.go tells followers of the commit at once.
+// The write path: the package pipeline makes batches and keeps those that are not done; sink.go and
+// forward.go bring them to the leader's Raft; the FSM applies each once and tells the pipeline;
+// notify.go tells followers of the commit at once.
 // Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), admit.go and
 // change.go (servers come and go), lead.go (what follows from who leads), suspect.go (a leader that
 // is gone), readindex.go (SYNC), compact.go (snapshots), compare.go (equal states), space.go (full
@@ -32,6 +32,7 @@ import (
 	"ciderd/internal/clock"
 	"ciderd/internal/fsm"
 	"ciderd/internal/peer"
+	"ciderd/internal/pipeline"
 	"ciderd/internal/storage"
 )
 
@@ -91,7 +92,7 @@ type Node struct {
 	streams   *streams
 	transport *raft.NetworkTransport
 	listener  *peer.Listener
-	pipeline  *pipeline
+	pipeline  *pipeline.Pipeline
 	notifier  *notifier
 	forming   forming
 	reads     *reads // rounds on the leader
@@ -161,15 +162,16 @@ func newNode(c Config, st *storage.Storage) *Node {
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.stopped = n.ctx.Done()
-	n.pipeline = newPipeline(n.self.ServerID, st.Incarnation, n.log)
-	n.pipeline.open, n.pipeline.leader = n.openSink, n.leader
+	n.pipeline = pipeline.New(pipeline.Config{
+		Origin: n.self.ServerID, Incarnation: st.Incarnation, Leader: n.leader, Open: n.openSink, Log: n.log,
+	})
 	n.notifier = newNotifier(n)
 	n.admissions = &admissions{node: n, silent: map[string]silentSince{}}
 	n.space = &space{node: n, free: c.FreeSpace}
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
 	n.fsm = fsm.New(n.self.ServerID, fsm.Hooks{
-		Stamp: n.clock.Observe, Results: n.pipeline.applied, Restored: n.pipeline.restored, Fatal: n.fatal,
+		Stamp: n.clock.Observe, Results: n.pipeline.Applied, Restored: n.pipeline.Restored, Fatal: n.fatal,
 	})
 	return n
 }
@@ -189,7 +191,7 @@ func (n *Node) start() (err error) {
 		n.listener.Start()
 	}
 	n.storage.SetHangLimit(n.hangLimit)
-	n.wg.Go(func() { n.pipeline.run(n.ctx) })
+	n.wg.Go(func() { n.pipeline.Run(n.ctx) })
 	n.wg.Go(n.watchLeader)
 	n.wg.Go(func() { n.sweep(n.ctx) })
 	n.wg.Go(func() { n.compact(n.ctx) })
@@ -293,11 +295,9 @@ func (n *Node) FSM() *fsm.FSM { return n.fsm }
 // Clock is the cluster's time as this node knows it.
 func (n *Node) Clock() *clock.Clock { return n.clock }
 
-// Propose hands over count commands, encoded by fsm.AppendCommand one after another, to become part
-// of one log entry. They must not be touched any more. More than 1,024 commands or 256 KiB are
-// only right where one command is larger.
-func (n *Node) Propose(commands []byte, count int, timeout time.Duration) *Proposal {
-	return n.pipeline.propose(commands, count, timeout)
+// Propose brings commands into the log; see pipeline.Pipeline.Propose.
+func (n *Node) Propose(commands []byte, count int, timeout time.Duration) *pipeline.Proposal {
+	return n.pipeline.Propose(commands, count, timeout)
 }
 
 // Status is what this node knows of itself.
@@ -321,14 +321,14 @@ func (n *Node) Status() Status {
 	return s
 }
 
-// Abandon gives everything that was accepted its end now: whoever waits in Proposal.Wait is answered,
+// Abandon gives everything that was accepted its end now: whoever waits for a proposal is answered,
 // and nothing more is accepted. It is for a Close that has no time left.
-func (n *Node) Abandon() { n.pipeline.abandon() }
+func (n *Node) Abandon() { n.pipeline.Abandon() }
 
 // Close ends the node: what was accepted is finished first, as long as ctx allows. Leadership is not
 // handed over: see Transfer.
 func (n *Node) Close(ctx context.Context) error {
-	n.pipeline.close(ctx) // needs Raft and the other nodes, so it comes first
+	n.pipeline.Close(ctx) // needs Raft and the other nodes, so it comes first
 	n.cancel()
 	err := n.raft.Shutdown().Error()
 	if n.listener != nil {

@@ -138,3 +138,10 @@ func (t *notifier) tell(s raft.Server, news commit) (bool, error) {
 	err := n.transport.AppendEntries(s.ID, s.Address, request, &response)
 	return response.Success, err
 }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

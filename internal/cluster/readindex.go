@@ -182,6 +182,9 @@ func (n *Node) readIndex(ctx context.Context) (uint64, error) {
 	return a.ReadIndex.Index, nil
 }
 
+// syncRetry is the pause between two tries to get a read index.
+const syncRetry = 10 * time.Millisecond
+
 // Sync returns once this node has applied every write that anyone had been told OK for when Sync
 // was called. It tries until ctx ends, and then gives ErrNoLeader if no leader was known, else
 // ErrTimeout.
@@ -195,7 +198,7 @@ func (n *Node) Sync(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case <-time.After(retryDelay):
+		case <-time.After(syncRetry):
 		case <-n.stopped:
 			return ErrShutdown
 		case <-ctx.Done():

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"ciderd/internal/fsm"
 	"ciderd/internal/peer"
+	"ciderd/internal/pipeline"
 )
 
 // enqueueTimeout is how long Raft may take to accept an entry into its queue.
@@ -95,17 +95,10 @@ type localSink struct {
 	id string
 }
 
-func (s *localSink) send(b *batch) error {
-	entry := b.entry
-	if b.given {
-		entry = slices.Clone(entry)
-	}
-	b.given = true
-	return s.propose(entry)
-}
-
-func (s *localSink) broken() <-chan struct{} { return s.failed }
-func (s *localSink) leader() string          { return s.id }
+func (s *localSink) Send(b *pipeline.Batch) error { return s.propose(b.Give()) }
+func (s *localSink) Broken() <-chan struct{}      { return s.failed }
+func (s *localSink) Leader() string               { return s.id }
+func (s *localSink) Close()                       { s.close() }
 
 // remoteSink leads over one connection to the leader, which never says anything on it but why it
 // closes it: that a batch is done shows in this node's own log.
@@ -121,7 +114,7 @@ const (
 	writeLeader = 2 * time.Second
 )
 
-func dialSink(ctx context.Context, n *Node, leader string) (sink, error) {
+func dialSink(ctx context.Context, n *Node, leader string) (pipeline.Sink, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLeader)
 	defer cancel()
 	address, err := n.members.address(leader)
@@ -141,19 +134,19 @@ func dialSink(ctx context.Context, n *Node, leader string) (sink, error) {
 	return s, nil
 }
 
-func (s *remoteSink) send(b *batch) error {
+func (s *remoteSink) Send(b *pipeline.Batch) error {
 	_ = s.conn.SetWriteDeadline(time.Now().Add(writeLeader))
-	frame := net.Buffers{peer.AppendFrame(nil, len(b.entry)), b.entry}
+	frame := net.Buffers{peer.AppendFrame(nil, len(b.Entry())), b.Entry()}
 	if _, err := frame.WriteTo(s.conn); err != nil {
 		return fmt.Errorf("sending to the leader: %w", err)
 	}
 	return nil
 }
 
-func (s *remoteSink) broken() <-chan struct{} { return s.gone }
-func (s *remoteSink) leader() string          { return s.id }
+func (s *remoteSink) Broken() <-chan struct{} { return s.gone }
+func (s *remoteSink) Leader() string          { return s.id }
 
-func (s *remoteSink) close() {
+func (s *remoteSink) Close() {
 	s.conn.Close()
 	s.wg.Wait()
 }

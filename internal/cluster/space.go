@@ -112,7 +112,7 @@ func (s *space) set(closed bool) {
 		command.N = 1
 	}
 	s.node.log.Warn("closing the state to what makes it grow, for want of room on the disks", "closed", closed)
-	if _, err := s.node.pipeline.propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait(); err != nil {
+	if _, err := s.node.pipeline.Propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait(); err != nil {
 		s.node.log.Warn("the state could not be closed or opened yet", "error", err)
 	}
 }

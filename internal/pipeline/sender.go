@@ -1,4 +1,4 @@
-package cluster
+package pipeline
 
 import (
 	"context"
@@ -15,9 +15,9 @@ const (
 	stallCheck = 250 * time.Millisecond
 )
 
-// run sends until ctx ends. It is the only goroutine that makes batches and touches the sink.
-func (p *pipeline) run(ctx context.Context) {
-	s := sender{pipeline: p, timer: time.NewTimer(time.Hour)}
+// Run sends until ctx ends. It is the only goroutine that makes batches and touches the sink.
+func (p *Pipeline) Run(ctx context.Context) {
+	s := sender{Pipeline: p, timer: time.NewTimer(time.Hour)}
 	defer s.timer.Stop()
 	for ctx.Err() == nil {
 		s.step(ctx)
@@ -26,14 +26,14 @@ func (p *pipeline) run(ctx context.Context) {
 }
 
 type sender struct {
-	*pipeline
-	sink  sink
+	*Pipeline
+	sink  Sink
 	timer *time.Timer
 }
 
 // step sends one batch, or waits for a reason to look again.
 func (s *sender) step(ctx context.Context) {
-	if s.sink != nil && s.sink.leader() != s.pipeline.leader() {
+	if s.sink != nil && s.sink.Leader() != s.config.Leader() {
 		s.drop("the leader changed")
 	}
 	if !s.hasWork() {
@@ -49,7 +49,7 @@ func (s *sender) step(ctx context.Context) {
 		s.sleep(ctx, wait)
 		return
 	}
-	if err := s.sink.send(b); err != nil {
+	if err := s.sink.Send(b); err != nil {
 		s.drop(err.Error())
 		s.retryLater(ctx)
 		return
@@ -80,7 +80,7 @@ func (s *sender) retryLater(ctx context.Context) {
 func (s *sender) sleep(ctx context.Context, d time.Duration) {
 	var broken <-chan struct{}
 	if s.sink != nil {
-		broken = s.sink.broken()
+		broken = s.sink.Broken()
 	}
 	s.timer.Reset(d)
 	select {
@@ -95,9 +95,9 @@ func (s *sender) sleep(ctx context.Context, d time.Duration) {
 
 // connect opens a sink to the leader.
 func (s *sender) connect(ctx context.Context) bool {
-	sink, err := s.open(ctx)
+	sink, err := s.config.Open(ctx)
 	if err != nil {
-		s.log.Debug("no way to the leader yet", "error", err)
+		s.config.Log.Debug("no way to the leader yet", "error", err)
 		return false
 	}
 	s.sink = sink
@@ -113,8 +113,8 @@ func (s *sender) drop(reason string) {
 	if s.sink == nil {
 		return
 	}
-	s.log.Debug("dropping the way to the leader", "leader", s.sink.leader(), "reason", reason)
-	s.sink.close()
+	s.config.Log.Debug("dropping the way to the leader", "leader", s.sink.Leader(), "reason", reason)
+	s.sink.Close()
 	s.sink = nil
 	s.mu.Lock()
 	s.haveSink, s.sentTo = false, 0
@@ -123,7 +123,7 @@ func (s *sender) drop(reason string) {
 
 // next gives the batch to send now, or how long to wait at most before asking again. It is asked
 // only while there is a sink: what is in no batch can still be answered that nothing was done.
-func (s *sender) next(now time.Time) (*batch, time.Duration) {
+func (s *sender) next(now time.Time) (*Batch, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, b := range s.window {
@@ -132,7 +132,7 @@ func (s *sender) next(now time.Time) (*batch, time.Duration) {
 		}
 	}
 	if len(s.window) > 0 && now.Sub(s.progress) > stallTimeout {
-		s.log.Warn("no progress on the way to the leader, sending again", "leader", s.sink.leader())
+		s.config.Log.Warn("no progress on the way to the leader, sending again", "leader", s.sink.Leader())
 		s.progress, s.sentTo = now, 0
 		return s.window[0], 0
 	}
@@ -155,18 +155,15 @@ func (s *sender) holdBack(now time.Time) time.Duration {
 			return 0
 		}
 		return stallCheck
-	case s.intakeCount >= s.lastCount:
+	case s.intakeCount >= s.expected:
 		return 0
-	case s.lingerUntil.IsZero():
-		s.lingerUntil = now.Add(linger)
-		return linger
 	}
-	return max(0, s.lingerUntil.Sub(now))
+	return s.lingering.left(now, s.intakeCount)
 }
 
 // form makes a batch of the proposals that wait, oldest first.
-func (s *sender) form() *batch {
-	s.lingerUntil = time.Time{}
+func (s *sender) form() *Batch {
+	s.lingering = lingering{}
 	n, bytes, count := 0, 0, 0
 	for _, p := range s.intake {
 		if n > 0 && (count+p.count > maxBatchCommands || bytes+len(p.commands) > maxBatchBytes) {
@@ -174,7 +171,7 @@ func (s *sender) form() *batch {
 		}
 		n, bytes, count = n+1, bytes+len(p.commands), count+p.count
 	}
-	b := &batch{sequence: s.sequence + 1, count: count, proposals: s.intake[:n:n]}
+	b := &Batch{sequence: s.sequence + 1, count: count, proposals: s.intake[:n:n]}
 	parts := make([][]byte, n)
 	for i, p := range b.proposals {
 		p.ackEarly()
@@ -186,14 +183,13 @@ func (s *sender) form() *batch {
 	s.intakeCount -= count
 	s.intakeBytes -= bytes
 	s.sequence++
-	b.entry = fsm.AppendBatch(make([]byte, 0, bytes+64+len(s.origin)), fsm.Header{
-		Origin: s.origin, Incarnation: s.incarnation, Sequence: b.sequence, Count: count,
+	b.entry = fsm.AppendBatch(make([]byte, 0, bytes+64+len(s.config.Origin)), fsm.Header{
+		Origin: []byte(s.config.Origin), Incarnation: s.config.Incarnation, Sequence: b.sequence, Count: count,
 	}, parts...)
 	if len(s.window) == 0 {
 		s.progress = time.Now()
 	}
 	s.window = append(s.window, b)
 	s.windowBytes += len(b.entry)
-	s.lastCount = count
 	return b
 }

@@ -1,4 +1,4 @@
-package cluster
+package pipeline
 
 import (
 	"time"
@@ -12,7 +12,7 @@ type Proposal struct {
 	commands []byte
 	count    int
 	deadline time.Time
-	pipeline *pipeline
+	pipeline *Pipeline
 	done     chan struct{} // closed once results and err are set
 
 	results []fsm.Result
@@ -50,25 +50,4 @@ func (p *Proposal) finish(results []fsm.Result, err error) {
 	}
 	p.results, p.err = results, err
 	close(p.done)
-}
-
-// batch is the proposals of one log entry.
-type batch struct {
-	sequence  uint64
-	entry     []byte // as fsm.AppendBatch made it
-	given     bool   // entry has been given to Raft, which keeps it: stamp only copies from now on
-	proposals []*Proposal
-	count     int
-}
-
-// finish gives each proposal its part of the results, or all of them err.
-func (b *batch) finish(results []fsm.Result, err error) {
-	for _, p := range b.proposals {
-		if err != nil {
-			p.finish(nil, err)
-			continue
-		}
-		p.finish(results[:p.count:p.count], nil)
-		results = results[p.count:]
-	}
 }

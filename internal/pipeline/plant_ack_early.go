@@ -1,6 +1,6 @@
 //go:build plant_ack_early
 
-package cluster
+package pipeline
 
 import "ciderd/internal/fsm"
 

@@ -1,6 +1,6 @@
 //go:build !plant_ack_early
 
-package cluster
+package pipeline
 
 // ackEarly does nothing; see plant_ack_early.go.
 func (p *Proposal) ackEarly() {}

@@ -1,4 +1,4 @@
-package cluster
+package pipeline
 
 import (
 	"context"
@@ -28,42 +28,48 @@ const (
 	// in it, so small batches side by side make all of them slower.
 	worthCommands = 256
 	worthBytes    = 32 << 10
-	// linger is how long the first batch waits for as many commands as the last one had. A single
-	// client's last batch had one, so it never waits.
-	linger = 200 * time.Microsecond
 	// stallTimeout is how long the oldest batch may be on its way before everything is sent again.
 	// Whatever was lost where, sending again is harmless (see fsm: a batch is applied if and only
 	// if it is the next one of its origin).
 	stallTimeout = 2 * time.Second
 )
 
-// sink is where batches go: this node's own log while it leads, or the leader.
-type sink interface {
-	// send takes the entry on; that says nothing of its fate. An error breaks the sink.
-	send(b *batch) error
-	// broken is closed when the sink is known to have lost something.
-	broken() <-chan struct{}
-	// leader is the server id of the node that it leads to.
-	leader() string
-	close()
+// Sink is where batches go: this node's own log while it leads, or the leader. One goroutine uses it.
+type Sink interface {
+	// Send takes a batch on; that says nothing of its fate. An error breaks the sink.
+	Send(b *Batch) error
+	// Broken is closed when the sink is known to have lost something.
+	Broken() <-chan struct{}
+	// Leader is the server id of the node that it leads to.
+	Leader() string
+	// Close gives it up; what it has taken may or may not get into the log.
+	Close()
 }
 
-// pipeline is this node's way into the log.
+// Config is what a pipeline needs to know.
+type Config struct {
+	// Origin and Incarnation stand in each batch: the server id, and the number of this process.
+	Origin      string
+	Incarnation uint64
+	// Leader gives the leader's server id; empty: none is known.
+	Leader func() string
+	// Open finds the way to the present leader, or fails.
+	Open func(ctx context.Context) (Sink, error)
+	Log  hclog.Logger
+}
+
+// Pipeline is this node's way into the log.
 //
 // Invariants, under mu:
 //   - intake holds proposals that are in no batch; window holds batches with consecutive
 //     sequences, oldest first, none of which has been applied here; window ends at sequence.
 //   - batches up to sentTo have been sent through the present sink.
 //
-// One goroutine (run) makes batches and sends. Raft's goroutine resolves them, through applied and
-// restored: it alone says that a batch is done. A sink never does, so it may lose, repeat or
+// One goroutine (Run) makes batches and sends. Raft's goroutine resolves them, through Applied and
+// Restored: it alone says that a batch is done. A sink never does, so it may lose, repeat or
 // reorder nothing but time: after any trouble the whole window is sent again, in order.
-type pipeline struct {
-	origin      []byte
-	incarnation uint64
-	log         hclog.Logger
-	open        func(ctx context.Context) (sink, error) // to the present leader
-	leader      func() string                           // its server id; empty: none known
+type Pipeline struct {
+	config Config
 
 	wake          chan struct{} // there may be something to send
 	leaderChanged chan struct{}
@@ -72,27 +78,30 @@ type pipeline struct {
 	intake       []*Proposal
 	intakeCount  int
 	intakeBytes  int
-	window       []*batch
+	window       []*Batch
 	windowBytes  int
 	sequence     uint64
 	sentTo       uint64
-	lastCount    int       // commands in the last batch that was made
-	lingerUntil  time.Time // zero: not lingering
+	expected     int       // commands that were unresolved when the last batch was done, its own included
+	lingering    lingering // for them
 	progress     time.Time // when the window's oldest batch became that
 	haveSink     bool
 	closed       bool
 	closedWindow chan struct{} // closed when closed and nothing is left
 }
 
-func newPipeline(origin string, incarnation uint64, log hclog.Logger) *pipeline {
-	return &pipeline{
-		origin: []byte(origin), incarnation: incarnation, log: log,
-		wake: make(chan struct{}, 1), leaderChanged: make(chan struct{}, 1),
+// New returns a pipeline that accepts proposals; Run sends them.
+func New(c Config) *Pipeline {
+	return &Pipeline{
+		config: c, wake: make(chan struct{}, 1), leaderChanged: make(chan struct{}, 1),
 		closedWindow: make(chan struct{}),
 	}
 }
 
-func (p *pipeline) poke() { signal(p.wake) }
+// LeaderChanged says that Leader, or what Open would do, may have changed. It never blocks.
+func (p *Pipeline) LeaderChanged() { signal(p.leaderChanged) }
+
+func (p *Pipeline) poke() { signal(p.wake) }
 
 func signal(c chan struct{}) {
 	select {
@@ -101,8 +110,10 @@ func signal(c chan struct{}) {
 	}
 }
 
-// propose hands over count encoded commands, which must not be touched any more.
-func (p *pipeline) propose(commands []byte, count int, timeout time.Duration) *Proposal {
+// Propose hands over count commands, encoded by fsm.AppendCommand one after another, to become part
+// of one log entry. They must not be touched any more. More than 1,024 commands or 256 KiB are only
+// right where one command is larger. It never blocks; timeout is when Wait gives up.
+func (p *Pipeline) Propose(commands []byte, count int, timeout time.Duration) *Proposal {
 	prop := &Proposal{
 		commands: commands, count: count, deadline: time.Now().Add(timeout), pipeline: p, done: make(chan struct{}),
 	}
@@ -120,17 +131,17 @@ func (p *pipeline) propose(commands []byte, count int, timeout time.Duration) *P
 
 // worthWaking tells whether the sender would do something with what waits: with many clients most
 // proposals only join others that are being held back. mu is held.
-func (p *pipeline) worthWaking() bool {
+func (p *Pipeline) worthWaking() bool {
 	switch {
 	case len(p.window) >= maxWindow:
 		return false
 	case len(p.window) > 0:
 		return p.intakeCount >= worthCommands || p.intakeBytes >= worthBytes
 	}
-	return p.lingerUntil.IsZero() || p.intakeCount >= p.lastCount
+	return !p.lingering.begun() || p.intakeCount >= p.expected
 }
 
-func (p *pipeline) admit(prop *Proposal) error {
+func (p *Pipeline) admit(prop *Proposal) error {
 	switch {
 	case p.closed:
 		return ErrShutdown
@@ -147,7 +158,7 @@ func (p *pipeline) admit(prop *Proposal) error {
 }
 
 // withdraw takes a proposal out of the intake; false means that it is not there any more.
-func (p *pipeline) withdraw(prop *Proposal) bool {
+func (p *Pipeline) withdraw(prop *Proposal) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i := slices.Index(p.intake, prop)
@@ -161,13 +172,13 @@ func (p *pipeline) withdraw(prop *Proposal) bool {
 	return true
 }
 
-// applied is called on Raft's goroutine: a batch of this server has taken effect here.
-func (p *pipeline) applied(incarnation, sequence uint64, results []fsm.Result) {
-	if incarnation != p.incarnation {
+// Applied is called on Raft's goroutine: a batch of this server has taken effect here.
+func (p *Pipeline) Applied(incarnation, sequence uint64, results []fsm.Result) {
+	if incarnation != p.config.Incarnation {
 		return // of the process before this one: nobody here waits for it
 	}
 	p.mu.Lock()
-	var done *batch
+	var done *Batch
 	if len(p.window) > 0 && p.window[0].sequence == sequence {
 		done = p.pop()
 	}
@@ -179,14 +190,14 @@ func (p *pipeline) applied(incarnation, sequence uint64, results []fsm.Result) {
 	}
 }
 
-// restored is called on Raft's goroutine: a snapshot has taken effect here that holds this
+// Restored is called on Raft's goroutine: a snapshot has taken effect here that holds this
 // server's batches up to sequence. Their results went with the entries.
-func (p *pipeline) restored(incarnation, sequence uint64) {
-	if incarnation != p.incarnation {
+func (p *Pipeline) Restored(incarnation, sequence uint64) {
+	if incarnation != p.config.Incarnation {
 		return
 	}
 	p.mu.Lock()
-	var done []*batch
+	var done []*Batch
 	for len(p.window) > 0 && p.window[0].sequence <= sequence {
 		done = append(done, p.pop())
 	}
@@ -199,18 +210,19 @@ func (p *pipeline) restored(incarnation, sequence uint64) {
 }
 
 // pop removes the oldest batch; mu is held.
-func (p *pipeline) pop() *batch {
+func (p *Pipeline) pop() *Batch {
 	b := p.window[0]
 	p.window[0] = nil
 	p.window = p.window[1:]
 	p.windowBytes -= len(b.entry)
+	p.expected = min(b.count+p.intakeCount, maxBatchCommands)
 	p.progress = time.Now()
 	return b
 }
 
-// close refuses what comes from now on, and returns when everything accepted has its end, when
+// Close refuses what comes from now on, and returns when everything accepted has its end, when
 // nobody waits for it any more, or when ctx ends: then what is left gets ErrShutdown or ErrTimeout.
-func (p *pipeline) close(ctx context.Context) {
+func (p *Pipeline) Close(ctx context.Context) {
 	p.mu.Lock()
 	p.closed = true
 	p.checkClosed()
@@ -221,11 +233,11 @@ func (p *pipeline) close(ctx context.Context) {
 	case <-p.closedWindow:
 	case <-ctx.Done():
 	}
-	p.abandon()
+	p.Abandon()
 }
 
-// abandon refuses what comes from now on, and gives everything accepted its end now.
-func (p *pipeline) abandon() {
+// Abandon refuses what comes from now on, and gives everything accepted its end now.
+func (p *Pipeline) Abandon() {
 	p.mu.Lock()
 	p.closed = true
 	window, intake := p.window, p.intake
@@ -242,7 +254,7 @@ func (p *pipeline) abandon() {
 }
 
 // lastDeadline is when the last of those who wait gives up; mu is held.
-func (p *pipeline) lastDeadline() (last time.Time) {
+func (p *Pipeline) lastDeadline() (last time.Time) {
 	latest := func(props []*Proposal) {
 		for _, prop := range props {
 			if prop.deadline.After(last) {
@@ -258,7 +270,7 @@ func (p *pipeline) lastDeadline() (last time.Time) {
 }
 
 // checkClosed is called with mu held after something was resolved.
-func (p *pipeline) checkClosed() {
+func (p *Pipeline) checkClosed() {
 	if !p.closed || len(p.window) > 0 || len(p.intake) > 0 {
 		return
 	}
