@@ -5,22 +5,43 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// A step is one line of a conversation file. conversations/README.md describes
-// the format.
+// A convFile is one conversation file, a script. conversations/README.md describes the format.
+type convFile struct {
+	config  string // what its cluster's file has besides the nodes; "" for the cluster that all others share
+	disk    string // the size of each node's disk; "" for the machine's
+	cluster bool   // it is about more than one node
+	steps   []step
+}
+
+// acts tells whether the script does something to nodes.
+func (s convFile) acts() bool {
+	return slices.ContainsFunc(s.steps, func(s step) bool { return s.op == opAct || s.op == opReboot })
+}
+
+// hangs tells whether it makes a disk hang.
+func (s convFile) hangs() bool {
+	return slices.ContainsFunc(s.steps, func(s step) bool { return s.op == opAct && s.text == actHangDisk })
+}
+
+// A step is one line of a conversation file.
 type step struct {
 	line int    // in the file, from 1
 	conn string // the connection it is about
 	node int    // the connection's node, from 0, counted from the one under test
+	from string // the connection's address; "" for one of its own
 	op   op
-	text string        // before variables are filled in
-	want string        // opWaitUntil: the reply to wait for
+	text string        // before variables are filled in; opAct: what is done
+	want string        // opWaitUntil, opCrowd, opReboot: the reply to wait for; opAct: to whom
+	like bool          // opWaitUntil: want is a pattern
 	max  time.Duration // opWaitUntil: how long
+	n    int           // opCrowd: how many connections
 }
 
 type op int
@@ -40,6 +61,9 @@ const (
 	opWaitUntil             // wait-until 5s LINE => REPLY
 	opSignup                // signup NAME PASSWORD
 	opLogin                 // login NAME PASSWORD
+	opCrowd                 // crowd 100 LINE =~ REGEXP
+	opReboot                // reboot LINE =~ REGEXP
+	opAct                   // kill node, stop others, …
 )
 
 // The order matters: a marker comes before its own prefixes.
@@ -50,50 +74,103 @@ var marks = []struct {
 	{`>\ `, opSendRaw}, {"> ", opSend},
 	{`<\ `, opBytes}, {"<~ ", opRegexp}, {"<* ", opSkip}, {"<? ", opPrompt}, {"< ", opLine},
 	{"wait-until ", opWaitUntil}, {"signup ", opSignup}, {"login ", opLogin},
+	{"crowd ", opCrowd}, {"reboot ", opReboot},
 }
 
 var words = map[string]op{
 	"close": opClose, "eof": opEOF, "expect-close": opExpectClose, "expect-cut": opExpectCut,
 }
 
-var connLine = regexp.MustCompile(`^\[(\w+)\](?: node ([1-9]))?$`)
+// What can be done to nodes, and to which: the one under test, all the others (on
+// one node: none), or both.
+const (
+	actKill     = "kill"
+	actStop     = "stop"
+	actCont     = "cont"
+	actTerm     = "term"
+	actStart    = "start"
+	actHangDisk = "hang-disk"
+	actFillDisk = "fill-disk"
+	actFreeDisk = "free-disk"
+
+	toNode, toOthers, toAll = "node", "others", "all"
+)
+
+var (
+	connLine = regexp.MustCompile(`^\[(\w+)\](?: node ([1-9]))?(?: from (127\.\d+\.\d+\.\d+))?$`)
+	actLine  = regexp.MustCompile(`^(kill|stop|cont|term|start|hang-disk|fill-disk|free-disk) (node|others|all)$`)
+	headLine = regexp.MustCompile(`^(config|disk|cluster):(?: (.+))?$`)
+)
 
 // parseConversation reads a file's text. It fails on a line that it does not
 // know and on a connection that is left open: only a closed one shows that the
 // server has sent nothing more.
-func parseConversation(text string) ([]step, error) {
-	var steps []step
-	conn := "a"
-	nodes := map[string]int{}
+func parseConversation(text string) (convFile, error) {
+	var all convFile
+	here := step{conn: "a"}
+	conns := map[string]step{} // of each connection, what its line says
 	open := map[string]int{}
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSuffix(line, "\r")
-		if line == "" || strings.HasPrefix(line, "#") {
+		if line == "" || strings.HasPrefix(line, "#") || len(all.steps) == 0 && all.head(line) {
 			continue
 		}
 		if m := connLine.FindStringSubmatch(line); m != nil {
-			conn = m[1]
-			if m[2] != "" {
-				n, _ := strconv.Atoi(m[2]) // one digit, says connLine
-				nodes[conn] = n - 1
-			}
+			here = connOf(m, conns[m[1]])
+			conns[m[1]] = here
 			continue
 		}
 		s, err := parseStep(line)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", i+1, err)
+			return all, fmt.Errorf("line %d: %w", i+1, err)
 		}
-		s.line, s.conn, s.node = i+1, conn, nodes[conn]
-		if open[conn] = s.line; s.closes() {
-			delete(open, conn)
+		s.line, s.conn, s.node, s.from = i+1, here.conn, here.node, here.from
+		if s.uses() {
+			open[s.conn] = s.line
 		}
-		steps = append(steps, s)
+		if s.closes() {
+			delete(open, s.conn)
+		}
+		all.steps = append(all.steps, s)
 	}
 	for conn, line := range open {
-		return nil, fmt.Errorf("line %d: connection [%s] is never closed", line, conn)
+		return all, fmt.Errorf("line %d: connection [%s] is never closed", line, conn)
 	}
-	return steps, nil
+	return all, nil
 }
+
+// head takes a line that says what cluster the file needs.
+func (s *convFile) head(line string) bool {
+	m := headLine.FindStringSubmatch(line)
+	if m == nil {
+		return false
+	}
+	switch m[1] {
+	case "config":
+		s.config += m[2] + "\n"
+	case "disk":
+		s.disk = m[2]
+	case "cluster":
+		s.cluster = true
+	}
+	return true
+}
+
+// connOf reads a connection's line; before is what an earlier one has said.
+func connOf(m []string, before step) step {
+	before.conn = m[1]
+	if m[2] != "" {
+		n, _ := strconv.Atoi(m[2]) // one digit, says connLine
+		before.node = n - 1
+	}
+	if m[3] != "" {
+		before.from = m[3]
+	}
+	return before
+}
+
+// uses tells whether the step is about its connection.
+func (s step) uses() bool { return s.op != opAct && s.op != opCrowd }
 
 func (s step) closes() bool {
 	return s.op == opClose || s.op == opExpectClose || s.op == opExpectCut
@@ -102,6 +179,9 @@ func (s step) closes() bool {
 func parseStep(line string) (step, error) {
 	if o, ok := words[line]; ok {
 		return step{op: o}, nil
+	}
+	if m := actLine.FindStringSubmatch(line); m != nil {
+		return step{op: opAct, text: m[1], want: m[2]}, nil
 	}
 	for _, m := range marks {
 		text, ok := strings.CutPrefix(line, m.mark)
@@ -128,14 +208,38 @@ func (s *step) check() (err error) {
 			err = fmt.Errorf("no password in %q", s.text)
 		}
 	case opWaitUntil:
-		limit, rest, _ := strings.Cut(s.text, " ")
-		var ok bool
-		if s.text, s.want, ok = strings.Cut(rest, " => "); !ok {
-			return fmt.Errorf("no ` => ` in %q", rest)
+		if s.max, err = time.ParseDuration(s.cut()); err == nil {
+			err = s.checkReply()
 		}
-		s.max, err = time.ParseDuration(limit)
+	case opCrowd:
+		if s.n, err = strconv.Atoi(s.cut()); err == nil {
+			err = s.checkReply()
+		}
+	case opReboot:
+		err = s.checkReply()
 	}
 	return err
+}
+
+// cut takes the first word off the text.
+func (s *step) cut() (word string) {
+	word, s.text, _ = strings.Cut(s.text, " ")
+	return word
+}
+
+// checkReply splits `LINE => REPLY` and `LINE =~ REGEXP`.
+func (s *step) checkReply() (err error) {
+	text := s.text
+	var ok bool
+	if s.text, s.want, ok = strings.Cut(text, " =~ "); ok {
+		s.like = true
+		_, err = regexp.Compile(s.want)
+		return err
+	}
+	if s.text, s.want, ok = strings.Cut(text, " => "); !ok || s.op != opWaitUntil {
+		return fmt.Errorf("no reply in %q", text)
+	}
+	return nil
 }
 
 var escapes = regexp.MustCompile(`\\(?:[nrt0\\]|x[0-9a-fA-F]{2}|.|$)`)
@@ -177,46 +281,64 @@ func expand(text string, vars map[string]string) string {
 	})
 }
 
-// loadConversations reads every file, by its base name.
-func loadConversations(t *testing.T) map[string][]step {
+// loadConversations reads every file of a directory, by its base name.
+func loadConversations(t *testing.T, dir string) map[string]convFile {
 	t.Helper()
-	files, err := filepath.Glob("conversations/*.txt")
+	files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no conversations: %v", err)
+		t.Fatalf("no conversations in %s: %v", dir, err)
 	}
-	all := make(map[string][]step)
+	all := make(map[string]convFile)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		steps, err := parseConversation(string(text))
+		parsed, err := parseConversation(string(text))
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		all[filepath.Base(file)] = steps
+		all[strings.TrimSuffix(filepath.Base(file), ".txt")] = parsed
 	}
 	return all
 }
 
 func TestParseConversation(t *testing.T) {
-	steps, err := parseConversation("# words\n\n> SET a  b \n[b] node 2\n<~ VALUE (?P<v>\\d+) .*\nexpect-close\n" +
-		"[a]\n<? \"name: \"\nwait-until 5s GET k => NOT_FOUND\nclose\n[b]\n>\\ \\x00\\n\nclose\n")
+	got, err := parseConversation("# words\nconfig: auth { idle_timeout = \"2s\" }\nconfig: timeouts {}\ndisk: 48m\ncluster:\n\n" +
+		"> SET a  b \n[b] node 2 from 127.9.0.1\n<~ VALUE (?P<v>\\d+) .*\nexpect-close\n" +
+		"[a]\n<? \"name: \"\nwait-until 5s GET k => NOT_FOUND\nwait-until 1s A =~ B+\nclose\n[b]\n>\\ \\x00\\n\nclose\n" +
+		"kill others\ncrowd 12 PING =~ ERR BUSY .+\nreboot PING =~ PONG\nexpect-cut\nhang-disk node\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []step{
-		{line: 3, conn: "a", op: opSend, text: "SET a  b "},
-		{line: 5, conn: "b", node: 1, op: opRegexp, text: `VALUE (?P<v>\d+) .*`},
-		{line: 6, conn: "b", node: 1, op: opExpectClose},
-		{line: 8, conn: "a", op: opPrompt, text: "name: "},
-		{line: 9, conn: "a", op: opWaitUntil, text: "GET k", want: "NOT_FOUND", max: 5 * time.Second},
-		{line: 10, conn: "a", op: opClose},
-		{line: 12, conn: "b", node: 1, op: opSendRaw, text: `\x00\n`},
-		{line: 13, conn: "b", node: 1, op: opClose},
+	second := step{conn: "b", node: 1, from: "127.9.0.1"}
+	onB := func(line int, o op, text string) step {
+		s := second
+		s.line, s.op, s.text = line, o, text
+		return s
 	}
-	if fmt.Sprint(steps) != fmt.Sprint(want) {
-		t.Errorf("got  %+v\nwant %+v", steps, want)
+	crowd, reboot := onB(20, opCrowd, "PING"), onB(21, opReboot, "PING")
+	crowd.n, crowd.want, crowd.like = 12, "ERR BUSY .+", true
+	reboot.want, reboot.like = "PONG", true
+	kill, hang := onB(19, opAct, actKill), onB(23, opAct, actHangDisk)
+	kill.want, hang.want = toOthers, toNode
+	want := convFile{config: "auth { idle_timeout = \"2s\" }\ntimeouts {}\n", disk: "48m", cluster: true, steps: []step{
+		{line: 7, conn: "a", op: opSend, text: "SET a  b "},
+		onB(9, opRegexp, `VALUE (?P<v>\d+) .*`),
+		onB(10, opExpectClose, ""),
+		{line: 12, conn: "a", op: opPrompt, text: "name: "},
+		{line: 13, conn: "a", op: opWaitUntil, text: "GET k", want: "NOT_FOUND", max: 5 * time.Second},
+		{line: 14, conn: "a", op: opWaitUntil, text: "A", want: "B+", like: true, max: time.Second},
+		{line: 15, conn: "a", op: opClose},
+		onB(17, opSendRaw, `\x00\n`),
+		onB(18, opClose, ""),
+		kill, crowd, reboot, onB(22, opExpectCut, ""), hang,
+	}}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if !got.acts() || !got.hangs() {
+		t.Errorf("acts %v, hangs %v", got.acts(), got.hangs())
 	}
 }
 
@@ -224,9 +346,11 @@ func TestParseConversationRefuses(t *testing.T) {
 	for _, text := range []string{
 		"> PING\n", "hello\nclose\n", "<~ (\nclose\n", ">\\ \\q\nclose\n", ">\\ a\\\nclose\n",
 		"<? no quotes\nclose\n", "wait-until 5s GET k\nclose\n", "wait-until soon A => B\nclose\n", "login bob\nclose\n",
+		"close\nconfig: auth {}\n", "kill 2\n", "wait-until 1s A =~ (\nclose\n", "crowd many A =~ B\n", "crowd 3 A => B\n",
+		"reboot A\nclose\n", "reboot A =~ B\n", "[b] from 10.0.0.1\nclose\n",
 	} {
-		if steps, err := parseConversation(text); err == nil {
-			t.Errorf("%q: no error, %+v", text, steps)
+		if parsed, err := parseConversation(text); err == nil {
+			t.Errorf("%q: no error, %+v", text, parsed)
 		}
 	}
 }
@@ -253,7 +377,8 @@ func FuzzParseConversation(f *testing.F) {
 	f.Add("[b] node 3\n>\\ \\xff\\0\nexpect-cut\n")
 	f.Add("wait-until 1s A => B\n<? \"x\"\n<* END\nclose")
 	f.Fuzz(func(t *testing.T, text string) {
-		steps, err := parseConversation(text)
+		parsed, err := parseConversation(text)
+		steps := slices.DeleteFunc(parsed.steps, func(s step) bool { return !s.uses() })
 		if err == nil && len(steps) > 0 && !steps[len(steps)-1].closes() {
 			t.Errorf("%q: accepted, ends with %+v", text, steps[len(steps)-1])
 		}

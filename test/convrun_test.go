@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +16,8 @@ import (
 // A conversation runs the steps of one file. The first thing that is not as the
 // file says ends it.
 type conversation struct {
-	addrs []string // text ports; the first is the node under test
+	nodes []*harness.Node // the first is the one under test
+	met   *met
 	vars  map[string]string
 	conns map[string]*line
 	said  []string // the transcript
@@ -26,15 +26,17 @@ type conversation struct {
 // line is one open connection.
 type line struct {
 	net.Conn
-	r *bufio.Reader
+	r     *bufio.Reader
+	asked string // the verb that has had no reply yet
 }
 
 // transcriptTail is how many lines of the transcript a failure shows.
 const transcriptTail = 12
 
-// runConversation runs steps; unique is what {u} stands for.
-func runConversation(steps []step, addrs []string, unique string) error {
-	c := &conversation{addrs: addrs, vars: map[string]string{"u": unique}, conns: map[string]*line{}}
+// runConversation runs steps with the first of nodes under test; unique is what
+// {u} stands for.
+func runConversation(steps []step, nodes []*harness.Node, heard *met, unique string) error {
+	c := &conversation{nodes: nodes, met: heard, vars: map[string]string{"u": unique}, conns: map[string]*line{}}
 	defer func() {
 		for _, l := range c.conns {
 			_ = l.Close()
@@ -50,8 +52,15 @@ func runConversation(steps []step, addrs []string, unique string) error {
 }
 
 func (c *conversation) run(s step) error {
-	if s.op == opLogin {
+	switch s.op {
+	case opLogin:
 		return c.login(s)
+	case opAct:
+		return c.act(s)
+	case opCrowd:
+		return c.crowd(s)
+	case opReboot:
+		return c.reboot(s)
 	}
 	l, err := c.open(s)
 	if err != nil {
@@ -85,22 +94,32 @@ func (c *conversation) run(s step) error {
 	return c.expect(s, l, text)
 }
 
+// node is the one that a step's connection is with.
+func (c *conversation) node(s step) *harness.Node { return c.nodes[s.node%len(c.nodes)] }
+
 // open gives the step's connection and dials where there is none.
 func (c *conversation) open(s step) (*line, error) {
 	if l := c.conns[s.conn]; l != nil {
 		return l, nil
 	}
-	conn, err := harness.Connect(c.addrs[s.node%len(c.addrs)])
+	connect := func() (net.Conn, error) { return harness.Connect(c.node(s).Text) }
+	if s.from != "" {
+		connect = func() (net.Conn, error) { return harness.ConnectFrom(net.ParseIP(s.from), c.node(s).Text) }
+	}
+	conn, err := connect()
 	if err != nil {
 		return nil, err
 	}
-	l := &line{conn, bufio.NewReader(conn)}
+	l := &line{Conn: conn, r: bufio.NewReader(conn)}
 	c.conns[s.conn] = l
 	return l, nil
 }
 
 func (c *conversation) send(s step, l *line, raw string) error {
 	c.note(s, ">", raw)
+	if words := strings.Fields(raw); len(words) > 0 && l.asked == "" {
+		l.asked = strings.ToUpper(words[0])
+	}
 	_, err := io.WriteString(l, raw)
 	return err
 }
@@ -116,7 +135,21 @@ func (c *conversation) readLine(s step, l *line) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading a line: %w (after %s)", err, short(raw))
 	}
-	return strings.TrimSuffix(raw, "\n"), nil
+	got := strings.TrimSuffix(raw, "\n")
+	c.heard(l, got)
+	return got, nil
+}
+
+// heard takes the start of a reply: a verb that is not answered with an error
+// has been served.
+func (c *conversation) heard(l *line, reply string) {
+	if reply == harness.Banner {
+		return
+	}
+	if l.asked != "" && !strings.HasPrefix(reply, "ERR ") {
+		c.met.verb(l.asked)
+	}
+	l.asked = ""
 }
 
 // expect reads what the server says and compares.
@@ -135,6 +168,9 @@ func (c *conversation) expect(s step, l *line, text string) error {
 		if err == nil && got != text {
 			err = mismatch(text, got)
 		}
+		if err == nil {
+			c.met.reply(got, text)
+		}
 		return err
 	}
 	re, err := c.regexp(s.text)
@@ -148,6 +184,7 @@ func (c *conversation) expect(s step, l *line, text string) error {
 		}
 		if m := re.FindStringSubmatch(got); m != nil {
 			c.capture(re, m)
+			c.met.reply(got, s.text)
 			return nil
 		}
 		// END closes a block of lines, so a search does not go beyond it.
@@ -164,6 +201,7 @@ func (c *conversation) expectBytes(s step, l *line, want string) error {
 	if string(got[:n]) != want {
 		return mismatch(want, string(got[:n]))
 	}
+	c.heard(l, want)
 	return err
 }
 
@@ -208,7 +246,6 @@ func isTimeout(err error) bool {
 // waitUntil asks again and again until the reply is the one wanted.
 func (c *conversation) waitUntil(s step, l *line, text string) error {
 	limit := max(s.max, harness.Limit)
-	want := expand(s.want, c.vars)
 	before := len(c.said)
 	return harness.Until(limit, text, func() error {
 		c.said = c.said[:before]
@@ -219,11 +256,28 @@ func (c *conversation) waitUntil(s step, l *line, text string) error {
 			return err
 		}
 		got, err := c.readLine(s, l)
-		if err == nil && got != want {
-			err = mismatch(want, got)
+		if err != nil {
+			return err
 		}
-		return err
+		return c.wanted(s, got)
 	})
+}
+
+// wanted compares a reply with a step's want.
+func (c *conversation) wanted(s step, got string) error {
+	want, same := expand(s.want, c.vars), false
+	if !s.like {
+		same = got == want
+	} else if re, err := c.regexp(s.want); err != nil {
+		return err
+	} else {
+		same = re.MatchString(got)
+	}
+	if !same {
+		return mismatch(want, got)
+	}
+	c.met.reply(got, s.want)
+	return nil
 }
 
 func (c *conversation) signup(s step, l *line, text string) error {
@@ -292,14 +346,4 @@ func short(text string) string {
 		return fmt.Sprintf("%q", text)
 	}
 	return fmt.Sprintf("%q…%q (%d bytes)", text[:most/2], text[len(text)-most/4:], len(text))
-}
-
-// conversationNames gives the files in order.
-func conversationNames(all map[string][]step) []string {
-	names := make([]string, 0, len(all))
-	for name := range all {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
