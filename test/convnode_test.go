@@ -68,13 +68,13 @@ type crowdReply struct {
 	err  error
 }
 
-// crowd has many clients from as many addresses send the same line, until one of
-// them gets the reply that is wanted. Then all go away.
+// crowd has many clients of the step's connection's address send the same line,
+// until one of them gets the reply that is wanted. Then all go away.
 func (c *conversation) crowd(s step) error {
 	text := expand(s.text, c.vars)
 	replies := make(chan crowdReply, s.n)
 	for range s.n {
-		conn, err := harness.Connect(c.node(s).Text)
+		conn, err := c.dial(s)
 		if err != nil {
 			return err
 		}
