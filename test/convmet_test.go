@@ -40,8 +40,8 @@ const neverInternal = "no input leads there; see above"
 // met is what scripts have met on one topology. Its methods may be called from
 // any goroutine.
 type met struct {
-	mu    sync.Mutex // protects both
-	codes map[string]bool
+	mu    sync.Mutex      // protects both
+	codes map[string]bool // of each error that came, whether a script has named it
 	verbs map[string]bool // commands that were served
 }
 
@@ -82,10 +82,11 @@ func checkMet(t *testing.T, heard map[string]*met) {
 	for topology, m := range heard {
 		for _, code := range codes {
 			reason := cannotBe[topology][code]
+			named, came := m.codes[code]
 			switch {
-			case m.codes[code] && reason != "":
-				t.Errorf("%s: %s was met, and the table says that it cannot be: %s", topology, code, reason)
-			case !m.codes[code] && reason == "" && !left[code]:
+			case came && reason != "":
+				t.Errorf("%s: ERR %s came, and the table says that it cannot: %s", topology, code, reason)
+			case !named && reason == "" && !left[code]:
 				t.Errorf("%s: no script has met ERR %s", topology, code)
 			}
 		}
