@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -89,7 +88,7 @@ func TestRealClients(t *testing.T) {
 	fill := strings.NewReplacer("HOST", host, "PORT", port)
 	for _, rc := range realClients {
 		t.Run(rc.name, func(t *testing.T) {
-			need(t, rc.args[0])
+			harness.Need(t, rc.args[0])
 			in, want := script(user, rc.quit)
 			args := make([]string, len(rc.args))
 			for i, arg := range rc.args {
@@ -102,18 +101,6 @@ func TestRealClients(t *testing.T) {
 			}
 		})
 	}
-}
-
-// need skips where a program is missing; under CI that is a failure.
-func need(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is not installed, and CI is set", program)
-	}
-	t.Skipf("%s is not installed", program)
 }
 
 // pipe runs a program with in as its input and gives its standard output.
@@ -155,8 +142,8 @@ func pipe(t *testing.T, args []string, in string, open bool) string {
 // middle of a line, twice: telnet sends IP and DO TIMING-MARK and stays mute
 // until that is answered.
 func TestTelnetInterrupt(t *testing.T) {
-	need(t, "telnet")
-	need(t, "script")
+	harness.Need(t, "telnet")
+	harness.Need(t, "script")
 	c := harness.Start(t, harness.Options{})
 	host, port, err := net.SplitHostPort(c.Nodes[0].Text)
 	if err != nil {

@@ -11,89 +11,81 @@ import (
 	"time"
 )
 
-// A step is one line of a conversation file. conversations/README.md describes
-// the format.
-type step struct {
-	line int    // in the file, from 1
-	conn string // the connection it is about
-	node int    // the connection's node, from 0, counted from the one under test
-	op   op
-	text string        // before variables are filled in
-	want string        // opWaitUntil: the reply to wait for
-	max  time.Duration // opWaitUntil: how long
-}
-
-type op int
-
-const (
-	opSend        op = iota // > a line
-	opSendRaw               // >\ bytes
-	opLine                  // < an exact line
-	opRegexp                // <~ a line that matches
-	opSkip                  // <* lines up to one that matches
-	opPrompt                // <? text without a newline
-	opBytes                 // <\ exact bytes
-	opClose                 // close
-	opEOF                   // eof
-	opExpectClose           // expect-close
-	opExpectCut             // expect-cut
-	opWaitUntil             // wait-until 5s LINE => REPLY
-	opSignup                // signup NAME PASSWORD
-	opLogin                 // login NAME PASSWORD
+var (
+	connLine = regexp.MustCompile(`^\[(\w+)\](?: node ([1-9]))?(?: from (127\.\d+\.\d+\.\d+))?$`)
+	actLine  = regexp.MustCompile(`^(kill|stop|cont|term|start|hang-disk|fill-disk|free-disk) (node|others|all)$`)
+	headLine = regexp.MustCompile(`^(config|disk|cluster):(?: (.+))?$`)
 )
-
-// The order matters: a marker comes before its own prefixes.
-var marks = []struct {
-	mark string
-	op   op
-}{
-	{`>\ `, opSendRaw}, {"> ", opSend},
-	{`<\ `, opBytes}, {"<~ ", opRegexp}, {"<* ", opSkip}, {"<? ", opPrompt}, {"< ", opLine},
-	{"wait-until ", opWaitUntil}, {"signup ", opSignup}, {"login ", opLogin},
-}
-
-var words = map[string]op{
-	"close": opClose, "eof": opEOF, "expect-close": opExpectClose, "expect-cut": opExpectCut,
-}
-
-var connLine = regexp.MustCompile(`^\[(\w+)\](?: node ([1-9]))?$`)
 
 // parseConversation reads a file's text. It fails on a line that it does not
 // know and on a connection that is left open: only a closed one shows that the
 // server has sent nothing more.
-func parseConversation(text string) ([]step, error) {
-	var steps []step
-	conn := "a"
-	nodes := map[string]int{}
+func parseConversation(text string) (convFile, error) {
+	var all convFile
+	here := step{conn: "a"}
+	conns := map[string]step{} // of each connection, what its line says
 	open := map[string]int{}
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSuffix(line, "\r")
-		if line == "" || strings.HasPrefix(line, "#") {
+		if line == "" || strings.HasPrefix(line, "#") || len(all.steps) == 0 && all.head(line) {
 			continue
 		}
 		if m := connLine.FindStringSubmatch(line); m != nil {
-			conn = m[1]
-			if m[2] != "" {
-				n, _ := strconv.Atoi(m[2]) // one digit, says connLine
-				nodes[conn] = n - 1
-			}
+			here = connOf(m, conns[m[1]])
+			conns[m[1]] = here
 			continue
 		}
 		s, err := parseStep(line)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", i+1, err)
+			return all, fmt.Errorf("line %d: %w", i+1, err)
 		}
-		s.line, s.conn, s.node = i+1, conn, nodes[conn]
-		if open[conn] = s.line; s.closes() {
-			delete(open, conn)
+		s.line, s.conn, s.node, s.from = i+1, here.conn, here.node, here.from
+		if s.uses() {
+			open[s.conn] = s.line
 		}
-		steps = append(steps, s)
+		if s.closes() {
+			delete(open, s.conn)
+		}
+		all.steps = append(all.steps, s)
 	}
 	for conn, line := range open {
-		return nil, fmt.Errorf("line %d: connection [%s] is never closed", line, conn)
+		return all, fmt.Errorf("line %d: connection [%s] is never closed", line, conn)
 	}
-	return steps, nil
+	return all, nil
 }
+
+// head takes a line that says what cluster the file needs.
+func (s *convFile) head(line string) bool {
+	m := headLine.FindStringSubmatch(line)
+	if m == nil {
+		return false
+	}
+	switch m[1] {
+	case "config":
+		s.config += m[2] + "\n"
+	case "disk":
+		s.disk = m[2]
+	case "cluster":
+		s.cluster = true
+	}
+	return true
+}
+
+// connOf reads a connection's line; before is what an earlier one has said.
+func connOf(m []string, before step) step {
+	before.conn = m[1]
+	if m[2] != "" {
+		n, _ := strconv.Atoi(m[2]) // one digit, says connLine
+		before.node = n - 1
+	}
+	if m[3] != "" {
+		before.from = m[3]
+	}
+	return before
+}
+
+// uses tells whether the step is about its connection.
+func (s step) uses() bool { return s.op != opAct && s.op != opCrowd }
 
 func (s step) closes() bool {
 	return s.op == opClose || s.op == opExpectClose || s.op == opExpectCut
@@ -102,6 +94,9 @@ func (s step) closes() bool {
 func parseStep(line string) (step, error) {
 	if o, ok := words[line]; ok {
 		return step{op: o}, nil
+	}
+	if m := actLine.FindStringSubmatch(line); m != nil {
+		return step{op: opAct, text: m[1], want: m[2]}, nil
 	}
 	for _, m := range marks {
 		text, ok := strings.CutPrefix(line, m.mark)
@@ -128,14 +123,38 @@ func (s *step) check() (err error) {
 			err = fmt.Errorf("no password in %q", s.text)
 		}
 	case opWaitUntil:
-		limit, rest, _ := strings.Cut(s.text, " ")
-		var ok bool
-		if s.text, s.want, ok = strings.Cut(rest, " => "); !ok {
-			return fmt.Errorf("no ` => ` in %q", rest)
+		if s.max, err = time.ParseDuration(s.cut()); err == nil {
+			err = s.checkReply()
 		}
-		s.max, err = time.ParseDuration(limit)
+	case opCrowd:
+		if s.n, err = strconv.Atoi(s.cut()); err == nil {
+			err = s.checkReply()
+		}
+	case opReboot:
+		err = s.checkReply()
 	}
 	return err
+}
+
+// cut takes the first word off the text.
+func (s *step) cut() (word string) {
+	word, s.text, _ = strings.Cut(s.text, " ")
+	return word
+}
+
+// checkReply splits `LINE => REPLY` and `LINE =~ REGEXP`.
+func (s *step) checkReply() (err error) {
+	text := s.text
+	var ok bool
+	if s.text, s.want, ok = strings.Cut(text, " =~ "); ok {
+		s.like = true
+		_, err = regexp.Compile(s.want)
+		return err
+	}
+	if s.text, s.want, ok = strings.Cut(text, " => "); !ok || s.op != opWaitUntil {
+		return fmt.Errorf("no reply in %q", text)
+	}
+	return nil
 }
 
 var escapes = regexp.MustCompile(`\\(?:[nrt0\\]|x[0-9a-fA-F]{2}|.|$)`)
@@ -177,85 +196,24 @@ func expand(text string, vars map[string]string) string {
 	})
 }
 
-// loadConversations reads every file, by its base name.
-func loadConversations(t *testing.T) map[string][]step {
+// loadConversations reads every file of a directory, by its base name.
+func loadConversations(t *testing.T, dir string) map[string]convFile {
 	t.Helper()
-	files, err := filepath.Glob("conversations/*.txt")
+	files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no conversations: %v", err)
+		t.Fatalf("no conversations in %s: %v", dir, err)
 	}
-	all := make(map[string][]step)
+	all := make(map[string]convFile)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		steps, err := parseConversation(string(text))
+		parsed, err := parseConversation(string(text))
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		all[filepath.Base(file)] = steps
+		all[strings.TrimSuffix(filepath.Base(file), ".txt")] = parsed
 	}
 	return all
-}
-
-func TestParseConversation(t *testing.T) {
-	steps, err := parseConversation("# words\n\n> SET a  b \n[b] node 2\n<~ VALUE (?P<v>\\d+) .*\nexpect-close\n" +
-		"[a]\n<? \"name: \"\nwait-until 5s GET k => NOT_FOUND\nclose\n[b]\n>\\ \\x00\\n\nclose\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []step{
-		{line: 3, conn: "a", op: opSend, text: "SET a  b "},
-		{line: 5, conn: "b", node: 1, op: opRegexp, text: `VALUE (?P<v>\d+) .*`},
-		{line: 6, conn: "b", node: 1, op: opExpectClose},
-		{line: 8, conn: "a", op: opPrompt, text: "name: "},
-		{line: 9, conn: "a", op: opWaitUntil, text: "GET k", want: "NOT_FOUND", max: 5 * time.Second},
-		{line: 10, conn: "a", op: opClose},
-		{line: 12, conn: "b", node: 1, op: opSendRaw, text: `\x00\n`},
-		{line: 13, conn: "b", node: 1, op: opClose},
-	}
-	if fmt.Sprint(steps) != fmt.Sprint(want) {
-		t.Errorf("got  %+v\nwant %+v", steps, want)
-	}
-}
-
-func TestParseConversationRefuses(t *testing.T) {
-	for _, text := range []string{
-		"> PING\n", "hello\nclose\n", "<~ (\nclose\n", ">\\ \\q\nclose\n", ">\\ a\\\nclose\n",
-		"<? no quotes\nclose\n", "wait-until 5s GET k\nclose\n", "wait-until soon A => B\nclose\n", "login bob\nclose\n",
-	} {
-		if steps, err := parseConversation(text); err == nil {
-			t.Errorf("%q: no error, %+v", text, steps)
-		}
-	}
-}
-
-func TestUnescapeAndExpand(t *testing.T) {
-	got, err := unescape(`a\n\r\t\0\\\xfF\x41`)
-	if want := "a\n\r\t\x00\\\xffA"; got != want || err != nil {
-		t.Errorf("unescape: %q, %v; want %q", got, err, want)
-	}
-	vars := map[string]string{"u": "z9", "ver": "12"}
-	for text, want := range map[string]string{
-		"alice{u} {ver}": "alicez9 12", "{x*3}{ *2}|": "xxx  |", `\d{2} {none}`: `\d{2} {none}`, "{": "{",
-	} {
-		if got := expand(text, vars); got != want {
-			t.Errorf("expand(%q) = %q, want %q", text, got, want)
-		}
-	}
-}
-
-// FuzzParseConversation: no text may crash the parser, and what it accepts has
-// a step for each connection's end.
-func FuzzParseConversation(f *testing.F) {
-	f.Add("> PING\n< PONG\nclose\n")
-	f.Add("[b] node 3\n>\\ \\xff\\0\nexpect-cut\n")
-	f.Add("wait-until 1s A => B\n<? \"x\"\n<* END\nclose")
-	f.Fuzz(func(t *testing.T, text string) {
-		steps, err := parseConversation(text)
-		if err == nil && len(steps) > 0 && !steps[len(steps)-1].closes() {
-			t.Errorf("%q: accepted, ends with %+v", text, steps[len(steps)-1])
-		}
-	})
 }

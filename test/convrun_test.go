@@ -2,12 +2,9 @@ package test
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +14,8 @@ import (
 // A conversation runs the steps of one file. The first thing that is not as the
 // file says ends it.
 type conversation struct {
-	addrs []string // text ports; the first is the node under test
+	nodes []*harness.Node // the first is the one under test
+	met   *met
 	vars  map[string]string
 	conns map[string]*line
 	said  []string // the transcript
@@ -26,15 +24,17 @@ type conversation struct {
 // line is one open connection.
 type line struct {
 	net.Conn
-	r *bufio.Reader
+	r     *bufio.Reader
+	asked string // the verb that has had no reply yet
 }
 
 // transcriptTail is how many lines of the transcript a failure shows.
 const transcriptTail = 12
 
-// runConversation runs steps; unique is what {u} stands for.
-func runConversation(steps []step, addrs []string, unique string) error {
-	c := &conversation{addrs: addrs, vars: map[string]string{"u": unique}, conns: map[string]*line{}}
+// runConversation runs steps with the first of nodes under test; unique is what
+// {u} stands for.
+func runConversation(steps []step, nodes []*harness.Node, heard *met, unique string) error {
+	c := &conversation{nodes: nodes, met: heard, vars: map[string]string{"u": unique}, conns: map[string]*line{}}
 	defer func() {
 		for _, l := range c.conns {
 			_ = l.Close()
@@ -50,8 +50,15 @@ func runConversation(steps []step, addrs []string, unique string) error {
 }
 
 func (c *conversation) run(s step) error {
-	if s.op == opLogin {
+	switch s.op {
+	case opLogin:
 		return c.login(s)
+	case opAct:
+		return c.act(s)
+	case opCrowd:
+		return c.crowd(s)
+	case opReboot:
+		return c.reboot(s)
 	}
 	l, err := c.open(s)
 	if err != nil {
@@ -85,22 +92,36 @@ func (c *conversation) run(s step) error {
 	return c.expect(s, l, text)
 }
 
+// node is the one that a step's connection is with.
+func (c *conversation) node(s step) *harness.Node { return c.nodes[s.node%len(c.nodes)] }
+
 // open gives the step's connection and dials where there is none.
 func (c *conversation) open(s step) (*line, error) {
 	if l := c.conns[s.conn]; l != nil {
 		return l, nil
 	}
-	conn, err := harness.Connect(c.addrs[s.node%len(c.addrs)])
+	conn, err := c.dial(s)
 	if err != nil {
 		return nil, err
 	}
-	l := &line{conn, bufio.NewReader(conn)}
+	l := &line{Conn: conn, r: bufio.NewReader(conn)}
 	c.conns[s.conn] = l
 	return l, nil
 }
 
+// dial connects as the step's connection does.
+func (c *conversation) dial(s step) (net.Conn, error) {
+	if s.from != "" {
+		return harness.ConnectFrom(net.ParseIP(s.from), c.node(s).Text)
+	}
+	return harness.Connect(c.node(s).Text)
+}
+
 func (c *conversation) send(s step, l *line, raw string) error {
 	c.note(s, ">", raw)
+	if words := strings.Fields(raw); len(words) > 0 && l.asked == "" {
+		l.asked = strings.ToUpper(words[0])
+	}
 	_, err := io.WriteString(l, raw)
 	return err
 }
@@ -109,106 +130,9 @@ func (c *conversation) note(s step, direction, raw string) {
 	c.said = append(c.said, fmt.Sprintf("[%s] %s %s", s.conn, direction, short(raw)))
 }
 
-// readLine gives a line without its LF; a CR before it stays, to be seen.
-func (c *conversation) readLine(s step, l *line) (string, error) {
-	raw, err := l.r.ReadString('\n')
-	c.note(s, "<", raw)
-	if err != nil {
-		return "", fmt.Errorf("reading a line: %w (after %s)", err, short(raw))
-	}
-	return strings.TrimSuffix(raw, "\n"), nil
-}
-
-// expect reads what the server says and compares.
-func (c *conversation) expect(s step, l *line, text string) error {
-	switch s.op {
-	case opPrompt:
-		return c.expectBytes(s, l, text)
-	case opBytes:
-		raw, err := unescape(text)
-		if err != nil {
-			return err
-		}
-		return c.expectBytes(s, l, raw)
-	case opLine:
-		got, err := c.readLine(s, l)
-		if err == nil && got != text {
-			err = mismatch(text, got)
-		}
-		return err
-	}
-	re, err := c.regexp(s.text)
-	if err != nil {
-		return err
-	}
-	for {
-		got, err := c.readLine(s, l)
-		if err != nil {
-			return err
-		}
-		if m := re.FindStringSubmatch(got); m != nil {
-			c.capture(re, m)
-			return nil
-		}
-		// END closes a block of lines, so a search does not go beyond it.
-		if s.op == opRegexp || got == "END" {
-			return mismatch("/"+re.String()+"/", got)
-		}
-	}
-}
-
-func (c *conversation) expectBytes(s step, l *line, want string) error {
-	got := make([]byte, len(want))
-	n, err := io.ReadFull(l.r, got)
-	c.note(s, "<", string(got[:n]))
-	if string(got[:n]) != want {
-		return mismatch(want, string(got[:n]))
-	}
-	return err
-}
-
-// regexp compiles a pattern for whole lines, variables filled in literally.
-func (c *conversation) regexp(text string) (*regexp.Regexp, error) {
-	quoted := make(map[string]string, len(c.vars))
-	for name, value := range c.vars {
-		quoted[name] = regexp.QuoteMeta(value)
-	}
-	return regexp.Compile(`^(?:` + expand(text, quoted) + `)$`)
-}
-
-func (c *conversation) capture(re *regexp.Regexp, m []string) {
-	for i, name := range re.SubexpNames() {
-		if name != "" {
-			c.vars[name] = m[i]
-		}
-	}
-}
-
-// expectEnd wants the end of the connection and not a byte before it.
-func (c *conversation) expectEnd(s step, l *line) error {
-	rest, err := io.ReadAll(io.LimitReader(l.r, 4096))
-	if len(rest) > 0 {
-		c.note(s, "<", string(rest))
-		return mismatch("the end", string(rest))
-	}
-	// A reset is what a client sees whose input was not all read.
-	if err != nil && (s.op == opExpectClose || isTimeout(err)) {
-		return fmt.Errorf("want the end, got %w", err)
-	}
-	delete(c.conns, s.conn)
-	_ = l.Close() // the other end is gone
-	return nil
-}
-
-func isTimeout(err error) bool {
-	var ne net.Error
-	return errors.As(err, &ne) && ne.Timeout()
-}
-
 // waitUntil asks again and again until the reply is the one wanted.
 func (c *conversation) waitUntil(s step, l *line, text string) error {
 	limit := max(s.max, harness.Limit)
-	want := expand(s.want, c.vars)
 	before := len(c.said)
 	return harness.Until(limit, text, func() error {
 		c.said = c.said[:before]
@@ -219,10 +143,10 @@ func (c *conversation) waitUntil(s step, l *line, text string) error {
 			return err
 		}
 		got, err := c.readLine(s, l)
-		if err == nil && got != want {
-			err = mismatch(want, got)
+		if err != nil {
+			return err
 		}
-		return err
+		return c.wanted(s, got)
 	})
 }
 
@@ -274,32 +198,4 @@ func (c *conversation) login(s step) error {
 		}
 		return nil
 	})
-}
-
-// mismatch shows both sides, one above the other, and where they part.
-func mismatch(want, got string) error {
-	at := 0
-	for at < min(len(want), len(got)) && want[at] == got[at] {
-		at++
-	}
-	return fmt.Errorf("not the same from byte %d on\n    want %s\n    got  %s", at, short(want), short(got))
-}
-
-// short quotes text, and cuts it in the middle where it is long.
-func short(text string) string {
-	const most = 200
-	if len(text) <= most {
-		return fmt.Sprintf("%q", text)
-	}
-	return fmt.Sprintf("%q…%q (%d bytes)", text[:most/2], text[len(text)-most/4:], len(text))
-}
-
-// conversationNames gives the files in order.
-func conversationNames(all map[string][]step) []string {
-	names := make([]string, 0, len(all))
-	for name := range all {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

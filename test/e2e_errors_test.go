@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"ciderd/internal/harness"
 )
@@ -52,25 +51,6 @@ func dial(t *testing.T, n *harness.Node) *harness.Client {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
-}
-
-// TestSignupClosed: with signup = "closed" who is there may come in and nobody
-// else; the file is read again on SIGHUP or at a start.
-func TestSignupClosed(t *testing.T) {
-	c := harness.Start(t, harness.Options{})
-	n := c.Nodes[0]
-	makeUser(t, n, "insider")
-	n.Stop(stopLimit)
-	c.WriteConfig(`auth { signup = "closed" }`)
-	n.Start()
-	n.WaitServing()
-	conn := dial(t, n)
-	if err := conn.Signup("outsider", password); harness.Code(err) != "SIGNUP_CLOSED" {
-		t.Errorf("SIGNUP: %v, want SIGNUP_CLOSED", err)
-	}
-	if err := conn.Login("insider", password); err != nil {
-		t.Errorf("LOGIN: %v", err)
-	}
 }
 
 // TestReload: SIGHUP applies what can change, and a bad file changes nothing and
@@ -136,49 +116,6 @@ func TestTooManyConnections(t *testing.T) {
 		}
 		return conn.Close()
 	})
-}
-
-// TestIdleTimeout: a session that says nothing is ended and told why.
-func TestIdleTimeout(t *testing.T) {
-	c := harness.New(t, harness.Options{Config: `auth { idle_timeout = "2s" }`})
-	n := c.Nodes[0]
-	n.Start()
-	n.WaitServing()
-	endsWith(t, loginAs(t, n, "sleeper"), "IDLE_TIMEOUT")
-}
-
-// TestLoginTimeout: 60 s without a login end a session that talks, too.
-func TestLoginTimeout(t *testing.T) {
-	t.Parallel()
-	c := harness.Start(t, harness.Options{})
-	conn := dial(t, c.Nodes[0])
-	mustDo(t, conn, "PING", "PONG")
-	conn.Timeout = 60*time.Second + harness.Limit
-	endsWith(t, conn, "LOGIN_TIMEOUT")
-}
-
-// TestShuttingDown: at a SIGTERM an idle session sees a clean end, with or
-// without the reason; what it had sent before is done.
-func TestShuttingDown(t *testing.T) {
-	c := harness.Start(t, harness.Options{})
-	n := c.Nodes[0]
-	idle, busy := loginAs(t, n, "idle"), loginAs(t, n, "busy")
-	mustDo(t, busy, "SET k v", "OK")
-	if code := n.Stop(stopLimit); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
-	}
-	for _, conn := range []*harness.Client{idle, busy} {
-		rest, err := io.ReadAll(conn)
-		if err != nil {
-			t.Errorf("the end is %v, want a clean one", err)
-		}
-		if text := string(rest); text != "" && (!strings.HasPrefix(text, "ERR SHUTTING_DOWN ") || strings.Count(text, "\n") != 1) {
-			t.Errorf("%q, want nothing or ERR SHUTTING_DOWN", text)
-		}
-	}
-	n.Start()
-	n.WaitServing()
-	mustDo(t, loginAs(t, n, "busy"), "GET k", "v")
 }
 
 // TestSecondSignalEndsNow: two SIGTERMs end a node whatever it waits for.

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,35 +15,6 @@ import (
 
 	"ciderd/internal/harness"
 )
-
-// TestSignupQuota: at max_users a SIGNUP answers QUOTA on every node, the others
-// go on, and a place that is given up can be taken.
-func TestSignupQuota(t *testing.T) {
-	t.Parallel()
-	// One of the three is the harness's own.
-	c := harness.Start(t, harness.Options{Nodes: 3, Config: `limits { max_users = 3 }`})
-	leader := c.Leader()
-	follower := c.Followers(leader)[0]
-	leaves := loginAs(t, follower, "leaves")
-	makeUser(t, leader, "stays")
-	mustDo(t, leaves, "SYNC", "OK")
-	for _, n := range c.Nodes {
-		conn := dial(t, n)
-		if err := conn.Signup("surplus", password); harness.Code(err) != "QUOTA" {
-			t.Errorf("SIGNUP on %s: %v, want QUOTA", n.Name, err)
-		}
-		if err := conn.Login("surplus", password); harness.Code(err) != "AUTH_FAILED" {
-			t.Errorf("LOGIN on %s after QUOTA: %v, want AUTH_FAILED", n.Name, err)
-		}
-		if err := conn.Login("stays", password); err != nil {
-			t.Errorf("LOGIN on %s of a user who is there: %v", n.Name, err)
-		}
-	}
-	mustDo(t, leaves, "UNREGISTER "+password, "OK")
-	if err := dial(t, follower).Signup("surplus", password); err != nil {
-		t.Errorf("SIGNUP after an UNREGISTER: %v", err)
-	}
-}
 
 // A plainConn is a connection without the harness's choice of an address.
 type plainConn struct {
@@ -70,46 +39,6 @@ func (p *plainConn) line(limit time.Duration) (string, error) {
 		return "", err
 	}
 	return p.lines.ReadString('\n')
-}
-
-// TestTooManyConnectionsOfOneAddress: the limit holds for each address alone, is
-// told instead of the banner, and a place that is left can be taken again.
-func TestTooManyConnectionsOfOneAddress(t *testing.T) {
-	t.Parallel()
-	c := harness.Start(t, harness.Options{Config: `limits { max_connections_per_address = 2 }`})
-	n := c.Nodes[0]
-	const crowded, other = "127.99.0.1", "127.99.0.2"
-	banner := func(from string) *plainConn {
-		t.Helper()
-		p := dialFrom(t, from, n.Text)
-		if line, err := p.line(harness.Limit); line != harness.Banner+"\n" {
-			t.Fatalf("from %s: %q, %v; want the banner", from, line, err)
-		}
-		return p
-	}
-	first := banner(crowded)
-	banner(crowded)
-	for range 2 {
-		over := dialFrom(t, crowded, n.Text)
-		if err := over.SetReadDeadline(time.Now().Add(harness.Limit)); err != nil {
-			t.Fatal(err)
-		}
-		all, err := io.ReadAll(over)
-		if text := string(all); err != nil || !strings.HasPrefix(text, "ERR TOO_MANY_CONNECTIONS ") || strings.Count(text, "\n") != 1 {
-			t.Errorf("%q, %v; want ERR TOO_MANY_CONNECTIONS and the end", text, err)
-		}
-	}
-	banner(other)
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	harness.Eventually(t, "the place of the one that left", func() error {
-		line, err := dialFrom(t, crowded, n.Text).line(harness.Limit)
-		if err == nil && line != harness.Banner+"\n" {
-			err = errors.New(line)
-		}
-		return err
-	})
 }
 
 // TestBusy: more first logins at once than may wait for bcrypt. What has no place
@@ -164,37 +93,13 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// smallDisk mounts a tmpfs at dir until the end of the test. Where that is not
-// allowed the test is skipped, or fails if the environment has CI.
-func smallDisk(t *testing.T, dir, size string) {
-	t.Helper()
-	need(t, "mount")
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	msg, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", dir).CombinedOutput()
-	switch {
-	case err != nil && os.Getenv("CI") == "":
-		t.Skipf("mounting a small file system needs root: %v: %s", err, msg)
-	case err != nil:
-		t.Fatalf("mount: %v: %s", err, msg)
-	}
-	t.Cleanup(func() {
-		if msg, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, msg)
-		}
-	})
-}
-
 // TestMemoryFull: where the disk is nearly full, what makes the state grow is
 // refused in words; reads and deletions go on, and deletions make room for SETs.
 func TestMemoryFull(t *testing.T) {
 	t.Parallel()
 	c := harness.New(t, harness.Options{})
 	n := c.Nodes[0]
-	smallDisk(t, n.DataDir, "48m")
-	// Before the umount, which is before the harness's own end of the node.
-	t.Cleanup(n.Kill)
+	n.SmallDisk("48m")
 	n.Start()
 	n.WaitServing()
 	conn := loginAs(t, n, "hoarder")

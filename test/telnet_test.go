@@ -134,8 +134,8 @@ func (m *terminal) ends() {
 // up, and the keys that telnet itself knows do what they do elsewhere.
 func TestTelnet(t *testing.T) {
 	t.Parallel()
-	need(t, "telnet")
-	need(t, "script")
+	harness.Need(t, "telnet")
+	harness.Need(t, "script")
 	c := harness.Start(t, harness.Options{})
 	term := telnetTo(t, c.Nodes[0])
 
@@ -178,8 +178,8 @@ func TestTelnet(t *testing.T) {
 // always seen.
 func TestTelnetEcho(t *testing.T) {
 	t.Parallel()
-	need(t, "telnet")
-	need(t, "script")
+	harness.Need(t, "telnet")
+	harness.Need(t, "script")
 	for _, tc := range []struct {
 		mode          string
 		first, proven bool // seen before and after telnet has sent its first IAC

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"hash/fnv"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +31,10 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(os.TempDir(), "ciderd-test")
+	// Each checkout has its own: another's daemon may have other bugs.
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(root)) // never fails: see hash.Hash
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("ciderd-test-%08x", sum.Sum32()))
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err
 	}

@@ -53,7 +53,12 @@ func DialRaw(addr string) (*Client, error) {
 // down addresses that fail to log in, and one client's failures must not slow
 // down another's test.
 func Connect(addr string) (net.Conn, error) {
-	from := net.IPv4(127, byte(1+rand.N(254)), byte(rand.N(256)), byte(1+rand.N(254)))
+	return ConnectFrom(net.IPv4(127, byte(1+rand.N(254)), byte(rand.N(256)), byte(1+rand.N(254))), addr)
+}
+
+// ConnectFrom is Connect from the given loopback address, for what a node counts
+// by address.
+func ConnectFrom(from net.IP, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: Limit, LocalAddr: &net.TCPAddr{IP: from}}
 	return d.Dial("tcp", addr)
 }

@@ -72,6 +72,26 @@ func TestProcessPauseAndKill(t *testing.T) {
 	}
 }
 
+func TestAllTraced(t *testing.T) {
+	if err := allTraced(os.Getpid()); err == nil {
+		t.Error("this process is traced by nobody, and counts as traced")
+	}
+	if err := allTraced(1 << 30); err == nil {
+		t.Error("a process that is gone counts as traced")
+	}
+}
+
+// With more to be left free than there is, nothing is taken.
+func TestFillLeavesWhatItShould(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ballast")
+	if err := fill(path, 1<<62); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
+		t.Errorf("%v, %v; want an empty file", info, err)
+	}
+}
+
 func TestProcessExitCodeAndLog(t *testing.T) {
 	shell, err := exec.LookPath("sh")
 	if err != nil {

@@ -30,6 +30,7 @@ type Node struct {
 	peer   int
 	proc   *Process
 	paused atomic.Bool
+	tracer *Process // makes the disk hang; nil: it does not
 }
 
 func newNode(t testing.TB, dir, bin string, i int) *Node {
@@ -92,6 +93,12 @@ func (n *Node) Stop(limit time.Duration) int {
 	if err := n.proc.Signal(syscall.SIGTERM); err != nil {
 		n.t.Fatalf("stopping %s: %v", n.Name, err)
 	}
+	return n.WaitEnd(limit)
+}
+
+// WaitEnd waits up to limit for the process to end and gives the exit code.
+func (n *Node) WaitEnd(limit time.Duration) int {
+	n.t.Helper()
 	code, err := n.proc.ExitCode(limit)
 	if err != nil {
 		n.t.Fatalf("stopping %s: %v", n.Name, err)

@@ -6,8 +6,8 @@ import "errors"
 var (
 	// ErrBusy: too much is waiting on this node already. Nothing was done, and nothing will be.
 	ErrBusy = errors.New("too many writes are waiting on this node")
-	// ErrNoLeader: the proposal was never sent, for want of a leader. Nothing was done, and
-	// nothing will be.
+	// ErrNoLeader: the proposal was never sent, for want of a leader, or because what was sent
+	// before it is stuck. Nothing was done, and nothing will be.
 	ErrNoLeader = errors.New("no leader")
 	// ErrTimeout: the proposal was sent and its result is not known.
 	ErrTimeout = errors.New("no result in time")

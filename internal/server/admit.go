@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"ciderd/internal/protocol"
@@ -12,21 +13,22 @@ import (
 type admission int
 
 const (
-	admitted admission = iota
-	overLimit
-	noPlace // not even for telling it so
+	admitted       admission = iota
+	crowded                  // this node has all the connections that it may
+	crowdedAddress           // the client's address has
+	noPlace                  // not even for telling it so
 )
 
 // admit gives a connection a session of its own, or refuses it.
 func (s *Server) admit(conn net.Conn) {
 	session := newSession(s, conn)
-	switch s.enter(session) {
+	switch a, limit := s.enter(session); a {
 	case noPlace:
 		conn.Close()
-	case overLimit:
+	case crowded, crowdedAddress:
 		go func() {
 			defer s.leave(session)
-			session.turnAway()
+			session.turnAway(a, limit)
 		}()
 	case admitted:
 		go func() {
@@ -36,27 +38,32 @@ func (s *Server) admit(conn net.Conn) {
 	}
 }
 
-func (s *Server) enter(session *session) admission {
+// enter counts a session in, and gives the limit that it is over if it is over one.
+func (s *Server) enter(session *session) (a admission, limit int) {
 	cfg := s.config.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
-		return noPlace
+		return noPlace, 0
 	}
-	over := cfg.MaxConnections > 0 && len(s.sessions)-s.refused >= cfg.MaxConnections ||
-		cfg.MaxPerAddress > 0 && s.addresses[session.origin] >= cfg.MaxPerAddress
-	if over && s.refused >= maxRefusals {
-		return noPlace
+	switch {
+	case cfg.MaxPerAddress > 0 && s.addresses[session.origin] >= cfg.MaxPerAddress:
+		a, limit = crowdedAddress, cfg.MaxPerAddress
+	case cfg.MaxConnections > 0 && len(s.sessions)-s.refused >= cfg.MaxConnections:
+		a, limit = crowded, cfg.MaxConnections
+	}
+	if a != admitted && s.refused >= maxRefusals {
+		return noPlace, 0
 	}
 	s.sessions[session] = struct{}{}
 	s.running.Add(1)
-	if over {
+	if a != admitted {
 		session.refused = true
 		s.refused++
-		return overLimit
+		return a, limit
 	}
 	s.addresses[session.origin]++
-	return admitted
+	return admitted, 0
 }
 
 func (s *Server) leave(session *session) {
@@ -74,9 +81,13 @@ func (s *Server) leave(session *session) {
 }
 
 // turnAway says TOO_MANY_CONNECTIONS in the banner's place.
-func (s *session) turnAway() {
+func (s *session) turnAway(a admission, limit int) {
 	s.conn.SetWriteDeadline(time.Now().Add(lingerTime))
-	s.fail(protocol.TooManyConnections, "too many connections; try again later")
+	message := "this node has its limit of " + strconv.Itoa(limit) + " connections; try another node, or again later"
+	if a == crowdedAddress {
+		message = "your address has its limit of " + strconv.Itoa(limit) + " connections to this node; close one first"
+	}
+	s.fail(protocol.TooManyConnections, message)
 	s.flush()
 	s.linger()
 }
@@ -107,7 +118,7 @@ func (s *session) recovered(cause any) {
 		message = err.Error()
 	}
 	s.srv.log.Error("a session panicked", "error", message, "stack", string(debug.Stack()))
-	s.fail(protocol.Internal, "this session failed; the outcome of its last commands is not known")
+	s.fail(protocol.Internal, "this session has failed, this node's log says how; the outcome of its last commands is not known")
 	s.flush()
 	s.linger()
 }

@@ -186,6 +186,7 @@ func TestAnswers(t *testing.T) {
 		"ended":             {kind(fsm.KindSessionEnded), protocol.SessionEnded, true},
 		"no result":         {kind(fsm.KindNone), protocol.Internal, false},
 		"bcrypt is busy":    {login(auth.ErrBusy), protocol.Busy, false},
+		"a later release":   {kind(fsm.KindOnceFull + 1), protocol.Internal, false},
 		"bad hash":          {login(auth.ErrBadHash), protocol.Internal, false},
 		"closing":           {login(context.Canceled), protocol.ShuttingDown, true},
 		"late":              {login(context.DeadlineExceeded), protocol.LoginTimeout, true},

@@ -128,17 +128,17 @@ func (s *session) land() {
 func (s *session) failWrite(err error) {
 	switch {
 	case errors.Is(err, cluster.ErrBusy):
-		s.fail(protocol.Busy, "too many writes are waiting here; nothing was done")
+		s.fail(protocol.Busy, "too many writes are waiting here; nothing was done, try again later")
 	case errors.Is(err, cluster.ErrNoLeader):
-		s.fail(protocol.NoLeader, "the cluster has no leader now; nothing was written, it is safe to send it again")
+		s.fail(protocol.NoLeader, "no leader could be reached in time; nothing was written, it is safe to send it again")
 	case errors.Is(err, cluster.ErrShutdown):
-		s.fail(protocol.ShuttingDown, "this node is shutting down; nothing was done")
+		s.fail(protocol.ShuttingDown, "nothing was done: "+shuttingDown)
 		s.over = true
 	case errors.Is(err, cluster.ErrTimeout):
-		s.fail(protocol.Timeout, "no answer in time; the outcome is not known")
+		s.fail(protocol.Timeout, "no answer in "+inWords(s.srv.config.Load().WriteTimeout)+"; the outcome is not known (with ONCE a write can be sent again safely)")
 	default:
 		s.srv.log.Error("a write failed", "error", err)
-		s.fail(protocol.Internal, "the outcome is not known")
+		s.fail(protocol.Internal, "an error that should not be, this node's log has it; the outcome is not known")
 	}
 }
 
@@ -174,11 +174,11 @@ func (s *session) refusal(k fsm.Kind) {
 	case fsm.KindMemoryFull:
 		s.fail(protocol.MemoryFull, "the cluster's disks are nearly full: nothing can be stored until there is room; deletions still work")
 	case fsm.KindOnceFull:
-		s.fail(protocol.Quota, "too many ONCE ids in the last ten minutes")
+		s.fail(protocol.Quota, "you have used too many ONCE ids in the last ten minutes; nothing was done, try again later")
 	case fsm.KindSignupFull:
-		s.fail(protocol.Quota, "no more users can sign up here")
+		s.fail(protocol.Quota, "no more than "+strconv.FormatInt(s.srv.config.Load().MaxUsers, 10)+" users can sign up here (max_users)")
 	case fsm.KindUserExists:
-		s.fail(protocol.UserExists, "that user name is taken")
+		s.fail(protocol.UserExists, "that user name is taken; choose another one, or LOGIN")
 	case fsm.KindAuthFailed:
 		s.fail(protocol.AuthFailed, wrongPassword)
 	case fsm.KindSessionEnded:

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -125,11 +127,28 @@ func (s *session) expired(now time.Time) bool {
 	case limit.IsZero() || now.Before(limit) || s.ending.Load() != endNone:
 		return false
 	case s.reader == nil:
-		s.finish(protocol.LoginTimeout, "no login in time")
+		s.failLate()
 	default:
-		s.finish(protocol.IdleTimeout, "nothing was sent for too long")
+		s.finish(protocol.IdleTimeout, "nothing was sent for "+inWords(s.srv.config.Load().IdleTimeout)+"; connect again")
 	}
 	return true
+}
+
+// failLate ends a session that did not log in in time.
+func (s *session) failLate() {
+	s.finish(protocol.LoginTimeout, "no login in "+inWords(s.srv.config.Load().LoginTimeout)+"; connect again")
+}
+
+// inWords is a duration without what is zero: 30m, not 30m0s.
+func inWords(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // limit is when the session ends if nothing comes; zero: never. Before login it does not depend on
@@ -189,10 +208,10 @@ func (s *session) tooLong() {
 		return
 	}
 	if s.wasSqueezed() {
-		s.refuse(protocol.Busy, "too much is being sent to this node; nothing was done")
+		s.refuse(protocol.Busy, "too much is being sent to this node; nothing was done, try again later")
 		return
 	}
-	s.refuse(protocol.LineTooLong, "the line is over the limit; it was skipped")
+	s.refuse(protocol.LineTooLong, "a line has at most "+strconv.Itoa(s.maxLine())+" bytes here; this one was skipped")
 }
 
 // wasSqueezed says whether the line that was skipped would have been short enough at another time,

@@ -12,7 +12,7 @@ import (
 
 const (
 	authRequired = "LOGIN or SIGNUP first"
-	loading      = "this node is catching up; nothing was done"
+	loading      = "this node is catching up; nothing was done, try another node, or again soon"
 )
 
 // credentials are what LOGIN and SIGNUP need.
@@ -212,16 +212,16 @@ func (s *session) failAuth(err error) {
 	case errors.Is(err, auth.ErrMismatch):
 		s.failLogin(protocol.AuthFailed, wrongPassword)
 	case errors.Is(err, auth.ErrBusy):
-		s.fail(protocol.Busy, "too many logins are waiting here; try again later")
+		s.fail(protocol.Busy, "too many logins are waiting here; nothing was done, try again later")
 	case errors.Is(err, context.Canceled):
 		s.finish(protocol.ShuttingDown, shuttingDown)
 	case errors.Is(err, context.DeadlineExceeded) && s.reader == nil:
-		s.finish(protocol.LoginTimeout, "no login in time")
+		s.failLate()
 	case errors.Is(err, context.DeadlineExceeded):
-		s.fail(protocol.Busy, "too many logins are waiting here; nothing was done")
+		s.fail(protocol.Busy, "too many logins are waiting here; nothing was done, try again later")
 	default:
 		s.srv.log.Error("a password could not be checked", "error", err)
-		s.fail(protocol.Internal, "the password could not be checked")
+		s.fail(protocol.Internal, "the password could not be checked, this node's log says why; nothing was done")
 	}
 }
 

@@ -26,8 +26,8 @@ const (
 )
 
 const (
-	sessionEnded = "the password was changed or the account is gone"
-	shuttingDown = "this node is shutting down"
+	sessionEnded = "the password was changed or the account is gone; log in again"
+	shuttingDown = "this node is shutting down; connect to another node, or again later"
 )
 
 // session is one client connection. All of it belongs to the goroutine that runs it, except conn's

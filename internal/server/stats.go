@@ -98,8 +98,8 @@ func (s *session) sync() {
 	switch {
 	case err == nil:
 		s.reply("OK")
-	case errors.Is(err, context.DeadlineExceeded):
-		s.failWrite(cluster.ErrTimeout)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, cluster.ErrTimeout):
+		s.fail(protocol.Timeout, "this node could not make sure in "+inWords(s.srv.config.Load().WriteTimeout)+" that it has everything; send it again")
 	case errors.Is(err, context.Canceled):
 		s.failWrite(cluster.ErrShutdown)
 	default:
