@@ -43,7 +43,9 @@ func TestFollowerThatIsLateHearsOfTheCommit(t *testing.T) {
 	eventually(t, "the first value on the follower", func() bool { return c.get(late, "k") == "before" })
 
 	link := c.link(leader, late)
-	entry := func(f *flow) bool { return !f.reply && f.kind == peer.KindRaft && bytes.Contains(f.bytes, []byte("after")) }
+	entry := func(f *flow) bool {
+		return !f.reply && f.kind == peer.KindRaft && bytes.Contains(f.bytes, []byte("after"))
+	}
 	link.hold(entry)
 	c.set(leader, "k", "after")
 	eventually(t, "the entry on its way", func() bool { return link.held(entry) > 0 })

@@ -47,7 +47,7 @@ func (s *session) ask(prompt string, secret bool) (answer []byte, ok bool) {
 	}
 	s.add(prompt)
 	for !s.over && !ok {
-		line, event := s.in.Next()
+		line, event := s.next()
 		switch event {
 		case protocol.None:
 			s.fill()
