@@ -26,6 +26,8 @@
 //     SIGNUP_CLOSED, a malformed line) counts as one of the five failures; the fifth answer is the last
 //     line. One that this node could not look at (LOADING, BUSY, NO_LEADER, TIMEOUT) does not count.
 //   - LOGOUT starts the time for the login anew. What a client sends before login does not.
+//   - A LOGIN that waits for its turn gives that up when its client resets the connection; see untilHungUp.
+//     After a mere end of input, as of who closes a socket that it has read to the end, it does not.
 //   - A line that has begun before login must come at some pace, else LOGIN_TIMEOUT; see pace. It is
 //     bounded by 20 s of silence, and leaves alone whoever types a character a second.
 //   - A line that is dropped because all sessions' long lines together take too much memory is answered
