@@ -32,6 +32,9 @@
 //     bounded by 20 s of silence, and leaves alone whoever types a character a second.
 //   - A line that is dropped because all sessions' long lines together take too much memory is answered
 //     BUSY, not LINE_TOO_LONG: it is fine to send it again.
+//   - An MGET keeps the values that it has yet to send as they were at its cut, and no others: for a client
+//     that takes them slowly, up to what its user's cache held then. It is cut off when it takes nothing
+//     for StallTimeout; while it takes a little now and then, it is not.
 //   - After the write side of a connection has failed, the lines that come are still done, as after an
 //     EOF; but a client that was cut off for not reading is not served any more.
 package server
