@@ -113,21 +113,29 @@ func (t *notifier) tellLatest(s raft.Server, told uint64, waited time.Duration) 
 		return told, 0
 	}
 	response, err := t.tell(s, news)
-	switch {
-	case err != nil: // Raft's own traffic will bring the news
+	if err != nil { // Raft's own traffic will bring the news
 		t.pause(deadPause)
 		return told, 0
-	case response.Success:
-		return news.index, 0
-	case response.Term > news.term: // somebody else leads
-		return told, 0
-	case response.LastLog+maxAppendEntries < news.index: // what Raft has yet to send brings the news
-		return told, 0
 	}
-	if wait = max(behindPause, 2*waited); wait > t.node.config.Timing.Commit {
+	if response.Success {
+		return news.index, 0
+	}
+	if wait = news.again(&response, waited); wait > t.node.config.Timing.Commit {
 		return told, 0
 	}
 	return told, wait
+}
+
+// again is how long to wait before a follower that has refused the news is told it again; 0: that is
+// not to be done.
+func (c commit) again(refusal *raft.AppendEntriesResponse, waited time.Duration) time.Duration {
+	switch {
+	case refusal.Term > c.term: // somebody else leads
+		return 0
+	case refusal.LastLog+maxAppendEntries < c.index: // what Raft has yet to send brings the news
+		return 0
+	}
+	return max(behindPause, 2*waited)
 }
 
 func (t *notifier) pause(d time.Duration) {

@@ -5,8 +5,10 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
 
 	"ciderd/internal/peer"
 )
@@ -56,4 +58,26 @@ func TestFollowerThatIsLateHearsOfTheCommit(t *testing.T) {
 	}
 	link.hold(nil)
 	eventually(t, "the second value on the follower", func() bool { return c.get(late, "k") == "after" })
+}
+
+func TestWhoIsToldAgain(t *testing.T) {
+	news := commit{term: 5, index: 100}
+	for _, tc := range []struct {
+		what          string
+		term, lastLog uint64
+		waited, want  time.Duration
+	}{
+		{"the entry is on its way", 5, 99, 0, behindPause},
+		{"for longer", 5, 99, behindPause, 2 * behindPause},
+		{"it is the last of those on their way", 5, 100 - maxAppendEntries, 0, behindPause},
+		{"it is not on its way", 5, 99 - maxAppendEntries, 0, 0},
+		{"another entry is in its place", 5, 100, 0, behindPause},
+		{"more entries of another leader are", 5, 200, 0, behindPause},
+		{"a later term", 6, 99, 0, 0},
+		{"an empty log", 5, 0, 0, 0},
+	} {
+		if got := news.again(&raft.AppendEntriesResponse{Term: tc.term, LastLog: tc.lastLog}, tc.waited); got != tc.want {
+			t.Errorf("%s: told again after %v, want %v", tc.what, got, tc.want)
+		}
+	}
 }
