@@ -7,17 +7,23 @@ import (
 )
 
 // gate gives out a fixed number of turns. Who finds none free waits in the queue of its address, and
-// the turns go round over the queues, so that an address's share does not grow with its waiters.
+// the turns go round over the queues, so that an address's share does not grow with its waiters. An
+// address's turns go round over the users whom its waiters ask for, so that who guesses one user's
+// password does not hold up another's first login from the same address. (By names only, and not by
+// which of them had failures or exist: guessers could else push a user's own logins back, or tell by
+// the wait who exists.)
 //
 // There are two lanes: addresses with recent failures wait in the late one, which gets every fourth
 // turn while both have waiters. (Never none: a correct password gets in from there too.)
 //
 // The number of waiters is bounded. When it is reached, a newcomer takes the place of the newest
-// waiter of the longest queue, unless its own would then be as long: filling the queue from one
-// address only hurts that address.
+// waiter of the longest line of the longest queue, unless its own queue would then be as long: filling
+// the queue from one address only hurts that address. If that fails, the same goes for the lines of
+// its own queue: filling that for one user only hurts that user.
 //
-// Invariants: free > 0 only if waiting == 0; waiting = the sum of all queues' lengths <= limit; a
-// queue is in queues, and in its lane, only while it has waiters.
+// Invariants: free > 0 only if waiting == 0; waiting = the sum of all queues' lengths <= limit, and so
+// is each queue's of its lines'; a queue is in queues, and in its lane, and a line is in its queue,
+// only while it has waiters.
 type gate struct {
 	limit int // of waiting
 
@@ -36,30 +42,13 @@ const (
 	lateShare  = 4 // the late lane gets one turn of this many
 )
 
-type queueKey struct {
-	addr string
-	lane int
-}
-
-type queue struct {
-	key     queueKey
-	waiters list.List     // of *waiter, the oldest in front
-	inLane  *list.Element // of this queue in its lane
-}
-
-type waiter struct {
-	queue   *queue        // nil once the waiter is out of it
-	inQueue *list.Element // of this waiter in its queue
-	called  chan error    // holds one: nil with a turn, ErrBusy when pushed out
-}
-
 func newGate(parallel, limit int) *gate {
 	return &gate{free: parallel, limit: limit, queues: map[queueKey]*queue{}}
 }
 
-// enter waits for a turn, which the caller must give back with leave. It fails with ErrBusy or with
+// enter waits for a turn to look at user's password, or at nobody's (empty), which the caller must give back with leave. It fails with ErrBusy or with
 // the cause of ctx's end, and then there is no turn to give back.
-func (g *gate) enter(ctx context.Context, addr string, late bool) error {
+func (g *gate) enter(ctx context.Context, addr, user string, late bool) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -67,7 +56,7 @@ func (g *gate) enter(ctx context.Context, addr string, late bool) error {
 	if late {
 		key.lane = lateLane
 	}
-	w, err := g.join(key)
+	w, err := g.join(key, user)
 	if w == nil {
 		return err
 	}
@@ -94,52 +83,55 @@ func (g *gate) leave() {
 }
 
 // join takes a free turn (nil, nil), queues up (a waiter), or fails with ErrBusy.
-func (g *gate) join(key queueKey) (*waiter, error) {
+func (g *gate) join(key queueKey, user string) (*waiter, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.free > 0 {
 		g.free--
 		return nil, nil
 	}
-	if g.waiting >= g.limit && !g.makeRoom(key) {
+	if g.waiting >= g.limit && !g.makeRoom(key, user) {
 		return nil, ErrBusy
 	}
 	q := g.queues[key]
 	if q == nil {
-		q = &queue{key: key}
+		q = &queue{key: key, lines: map[string]*line{}}
 		q.inLane = g.lanes[key.lane].PushBack(q)
 		g.queues[key] = q
 	}
-	w := &waiter{queue: q, called: make(chan error, 1)}
-	w.inQueue = q.waiters.PushBack(w)
 	g.waiting++
-	return w, nil
+	return q.add(user), nil
 }
 
-// makeRoom pushes out the newest waiter of the longest queue (a late one among equals), if key's own
-// queue has a better claim to the place. It says whether there is room now.
-func (g *gate) makeRoom(key queueKey) bool {
+// makeRoom pushes out a waiter of another queue, or else of another line of key's, if this newcomer
+// has a better claim to the place. It says whether there is room now.
+func (g *gate) makeRoom(key queueKey, user string) bool {
 	var longest *queue
 	for _, q := range g.queues {
 		if longest == nil || q.claim() > longest.claim() {
 			longest = q
 		}
 	}
-	own := 1 // how long key's queue would be
-	if q := g.queues[key]; q != nil {
-		own += q.waiters.Len()
+	own, mine := 1, 1 // how long key's queue would be, and the line in it
+	q := g.queues[key]
+	if q != nil {
+		own += q.waiting
+		mine += q.length(user)
 	}
-	if longest == nil || 2*own+key.lane >= longest.claim() {
+	var from *line
+	switch {
+	case longest != nil && 2*own+key.lane < longest.claim():
+		from = longest.longest()
+	case q != nil && mine < q.longest().waiters.Len():
+		from = q.longest()
+	default:
 		return false
 	}
-	w := longest.waiters.Back().Value.(*waiter)
+	w := from.waiters.Back().Value.(*waiter)
 	g.remove(w)
 	w.called <- ErrBusy
 	return true
 }
-
-// claim orders queues by length, the late one first among equals.
-func (q *queue) claim() int { return 2*q.waiters.Len() + q.key.lane }
 
 // next picks the waiter whose turn it is, and sends its queue to the end of its lane.
 func (g *gate) next() *waiter {
@@ -158,16 +150,15 @@ func (g *gate) next() *waiter {
 		return nil
 	}
 	lane.MoveToBack(front)
-	return front.Value.(*queue).waiters.Front().Value.(*waiter)
+	return front.Value.(*queue).next()
 }
 
 // remove takes w out of its queue, and drops a queue that is then empty.
 func (g *gate) remove(w *waiter) {
-	q := w.queue
-	w.queue = nil
-	q.waiters.Remove(w.inQueue)
+	q := w.line.queue
+	q.remove(w)
 	g.waiting--
-	if q.waiters.Len() == 0 {
+	if q.waiting == 0 {
 		g.lanes[q.key.lane].Remove(q.inLane)
 		delete(g.queues, q.key)
 	}
@@ -176,7 +167,7 @@ func (g *gate) remove(w *waiter) {
 // abandon ends the wait of a waiter that does not want its turn any more, also if it has just got it.
 func (g *gate) abandon(w *waiter) {
 	g.mu.Lock()
-	queued := w.queue != nil
+	queued := w.line != nil
 	if queued {
 		g.remove(w)
 	}

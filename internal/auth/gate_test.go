@@ -18,10 +18,20 @@ func (g *gate) check(t *testing.T) {
 	defer g.mu.Unlock()
 	sum := 0
 	for key, q := range g.queues {
-		if q.key != key || q.waiters.Len() == 0 {
-			t.Fatalf("queue %v: key %v, %d waiters", key, q.key, q.waiters.Len())
+		if q.key != key || q.waiting == 0 || len(q.lines) != q.turns.Len() {
+			t.Fatalf("queue %v: key %v, %d waiters, %d lines, %d have turns", key, q.key, q.waiting, len(q.lines), q.turns.Len())
 		}
-		sum += q.waiters.Len()
+		inLines := 0
+		for user, l := range q.lines {
+			if l.user != user || l.queue != q || l.waiters.Len() == 0 {
+				t.Fatalf("line %q of %v: user %q, %d waiters", user, key, l.user, l.waiters.Len())
+			}
+			inLines += l.waiters.Len()
+		}
+		if inLines != q.waiting {
+			t.Fatalf("queue %v: %d in lines, %d waiting", key, inLines, q.waiting)
+		}
+		sum += q.waiting
 	}
 	inLanes := g.lanes[promptLane].Len() + g.lanes[lateLane].Len()
 	if sum != g.waiting || sum > g.limit || inLanes != len(g.queues) || g.free > 0 && sum > 0 {
@@ -36,20 +46,21 @@ func (g *gate) freeTurns() int {
 	return g.free
 }
 
-// line queues waiters up one after the other, and then records in which order they get the only turn.
-// A name is "addr", or "addr!" for the late lane.
-func line(t *testing.T, limit int, names ...string) (order, refused []string) {
+// lineUp queues waiters up one after the other, and then records in which order they get the only turn.
+// A name is "addr" or "addr/user", with a "!" behind it for the late lane.
+func lineUp(t *testing.T, limit int, names ...string) (order, refused []string) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, limit)
-		if err := g.enter(t.Context(), "first", false); err != nil {
+		if err := g.enter(t.Context(), "first", "", false); err != nil {
 			t.Fatal(err)
 		}
 		turns := make(chan string, len(names))
 		busy := make(chan string, len(names))
 		for _, name := range names {
 			go func() {
-				addr, late := strings.CutSuffix(name, "!")
-				switch err := g.enter(t.Context(), addr, late); {
+				who, late := strings.CutSuffix(name, "!")
+				addr, user, _ := strings.Cut(who, "/")
+				switch err := g.enter(t.Context(), addr, user, late); {
 				case err == nil:
 					turns <- name
 					g.leave()
@@ -93,9 +104,17 @@ func TestGateOrder(t *testing.T) {
 		{"one address only pushes itself back", 2, "a a a", "a a", "a"},
 		{"late ones make room for prompt ones", 1, "x! a", "a", "x!"},
 		{"but not the other way round", 2, "a b x!", "a b", "x!"},
+		{"round robin over an address's users", 99, "a/x a/x a/x b a/y a/z", "a/x b a/y a/z a/x a/x", ""},
+		{"an address has no more turns for more users", 99, "a/x a/y a/z b b b", "a/x b a/y b a/z b", ""},
+		{"users in the late lane", 99, "a/x! a/x! a/y! a/x!", "a/x! a/y! a/x! a/x!", ""},
+		{"a full queue of one address pushes out the newest for its longest user", 3, "a/x a/x a/x a/y", "a/x a/y a/x", "a/x"},
+		{"one user only pushes itself back", 3, "a/x a/x a/y a/x", "a/x a/y a/x", "a/x"},
+		{"nobody pays for another user's equal claim", 2, "a/x a/y a/z", "a/x a/y", "a/z"},
+		{"another address pushes out the longest user", 4, "a/x a/y a/y a/y b", "a/x b a/y a/y", "a/y"},
+		{"users do not help an address to more places", 4, "b a/x a/x b a/y", "b a/x b a/y", "a/x"},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
-			order, refused := line(t, tc.limit, strings.Fields(tc.names)...)
+			order, refused := lineUp(t, tc.limit, strings.Fields(tc.names)...)
 			if got := strings.Join(order, " "); got != tc.order {
 				t.Errorf("served %s, want %s", got, tc.order)
 			}
@@ -108,7 +127,7 @@ func TestGateOrder(t *testing.T) {
 
 func TestGateFiveHundredGuessersOfOneAddress(t *testing.T) {
 	names := slices.Repeat([]string{"guesser"}, 500)
-	order, refused := line(t, 100, append(names, "alice")...)
+	order, refused := lineUp(t, 100, append(names, "alice")...)
 	if len(refused) != 401 || slices.Contains(refused, "alice") {
 		t.Errorf("%d were refused, alice among them: %v", len(refused), slices.Contains(refused, "alice"))
 	}
@@ -117,22 +136,34 @@ func TestGateFiveHundredGuessersOfOneAddress(t *testing.T) {
 	}
 }
 
+// Guessers of one user, however many, do not hold up another user's login from their own address.
+func TestGateFiveHundredGuessersOfOneUser(t *testing.T) {
+	names := slices.Repeat([]string{"office/bob!"}, 500)
+	order, refused := lineUp(t, 100, append(names, "office/alice!")...)
+	if len(refused) != 401 || slices.Contains(refused, "office/alice!") {
+		t.Errorf("%d were refused, alice among them: %v", len(refused), slices.Contains(refused, "office/alice!"))
+	}
+	if at := slices.Index(order, "office/alice!"); at < 0 || at > 1 {
+		t.Errorf("alice was served at position %d", at)
+	}
+}
+
 func TestGateLetsWaitersGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, 10)
-		if err := g.enter(t.Context(), "a", false); err != nil {
+		if err := g.enter(t.Context(), "a", "", false); err != nil {
 			t.Fatal(err)
 		}
 		cause := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		result := make(chan error, 1)
-		go func() { result <- g.enter(ctx, "b", false) }()
+		go func() { result <- g.enter(ctx, "b", "", false) }()
 		synctest.Wait()
 		cancel(cause)
 		if err := <-result; !errors.Is(err, cause) {
 			t.Errorf("a cancelled waiter got %v", err)
 		}
-		if err := g.enter(ctx, "b", false); !errors.Is(err, cause) {
+		if err := g.enter(ctx, "b", "", false); !errors.Is(err, cause) {
 			t.Errorf("a cancelled newcomer got %v", err)
 		}
 		g.leave()
@@ -146,10 +177,10 @@ func TestGateLetsWaitersGiveUp(t *testing.T) {
 // A waiter that is called and cancelled at the same moment must not take its turn with it.
 func TestGateTurnSurvivesAbandonment(t *testing.T) {
 	g := newGate(1, 10)
-	if err := g.enter(t.Context(), "a", false); err != nil {
+	if err := g.enter(t.Context(), "a", "", false); err != nil {
 		t.Fatal(err)
 	}
-	w, err := g.join(queueKey{addr: "b"})
+	w, err := g.join(queueKey{addr: "b"}, "")
 	if w == nil {
 		t.Fatal(err)
 	}
@@ -177,7 +208,7 @@ func TestGateNeverGivesTooManyTurns(t *testing.T) {
 				if rng.IntN(4) == 0 {
 					go cancel()
 				}
-				if g.enter(ctx, fmt.Sprint(rng.IntN(5)), rng.IntN(2) == 0) == nil {
+				if g.enter(ctx, fmt.Sprint(rng.IntN(5)), fmt.Sprint(rng.IntN(3)), rng.IntN(2) == 0) == nil {
 					select {
 					case slots <- struct{}{}:
 						<-slots

@@ -96,7 +96,7 @@ func (h *Hasher) Hash(ctx context.Context, addr string, password []byte) ([]byte
 		return nil, err
 	}
 	addr = addrKey(addr)
-	if err := h.gate.enter(ctx, addr, h.failed.suspect(addr, time.Now())); err != nil {
+	if err := h.gate.enter(ctx, addr, "", h.failed.suspect(addr, time.Now())); err != nil {
 		return nil, err
 	}
 	defer h.gate.leave()
@@ -145,7 +145,7 @@ func (h *Hasher) verifySlowly(ctx context.Context, addr, user string, hash, pass
 	if err := sleep(ctx, h.failed.delay(addr, user, time.Now())); err != nil {
 		return err
 	}
-	if err := h.gate.enter(ctx, addr, h.failed.suspect(addr, time.Now())); err != nil {
+	if err := h.gate.enter(ctx, addr, user, h.failed.suspect(addr, time.Now())); err != nil {
 		return err
 	}
 	defer h.gate.leave()

@@ -287,3 +287,25 @@ func FuzzStoredHash(f *testing.F) {
 		}
 	})
 }
+
+// A login waits for a turn of those who guess another user's password from the same address, and for the
+// delay of that address; not for all of them.
+func TestGuessersOfAnotherUserDoNotHoldUpALogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHasher(t, Options{Parallel: 1})
+		hash := mustHash(t, h, "secret")
+		countRuns(h, bcrypt.ErrMismatchedHashAndPassword) // a second each
+		guess := func(user string) { _ = h.Verify(t.Context(), "10.0.0.1:1", user, hash, []byte("guess")) }
+		guess("bob") // the address is known for failures: all are in one lane
+		for range 300 {
+			go guess("bob")
+		}
+		time.Sleep(10 * time.Second)
+		start := time.Now()
+		guess("alice")
+		if took, most := time.Since(start), maxDelay+3*time.Second; took > most {
+			t.Errorf("it took %v, more than %v", took, most)
+		}
+		time.Sleep(time.Hour) // the guessers end
+	})
+}

@@ -69,7 +69,7 @@ func TestCachedLoginWaitsForNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.failed.record("a", "alice", time.Now())
-		if err := h.gate.enter(t.Context(), "b", false); err != nil {
+		if err := h.gate.enter(t.Context(), "b", "", false); err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()

@@ -55,7 +55,9 @@ func (k *Keyspace) Get(key []byte, now int64) (Item, bool) {
 }
 
 // MGet calls fn for each of keys, in order, with what one consistent cut of the
-// keyspace has for it. No lock is held during fn.
+// keyspace has for it. No lock is held during fn, however long that takes, and
+// nothing of that cut is kept but the items asked for, each until fn has
+// returned.
 func (k *Keyspace) MGet(keys [][]byte, now int64, fn func(i int, it Item, ok bool)) {
 	var few [64]*record
 	recs := few[:]
@@ -65,6 +67,7 @@ func (k *Keyspace) MGet(keys [][]byte, now int64, fn func(i int, it Item, ok boo
 	k.collect(keys, recs)
 	for i := range keys {
 		it, ok := recs[i].item(now)
+		recs[i] = nil
 		fn(i, it, ok)
 	}
 }

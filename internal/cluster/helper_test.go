@@ -29,6 +29,9 @@ type testCluster struct {
 	full    sync.Map               // names of nodes whose disks are full
 	ending  sync.Map               // names of nodes that are to end, each with a chan error for why
 	sources map[string]*fakeSource // clocks that a test moves; nil: the machine's
+	links   map[[2]string]*link    // from one node to another, by names; nil: no links between
+	timing  Timing
+	raftLog map[string]hclog.Logger // of some nodes
 }
 
 // fakeSource is the machine's clocks, moved.
@@ -108,7 +111,7 @@ func (c *testCluster) start(name string) *Node {
 		level = hclog.Debug
 	}
 	config := Config{
-		Cluster: "test", Node: name, Members: c.members, DataDir: filepath.Join(c.dir, name),
+		Cluster: "test", Node: name, Members: c.membersOf(name), Timing: c.timing, RaftLog: c.raftLog[name], DataDir: filepath.Join(c.dir, name),
 		Log:   hclog.New(&hclog.LoggerOptions{Name: name, Level: level, Output: os.Stderr}),
 		Fatal: func(err error) { c.died(name, err) },
 		FreeSpace: func() (uint64, error) {
@@ -164,6 +167,34 @@ func (c *testCluster) startAll() {
 	for name, n := range c.nodes {
 		eventually(c.t, name+" ready", n.Ready)
 	}
+}
+
+// quiet is a timing with which nothing happens that a test does not bring about: no silence is taken
+// for death, and only heartbeats, which say nothing of the log, are sent by themselves.
+var quiet = Timing{Heartbeat: 2 * patience, Election: 2 * patience, Lease: 2 * patience, Commit: 20 * patience}
+
+// startAllQuiet starts all nodes and makes the first one that has formed the cluster the leader: with a
+// quiet timing none becomes that by itself.
+func (c *testCluster) startAllQuiet() (leader *Node) {
+	c.t.Helper()
+	for _, m := range c.members {
+		c.start(m.Name)
+	}
+	eventually(c.t, "a cluster", func() bool {
+		for _, n := range c.nodes {
+			if len(n.servers()) == len(c.members) {
+				leader = n
+			}
+		}
+		return leader != nil
+	})
+	leader.standFor("")
+	eventually(c.t, "the leader ready", leader.Ready)
+	c.user(leader) // whose commit is told at once, unlike those of a leader's first entries
+	for name, n := range c.nodes {
+		eventually(c.t, name+" ready", n.Ready)
+	}
+	return leader
 }
 
 func (c *testCluster) stop(name string) {

@@ -215,6 +215,10 @@ func (n *Node) hangLimit() time.Duration {
 	return 30 * time.Second
 }
 
+// maxAppendEntries is how many entries Raft sends a follower at once, and takes into its own queue:
+// entries are batches already, so they need not be many.
+const maxAppendEntries = 16
+
 func (n *Node) raftConfig() *raft.Config {
 	c := raft.DefaultConfig()
 	c.LocalID = raft.ServerID(n.self.ServerID)
@@ -223,8 +227,7 @@ func (n *Node) raftConfig() *raft.Config {
 	c.SnapshotInterval, c.SnapshotThreshold = never, neverByCounting
 	c.TrailingLogs = maxTrailing
 	c.NoLegacyTelemetry = true
-	// Entries are batches already; Raft's own queue only has to hold a few.
-	c.MaxAppendEntries = 16
+	c.MaxAppendEntries = maxAppendEntries
 	c.BatchApplyCh = true
 	c.Logger = n.config.RaftLog
 	return c

@@ -71,52 +71,71 @@ func (t *notifier) follow(servers []raft.Server) {
 
 // run tells one follower, until its channel or the node is closed.
 func (t *notifier) run(s raft.Server, c chan struct{}) {
-	told := uint64(0)
+	told, wait := uint64(0), time.Duration(0)
 	for {
+		var again <-chan time.Time // never, unless it is to be told again
+		if wait > 0 {
+			again = time.After(wait)
+		}
 		select {
 		case _, ok := <-c:
 			if !ok {
 				return
 			}
+			wait = 0
+		case <-again:
 		case <-t.node.stopped:
 			return
 		}
-		told = max(told, t.tellLatest(s, told))
+		told, wait = t.tellLatest(s, told, wait)
 	}
 }
 
 const (
 	// behindPause is what a follower gets to store an entry that the others had first; it doubles
-	// with each try.
+	// with each try, up to Timing.Commit: by then Raft has sent something itself.
 	behindPause = 200 * time.Microsecond
-	behindTries = 8
 	// deadPause: a dead follower is not worth dialling often.
 	deadPause = 100 * time.Millisecond
 )
 
-// tellLatest tells a follower of the latest commit unless entries on their way do that, and returns
-// the index that it knows of; 0: none was told. A majority may have had the entry before this
-// follower: it refuses the news then, and without another try would hear of the commit when Raft
-// sends something next, up to 100 ms later, with everybody who wrote there waiting.
-func (t *notifier) tellLatest(s raft.Server, told uint64) uint64 {
-	for try := range behindTries {
-		t.mu.Lock()
-		news := t.latest
-		t.mu.Unlock()
-		if news.index <= told || t.node.raft.LastIndex() > news.index {
-			return 0
-		}
-		knows, err := t.tell(s, news)
-		switch {
-		case err != nil: // Raft's own traffic will bring the news
-			t.pause(deadPause)
-			return 0
-		case knows:
-			return news.index
-		}
-		t.pause(behindPause << try)
+// tellLatest tells a follower, which knows of the commits up to told, of the latest one, unless
+// entries on their way do that. It returns what the follower knows now, and how long to wait before
+// the next try, waited being the last such wait; 0: until there is other news. A majority may have
+// had the entry before this follower: it refuses the news then, and without another try would hear
+// of the commit when Raft sends something next, up to 100 ms later, with everybody who wrote there
+// waiting.
+func (t *notifier) tellLatest(s raft.Server, told uint64, waited time.Duration) (knows uint64, wait time.Duration) {
+	t.mu.Lock()
+	news := t.latest
+	t.mu.Unlock()
+	if news.index <= told || t.node.raft.LastIndex() > news.index {
+		return told, 0
 	}
-	return 0
+	response, err := t.tell(s, news)
+	if err != nil { // Raft's own traffic will bring the news
+		t.pause(deadPause)
+		return told, 0
+	}
+	if response.Success {
+		return news.index, 0
+	}
+	if wait = news.again(&response, waited); wait > t.node.config.Timing.Commit {
+		return told, 0
+	}
+	return told, wait
+}
+
+// again is how long to wait before a follower that has refused the news is told it again; 0: that is
+// not to be done.
+func (c commit) again(refusal *raft.AppendEntriesResponse, waited time.Duration) time.Duration {
+	switch {
+	case refusal.Term > c.term: // somebody else leads
+		return 0
+	case refusal.LastLog+maxAppendEntries < c.index: // what Raft has yet to send brings the news
+		return 0
+	}
+	return max(behindPause, 2*waited)
 }
 
 func (t *notifier) pause(d time.Duration) {
@@ -126,17 +145,16 @@ func (t *notifier) pause(d time.Duration) {
 	}
 }
 
-// tell sends the news; false means that the follower does not have the entry yet.
-func (t *notifier) tell(s raft.Server, news commit) (bool, error) {
+// tell sends the news. No success: the follower does not have the entry yet, or is in a later term.
+func (t *notifier) tell(s raft.Server, news commit) (response raft.AppendEntriesResponse, err error) {
 	n := t.node
 	request := &raft.AppendEntriesRequest{
 		RPCHeader: n.rpcHeader(),
 		Term:      news.term, PrevLogEntry: news.index, PrevLogTerm: news.term,
 		LeaderCommitIndex: news.index,
 	}
-	var response raft.AppendEntriesResponse
-	err := n.transport.AppendEntries(s.ID, s.Address, request, &response)
-	return response.Success, err
+	err = n.transport.AppendEntries(s.ID, s.Address, request, &response)
+	return response, err
 }
 
 func signal(c chan struct{}) {

@@ -123,8 +123,11 @@ func (n *Node) visibleIndex(commit uint64) uint64 {
 // confirmTerm asks the other voters for their term until a majority, this node included, is known
 // to be still in term.
 func (n *Node) confirmTerm(ctx context.Context, term uint64) error {
-	if plantNaiveSync {
+	switch {
+	case plantNaiveSync:
 		return nil
+	case plantVerifyLeader:
+		return waitFuture(n.raft.VerifyLeader(), n.stopped)
 	}
 	others, selfVotes := n.voters()
 	need := (len(others)+1)/2 + 1

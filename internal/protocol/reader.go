@@ -202,6 +202,9 @@ func (r *Reader) Release() {
 // Buffered returns how many bytes are buffered and not taken.
 func (r *Reader) Buffered() int { return r.w - r.r }
 
+// Partial reports whether a line has begun that has no end yet; call it when Next has returned None.
+func (r *Reader) Partial() bool { return r.r < r.w || r.skip }
+
 // Size returns how many bytes of memory the Reader holds for buffers.
 func (r *Reader) Size() int {
 	n := smallSize + cap(r.filter.replies)

@@ -37,6 +37,12 @@ type Proposal interface {
 	Wait() ([]fsm.Result, error)
 }
 
+// Hasher is what the sessions need of auth.Hasher; its methods' comments hold.
+type Hasher interface {
+	Hash(ctx context.Context, addr string, password []byte) ([]byte, error)
+	Verify(ctx context.Context, addr, user string, hash, password []byte) error
+}
+
 // When the password is hidden while it is typed.
 const (
 	HideNever  = "never"

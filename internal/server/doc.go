@@ -26,8 +26,15 @@
 //     SIGNUP_CLOSED, a malformed line) counts as one of the five failures; the fifth answer is the last
 //     line. One that this node could not look at (LOADING, BUSY, NO_LEADER, TIMEOUT) does not count.
 //   - LOGOUT starts the time for the login anew. What a client sends before login does not.
+//   - A LOGIN that waits for its turn gives that up when its client resets the connection; see untilHungUp.
+//     After a mere end of input, as of who closes a socket that it has read to the end, it does not.
+//   - A line that has begun before login must come at some pace, else LOGIN_TIMEOUT; see pace. It is
+//     bounded by 20 s of silence, and leaves alone whoever types a character a second.
 //   - A line that is dropped because all sessions' long lines together take too much memory is answered
 //     BUSY, not LINE_TOO_LONG: it is fine to send it again.
+//   - An MGET keeps the values that it has yet to send as they were at its cut, and no others: for a client
+//     that takes them slowly, up to what its user's cache held then. It is cut off when it takes nothing
+//     for StallTimeout; while it takes a little now and then, it is not.
 //   - After the write side of a connection has failed, the lines that come are still done, as after an
 //     EOF; but a client that was cut off for not reading is not served any more.
 package server

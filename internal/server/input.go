@@ -90,6 +90,7 @@ func (s *session) publish() {
 // await blocks until the client has sent something, or time or somebody ends the session.
 func (s *session) await() {
 	s.active = time.Now()
+	s.keepPace(s.active)
 	for now := s.active; ; now = time.Now() {
 		s.arm(now)
 		if why := s.ending.Load(); why != endNone {
@@ -126,6 +127,8 @@ func (s *session) expired(now time.Time) bool {
 	switch limit := s.limit(); {
 	case limit.IsZero() || now.Before(limit) || s.ending.Load() != endNone:
 		return false
+	case s.reader == nil && now.Before(s.loginBy):
+		s.finish(protocol.LoginTimeout, "that line came too slowly")
 	case s.reader == nil:
 		s.failLate()
 	default:
@@ -155,6 +158,9 @@ func inWords(d time.Duration) string {
 // what comes: a client that sends a byte now and then must not hold a connection for ever.
 func (s *session) limit() time.Time {
 	if s.reader == nil {
+		if by := s.pace.by; !by.IsZero() && by.Before(s.loginBy) {
+			return by
+		}
 		return s.loginBy
 	}
 	if idle := s.srv.config.Load().IdleTimeout; idle > 0 {
@@ -278,6 +284,7 @@ func (s *session) Read(p []byte) (n int, err error) {
 		n, err = s.conn.Read(p)
 	}
 	s.poll.likely = n == len(p)
+	s.pace.came += n
 	return n, err
 }
 

@@ -47,7 +47,7 @@ func (s *session) ask(prompt string, secret bool) (answer []byte, ok bool) {
 	}
 	s.add(prompt)
 	for !s.over && !ok {
-		line, event := s.in.Next()
+		line, event := s.next()
 		switch event {
 		case protocol.None:
 			s.fill()
@@ -153,6 +153,8 @@ func (s *session) logIn() {
 	}
 	ctx, cancel := s.patience()
 	defer cancel()
+	ctx, stop := s.untilHungUp(ctx)
+	defer stop()
 	user, _ := s.srv.node.FSM().Lookup([]byte(c.name)) // none: no hash, and so the same work
 	if err := s.srv.hasher.Verify(ctx, s.origin, c.name, user.Hash, c.password); err != nil {
 		s.failAuth(err)
@@ -213,6 +215,8 @@ func (s *session) failAuth(err error) {
 		s.failLogin(protocol.AuthFailed, wrongPassword)
 	case errors.Is(err, auth.ErrBusy):
 		s.fail(protocol.Busy, "too many logins are waiting here; nothing was done, try again later")
+	case errors.Is(err, errHungUp):
+		s.eof, s.over = true, true
 	case errors.Is(err, context.Canceled):
 		s.finish(protocol.ShuttingDown, shuttingDown)
 	case errors.Is(err, context.DeadlineExceeded) && s.reader == nil:

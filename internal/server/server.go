@@ -12,7 +12,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"ciderd/internal/auth"
 	"ciderd/internal/protocol"
 )
 
@@ -29,7 +28,7 @@ var ErrClosed = errors.New("server closed")
 // Server serves client sessions. All methods may be called from any goroutine.
 type Server struct {
 	node    Node
-	hasher  *auth.Hasher
+	hasher  Hasher
 	log     hclog.Logger
 	config  atomic.Pointer[Config]
 	started time.Time
@@ -55,7 +54,7 @@ type Server struct {
 }
 
 // New returns a server of node's data. It starts nothing.
-func New(cfg Config, node Node, hasher *auth.Hasher, log hclog.Logger) *Server {
+func New(cfg Config, node Node, hasher Hasher, log hclog.Logger) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	logins, endLogins := context.WithCancel(ctx)
 	s := &Server{

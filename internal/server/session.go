@@ -63,6 +63,7 @@ type session struct {
 	now      int64     // the clock for reads; 0: look again
 	nowUses  int       // reads that now was good for
 	loginBy  time.Time // when a session that is not logged in ends
+	pace     pace      // of the line that is being read before login
 	active   time.Time // when the session last had nothing to do
 	// Deadlines that are set on conn; see arm and armWrite.
 	readUntil, writeUntil time.Time
@@ -105,7 +106,7 @@ func (s *session) run() {
 	s.srv.log.Debug("connection opened", "client", s.origin)
 	s.banner()
 	for !s.over {
-		switch line, event := s.in.Next(); event {
+		switch line, event := s.next(); event {
 		case protocol.Line:
 			s.line(line)
 		case protocol.TooLong:

@@ -1,0 +1,73 @@
+package cache
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"weak"
+)
+
+// gone reports whether nothing keeps what p points to.
+func gone[T any](p weak.Pointer[T]) bool {
+	runtime.GC()
+	return p.Value() == nil
+}
+
+// An MGet that is stuck in its fn, as for a client that does not read, keeps what it has yet to give
+// and no more: neither what it has given nor the tables that it looked into.
+func TestMGetKeepsOnlyWhatIsLeft(t *testing.T) {
+	for _, tc := range []struct {
+		what   string
+		keys   int
+		frozen bool // it meets changes until it takes a view
+	}{
+		{"few keys", 5, false}, {"many keys", 200, false}, {"few keys of a view", 5, true}, {"many keys of a view", 200, true},
+	} {
+		t.Run(tc.what, func(t *testing.T) {
+			k := New().Create(1)
+			var keys [][]byte
+			var old []weak.Pointer[record]
+			for i := range tc.keys {
+				keys = append(keys, fmt.Appendf(nil, "k%d", i))
+			}
+			fill := func() {
+				old = old[:0]
+				for _, key := range keys {
+					k.Set(key, make([]byte, 2000), 0)
+					old = append(old, weak.Make(k.dir.Load().find(hashKey(key), key)))
+				}
+			}
+			fill()
+			if tc.frozen {
+				k.writes.Add(1)
+			}
+			asked := len(keys) - 1 // not the last
+			k.MGet(keys[:asked], 0, func(i int, it Item, ok bool) {
+				if !ok || len(it.Value) != 2000 {
+					t.Errorf("item %d: %v, %d bytes", i, ok, len(it.Value))
+				}
+				if i != asked-2 {
+					return
+				}
+				if tc.frozen {
+					k.writes.Add(^uint64(0))
+				}
+				was := append([]weak.Pointer[record](nil), old...)
+				directory := weak.Make(k.dir.Load())
+				fill()
+				if i > 0 && !gone(was[i-1]) {
+					t.Error("an item that was given is kept")
+				}
+				if !gone(was[asked]) {
+					t.Error("an item that was not asked for is kept")
+				}
+				if tc.frozen && !gone(directory) {
+					t.Error("the view is kept")
+				}
+				if gone(was[i+1]) {
+					t.Error("an item that is yet to be given is not there any more")
+				}
+			})
+		})
+	}
+}

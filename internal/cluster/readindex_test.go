@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"ciderd/internal/peer"
+)
+
+// The replies to what a leader has sent are late: they are from before another leader was elected and
+// wrote, and arrive once this one is asked for a SYNC. They say nothing about now.
+func TestSyncOfALeaderWhoseRepliesAreLate(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.timing = quiet
+	c.timing.Commit = DefaultTiming.Commit // for replies to be under way at any time
+	c.linkAll()
+	old := c.startAllQuiet()
+	next, third := c.followers()[0], c.followers()[1]
+	c.set(old, "k", "old")
+	c.settle()
+
+	reply := func(f *flow) bool { return f.reply && f.kind == peer.KindRaft }
+	from, to := []*link{c.link(old, next), c.link(old, third)}, []*link{c.link(next, old), c.link(third, old)}
+	first := make([]int, len(from)) // the first flow that is not let through even later
+	for _, l := range from {
+		l.hold(reply)
+	}
+	for i, l := range from {
+		eventually(t, "a reply that is held", func() bool { return l.held(reply) > 0 })
+		l.hold(func(*flow) bool { return true })
+		first[i] = l.seen()
+	}
+	for _, l := range to {
+		l.hold(func(*flow) bool { return true })
+	}
+	next.standFor(old.self.ServerID)
+	eventually(t, "another leader", func() bool { return next.Status().Role == "leader" })
+	c.set(next, "k", "new")
+
+	ctx, cancel := context.WithTimeout(t.Context(), 3*termTimeout)
+	defer cancel()
+	synced := make(chan error, 1)
+	go func() { synced <- old.Sync(ctx) }()
+	// The question that a sound round begins with shows that it has begun. An unsound one that asks
+	// nothing gets the time.
+	question := func(f *flow) bool { return !f.reply && bytes.Contains(f.bytes, []byte(`"Term":{}`)) }
+	for end := time.Now().Add(termTimeout); from[0].held(question) == 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	for i, l := range from {
+		l.hold(func(f *flow) bool { return !reply(f) || f.nth >= first[i] })
+	}
+	if err := <-synced; err == nil && c.get(old, "k") != "new" {
+		t.Errorf("SYNC on a leader that has been replaced: OK, and then k is %q", c.get(old, "k"))
+	}
+	if role := old.Status().Role; role != "leader" {
+		t.Fatalf("the old leader has become a %s: nothing was tried", role)
+	}
+
+	for _, l := range append(from, to...) {
+		l.hold(nil)
+	}
+	c.settle()
+	if got := c.get(old, "k"); got != "new" {
+		t.Errorf("after all has arrived, k is %q on the old leader", got)
+	}
+}
