@@ -128,7 +128,7 @@ func (s *session) expired(now time.Time) bool {
 	case limit.IsZero() || now.Before(limit) || s.ending.Load() != endNone:
 		return false
 	case s.reader == nil && now.Before(s.loginBy):
-		s.finish(protocol.LoginTimeout, "that line came too slowly")
+		s.finish(protocol.LoginTimeout, "that line came too slowly; connect again")
 	case s.reader == nil:
 		s.failLate()
 	default:

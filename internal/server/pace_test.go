@@ -59,9 +59,9 @@ func TestTricklingBeforeLogin(t *testing.T) {
 				if d := since(begin); d != tc.ends {
 					t.Errorf("ended after %v, want %v", d, tc.ends)
 				}
-				want := "ERR LOGIN_TIMEOUT that line came too slowly\n"
+				want := "ERR LOGIN_TIMEOUT that line came too slowly; connect again\n"
 				if tc.ends == time.Minute {
-					want = "ERR LOGIN_TIMEOUT no login in time\n"
+					want = "ERR LOGIN_TIMEOUT no login in 1m; connect again\n"
 				}
 				if got := <-answers; len(got) < len(want) || got[len(got)-len(want):] != want {
 					t.Errorf("the last of the answers %q is not %q", got, want)
