@@ -9,8 +9,8 @@ go build -o "$out/torture" ./internal/torture/cmd
 
 missed=0
 plant() { # tag, faults, most rounds
-	go build -tags "$1" -o "$out/ciderd" ./cmd/ciderd
-	if CI=1 "$out/torture" -bin "$out/ciderd" -seed 1 -minutes 5 -failing 1 -faults "$2" -rounds "$3" >"$out/log" 2>&1; then
+	go build -tags "testclock,$1" -o "$out/ciderd" ./cmd/ciderd
+	if "$out/torture" -keep-data=false -bin "$out/ciderd" -seed 1 -minutes 5 -failing 1 -faults "$2" -rounds "$3" >"$out/log" 2>&1; then
 		echo "$1: NOT CAUGHT in $3 rounds of $2"
 		missed=1
 	elif grep -q VIOLATION "$out/log"; then
@@ -21,7 +21,7 @@ plant() { # tag, faults, most rounds
 		cat "$out/log"
 		missed=1
 	fi
-	kept=$(sed -n 's/.*data directories are in \([^ ]*\).*/\1/p' "$out/log")
+	kept=$(sed -n 's/.*what tells of them is kept in \([^ ]*\).*/\1/p' "$out/log")
 	case $kept in /var/tmp/ciderd-torture-kept-*) rm -rf "$kept" ;; esac
 }
 
