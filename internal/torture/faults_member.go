@@ -33,7 +33,7 @@ func transferStorm(r *round) error {
 }
 
 // memberReplace takes a node out, the leader as likely as a follower, and lets it in again as an
-// operator does who waits for nothing: each step may be made by the cluster itself first.
+// operator does; the cluster, which does it by itself, may be first at each step.
 func memberReplace(r *round) error {
 	n, err := r.target()
 	if err != nil {
@@ -54,10 +54,12 @@ func memberReplace(r *round) error {
 	if err := r.anew(n); err != nil {
 		return err
 	}
-	for _, step := range [][]string{{"member", "add", n.name}, {"member", "promote", n.name}} {
-		if err := r.doneOrNot(r.cluster.others(n)[0], step...); err != nil {
-			return err
-		}
+	other := r.cluster.others(n)[0]
+	if err := r.doneOr(other, "is a member already", "member", "add", n.name); err != nil {
+		return err
+	}
+	if err := r.doneOr(other, "has its vote already", "member", "promote", n.name); err != nil {
+		return err
 	}
 	return r.allVote()
 }
@@ -118,16 +120,6 @@ func (r *round) endsRemoved(n *node) error {
 
 // anew starts a node with an empty data directory.
 func (r *round) anew(n *node) error { return errors.Join(n.kill(), n.disk.wipe(), n.start()) }
-
-// doneOrNot runs a command that may come too late or too early.
-func (r *round) doneOrNot(n *node, words ...string) error {
-	said, err := n.operate(r.ctx, words...)
-	if err != nil && r.ctx.Err() == nil {
-		said = err.Error()
-	}
-	r.say("%s: %s", strings.Join(words, " "), said)
-	return nil
-}
 
 // allVote wants every node to be a voter again, and every node to list them so.
 func (r *round) allVote() error {

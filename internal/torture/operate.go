@@ -26,13 +26,19 @@ func (n *node) operate(ctx context.Context, words ...string) (string, error) {
 
 // done runs a command until it says that it has done what it is for. What it says meanwhile is a
 // refusal that passes: somebody has not caught up yet, another change is being made.
-func (r *round) done(n *node, words ...string) error {
+func (r *round) done(n *node, words ...string) error { return r.doneOr(n, "", words...) }
+
+// doneOr takes a refusal with already in it for done, too; empty: none.
+func (r *round) doneOr(n *node, already string, words ...string) error {
 	if r.combined {
 		_, _ = n.operate(r.ctx, words...)
 		return nil
 	}
 	return until(r.ctx, healLimit, strings.Join(words, " "), func() error {
 		said, err := n.operate(r.ctx, words...)
+		if already != "" && err != nil && strings.Contains(err.Error(), already) {
+			said, err = already, nil
+		}
 		if err == nil {
 			r.say("%s: %s", strings.Join(words, " "), said)
 		}

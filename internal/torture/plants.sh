@@ -39,8 +39,11 @@ plant plant_nosync power-loss 3
 plant plant_not_ready kill-follower,kill-leader,kill-all 9
 plant plant_no_origin kill-leader,partition-leader,pause-leader 9
 plant plant_wall_clock kill-leader 3
+plant plant_wall_clock clock-jump 3
+plant plant_wall_stamp clock-jump 3
 plant plant_naive_sync pause-storm 5
 plant plant_restore_in_place snapshot-live 3
 unit plant_no_origin ./internal/fsm
 unit plant_wall_clock ./internal/fsm
+unit plant_wall_stamp ./internal/clock
 exit $missed
