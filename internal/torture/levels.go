@@ -34,7 +34,7 @@ func (l *levels) add(node string, u usage) {
 	s.usage = append(s.usage, u)
 }
 
-// judge compares the medians of each process's first and last third. What is allowed is a half
+// judge compares the medians of each process's first and last third. What is allowed is a quarter
 // more and some: rounds differ in what they leave, and a young process is still warming up.
 func (l *levels) judge() (errs []error) {
 	for _, pid := range l.order {
@@ -43,7 +43,7 @@ func (l *levels) judge() (errs []error) {
 			continue
 		}
 		errs = append(errs,
-			grew(s, "goroutines", 40, func(u usage) int64 { return int64(u.goroutines) }),
+			grew(s, "goroutines", 24, func(u usage) int64 { return int64(u.goroutines) }),
 			grew(s, "descriptors", 24, func(u usage) int64 { return int64(u.descriptors) }),
 			grew(s, "MiB resident", 256, func(u usage) int64 { return u.rss >> 20 }))
 	}
@@ -53,7 +53,7 @@ func (l *levels) judge() (errs []error) {
 func grew(s *levelSeries, what string, some int64, of func(usage) int64) error {
 	third := len(s.usage) / 3
 	first, last := median(s.usage[:third], of), median(s.usage[len(s.usage)-third:], of)
-	if last <= first+first/2+some {
+	if last <= first+first/4+some {
 		return nil
 	}
 	return violationf("a process of %s has grown over %d rounds, from %d to %d %s", s.node, len(s.usage), first, last, what)
