@@ -4,7 +4,7 @@
 // It promises that all its traffic stays in network namespaces of its own, that it ends no process
 // and touches no mount, namespace or directory but those it made (their names begin with prefix),
 // that everything is gone when it ends, whichever way, or at its next start, and that a schedule is
-// the same for the same seed and number of nodes. After a violation the history, the logs and the
+// the same for the same seed, number of nodes and faults that the machine can make. After a violation the history, the logs and the
 // data directories of that round are kept, in a place that it prints. It never looks inside the
 // daemon: what it expects is what the interface promises, and it judges nothing by speed.
 //

@@ -59,5 +59,14 @@ func (r *round) refused(n *node, reason string, words ...string) error {
 	return nil
 }
 
-// lead makes n the leader.
-func (r *round) lead(n *node) error { return r.done(n, "transfer", n.name) }
+// lead makes n the leader, and sees that it is.
+func (r *round) lead(n *node) error {
+	if err := r.done(n, "transfer", n.name); err != nil || r.combined {
+		return err
+	}
+	leader, err := r.cluster.leader()
+	if err == nil && leader != n {
+		err = violationf("%s said that it leads, and %s does", n.name, leader.name)
+	}
+	return err
+}
