@@ -42,8 +42,8 @@ func TestChosenFaultsThatAreLeftOut(t *testing.T) {
 			t.Errorf("dealt %s", name)
 		}
 	}
-	if _, err := newDeck(left, 1, 3, []string{"loss"}); err == nil {
-		t.Error("a run of nothing")
+	if _, err := newDeck(left, 1, 3, []string{"loss"}); !errors.Is(err, ErrNothing) {
+		t.Errorf("a run of nothing: %v", err)
 	}
 }
 

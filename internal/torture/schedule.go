@@ -49,6 +49,9 @@ var inPairs = []string{
 // briefest is the longest that something stays broken in a brief run.
 const briefest = 4 * time.Second
 
+// ErrNothing: this machine can make none of the faults that were asked for.
+var ErrNothing = errors.New("no fault is left that this machine can make")
+
 // newDeck has of all the faults those that are named, alone or some at once ("loss+kill-leader"); nil:
 // all that so many nodes can take, and combinations. A named one that is not among them is an error
 // if there is none of that name at all, and left out if this machine cannot do it.
@@ -74,7 +77,7 @@ func newDeck(all []fault, seed uint64, nodes int, only []string) (*deck, error) 
 		}
 	}
 	if len(d.all) == 0 {
-		return nil, errors.New("no fault is left that this machine can make")
+		return nil, ErrNothing
 	}
 	return d, nil
 }

@@ -3,7 +3,7 @@
 //	go run ./internal/torture/cmd -minutes 5 -seed 1
 //
 // It exits 0 if everything held, 1 if something did not (or the harness failed), 2 for wrong flags,
-// 3 if this machine can run none of it (it takes root, and network namespaces), 130 if it was told to
+// 3 if this machine can run none of it (it takes root, and network namespaces) or none of -faults, 130 if it was told to
 // stop. Faults that this machine cannot make are left out, which it says.
 package main
 
@@ -110,6 +110,9 @@ func torment(o torture.Options, bin, tags string) int {
 	switch {
 	case errors.Is(err, errInterrupted):
 		return 130
+	case errors.Is(err, torture.ErrNothing):
+		fmt.Fprintln(os.Stderr, "!!!! TORTURE LEFT OUT:", err)
+		return exitUnable
 	case err != nil:
 		return fail(err)
 	}
