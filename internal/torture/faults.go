@@ -79,6 +79,15 @@ func (r *round) back(nodes ...*node) error {
 	return r.cluster.waitServing(nodes...)
 }
 
+// upAgain starts a node that ends by itself of what was done to it, which may be a moment after that
+// is over.
+func (r *round) upAgain(n *node) error {
+	if err := r.pass(2 * time.Second); err != nil {
+		return err
+	}
+	return r.back(n)
+}
+
 // down is said of nodes that stop working: without a majority the others are alone.
 func (r *round) down(nodes ...*node) {
 	strained(departed, nodes...)
