@@ -43,9 +43,9 @@ func (l *levels) judge() (errs []error) {
 			continue
 		}
 		errs = append(errs,
-			grew(s, "goroutines", 24, func(u usage) int64 { return int64(u.goroutines) }),
-			grew(s, "descriptors", 24, func(u usage) int64 { return int64(u.descriptors) }),
-			grew(s, "MiB resident", 256, func(u usage) int64 { return u.rss >> 20 }))
+			grew(s, "goroutines", 64, func(u usage) int64 { return int64(u.goroutines) }),
+			grew(s, "descriptors", 48, func(u usage) int64 { return int64(u.descriptors) }),
+			grew(s, "MiB resident", 384, func(u usage) int64 { return u.rss >> 20 }))
 	}
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }

@@ -14,9 +14,9 @@ func TestLevels(t *testing.T) {
 	}{
 		"steady":          {30, func(i int) usage { return usage{1, 30 + i%5, 60 + i%7, 100 << 20} }, ""},
 		"one peak":        {30, func(i int) usage { return usage{1, 30, 60 + i/29*1000, 100 << 20} }, ""},
-		"goroutines":      {12, func(i int) usage { return usage{1, 30, 60 + 10*i, 100 << 20} }, "goroutines"},
-		"descriptors":     {12, func(i int) usage { return usage{1, 30 + 10*i, 60, 100 << 20} }, "descriptors"},
-		"memory":          {12, func(i int) usage { return usage{1, 30, 60, int64(100+60*i) << 20} }, "MiB"},
+		"goroutines":      {12, func(i int) usage { return usage{1, 30, 60 + 20*i, 100 << 20} }, "goroutines"},
+		"descriptors":     {12, func(i int) usage { return usage{1, 30 + 20*i, 60, 100 << 20} }, "descriptors"},
+		"memory":          {12, func(i int) usage { return usage{1, 30, 60, int64(100+90*i) << 20} }, "MiB"},
 		"too few to tell": {5, func(i int) usage { return usage{1, 30 + 100*i, 60, 100 << 20} }, ""},
 		"a process each":  {30, func(i int) usage { return usage{i, 30 + 100*i, 60, 100 << 20} }, ""},
 	} {

@@ -205,7 +205,7 @@ func (t *run) verdict() error {
 	case t.broken != nil:
 		return errors.Join(t.broken, t.whereKept())
 	case t.failed > 0:
-		return fmt.Errorf("%d of %d rounds with violations; %w", t.failed, t.deck.dealt, t.whereKept())
+		return errors.Join(fmt.Errorf("%d of %d rounds with violations", t.failed, t.deck.dealt), t.whereKept())
 	}
 	return nil
 }
