@@ -241,7 +241,9 @@ func (n *node) usage() (u usage, err error) {
 	if err != nil {
 		return u, err
 	}
-	u.goroutines = s.Goroutines
+	if u.goroutines = s.Goroutines; u.goroutines == 0 {
+		return u, errors.New("/status has no number of goroutines")
+	}
 	b, err := os.ReadFile(filepath.Join(dir, "status"))
 	if err != nil {
 		return u, err
