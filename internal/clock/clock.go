@@ -40,7 +40,7 @@ func New(source Source) *Clock {
 
 // Now is the cluster's time in Unix milliseconds: 0 or little more before the first Observe.
 func (c *Clock) Now() int64 {
-	return c.offset.Load() + c.source.Monotonic().Milliseconds()
+	return wallStamp(c, c.offset.Load()+c.source.Monotonic().Milliseconds())
 }
 
 // Observe tells the clock of an entry's stamp that has just been applied here.
@@ -75,4 +75,4 @@ func (c *Clock) advance(to int64) {
 type machine struct{ start time.Time }
 
 func (m machine) Monotonic() time.Duration { return time.Since(m.start) }
-func (m machine) Wall() int64              { return time.Now().UnixMilli() }
+func (m machine) Wall() int64              { return time.Now().Add(skew()).UnixMilli() }

@@ -5,8 +5,17 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"runtime"
 	"time"
+
+	"ciderd/internal/cluster"
 )
+
+// processStatus is what /status answers.
+type processStatus struct {
+	cluster.Status
+	Goroutines int // of this process: what grows without end is a leak
+}
 
 // openAdmin serves /health/live, /health/ready and /status on the admin address. A node does its
 // work without that port, so failing to bind it is a warning: several nodes on one machine share
@@ -31,7 +40,8 @@ func (d *Daemon) openAdmin() {
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(d.node.Status()) // the client is gone if it fails
+		status := processStatus{d.node.Status(), runtime.NumGoroutine()}
+		_ = json.NewEncoder(w).Encode(status) // the client is gone if it fails
 	})
 	d.admin = &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
 	d.wg.Go(func() {

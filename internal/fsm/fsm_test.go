@@ -1,11 +1,9 @@
 package fsm
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
 	"strings"
@@ -231,7 +229,6 @@ func TestCorruptEntryWithoutHook(t *testing.T) {
 func TestReadersBesideWrites(t *testing.T) {
 	n := withUser(t)
 	n.do(1, set("k", "0"))
-	snapshot := persist(t, n.snapshot())
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	for range 3 {
@@ -262,12 +259,7 @@ func TestReadersBesideWrites(t *testing.T) {
 		n.do(int64(i), set("k", fmt.Sprint(i)), setFor("l", "v", 2), Command{Op: OpPasswd, User: 1, Value: next, Arg: hash})
 		hash = next
 		if i%50 == 49 {
-			if err := n.Restore(io.NopCloser(bytes.NewReader(snapshot))); err != nil {
-				t.Fatal(err)
-			}
-			hash = []byte("hash")
-			n.index, n.sequence = 2, 2
-			clear(n.told)
+			n.restore(persist(t, n.snapshot()))
 		}
 	}
 	close(stop)

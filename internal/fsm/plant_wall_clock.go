@@ -2,12 +2,10 @@
 
 package fsm
 
-import "syscall"
+import "ciderd/internal/clock"
+
+var plantedClock = clock.New(nil)
 
 // stampOf plants a bug for make torture-plants: the machine's clock in Apply, which differs from
-// node to node.
-func stampOf(Header) int64 {
-	var now syscall.Timeval
-	_ = syscall.Gettimeofday(&now)
-	return now.Nano() / 1e6
-}
+// node to node. (It comes from where torture can move it.)
+func stampOf(Header) int64 { return plantedClock.Wall() }

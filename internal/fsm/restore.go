@@ -14,12 +14,21 @@ import (
 	"ciderd/internal/cache"
 )
 
-// Restore builds the state of a snapshot aside and swaps it in. On an error the old one stays.
+// ErrOldSnapshot: a snapshot that does not go as far as what has been applied here.
+var ErrOldSnapshot = errors.New("the snapshot is older than the state that is here")
+
+// Restore builds the state of a snapshot aside and swaps it in. On an error the old one stays. It
+// never goes back: Raft installs whatever snapshot comes with the present term, and one that was on
+// its way for long, or is sent a second time by whoever heard it pass, would take back what has been
+// read here.
 func (f *FSM) Restore(r io.ReadCloser) error {
 	defer r.Close()
 	s, err := f.build(r)
 	if err != nil {
 		return err
+	}
+	if applied := f.applied.Load(); s.index < applied {
+		return fmt.Errorf("%w: it goes up to entry %d, and %d has been applied", ErrOldSnapshot, s.index, applied)
 	}
 	if f.hooks.Stamp != nil {
 		f.hooks.Stamp(s.time)

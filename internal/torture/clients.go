@@ -22,6 +22,7 @@ var kinds = []func(id int) worker{
 	func(id int) worker { return &appendClient{id: id} },
 	func(id int) worker { return &pairClient{id: id} },
 	func(id int) worker { return &expiryClient{id: id} },
+	func(id int) worker { return &deadlineClient{id: id} },
 	func(id int) worker { return &watcher{} },
 }
 

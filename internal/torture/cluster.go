@@ -40,19 +40,20 @@ log {
 }
 `
 
-func newCluster(ctx context.Context, dir, bin string, size int) (*cluster, error) {
+func newCluster(ctx context.Context, dir, bin string, size int, lacks map[need]error) (*cluster, error) {
 	c := &cluster{ctx: ctx, dir: dir}
 	var hcl strings.Builder
 	hcl.WriteString("cluster \"torture\" {\n  insecure_peers = true\n")
 	for i := 1; i <= size; i++ {
 		name := fmt.Sprintf("n%d", i)
-		n := &node{name: name, bin: bin, config: filepath.Join(dir, "cluster.hcl"), log: filepath.Join(dir, name+".log")}
+		n := &node{name: name, bin: bin, config: filepath.Join(dir, "cluster.hcl"),
+			log: filepath.Join(dir, name+".log"), clock: filepath.Join(dir, name+".clock")}
 		c.nodes = append(c.nodes, n)
 		var err error
-		if n.disk, err = newDisk(dir, name); err != nil {
+		if n.disk, err = newDisk(dir, name, lacks[needDisk] != nil); err != nil {
 			return c, err
 		}
-		if n.link, err = newLink(i); err != nil {
+		if n.link, err = newLink(i, lacks[needCut] != nil); err != nil {
 			return c, err
 		}
 		fmt.Fprintf(&hcl, "  node %q {\n    address = %q\n    text = %q\n    peer = %q\n    admin = %q\n    data_dir = %q\n  }\n",

@@ -49,8 +49,10 @@ func (n *node) read(user string) (contents, error) {
 	page := fmt.Sprintf("KEYS * LIMIT %d", pageKeys)
 	for next := page; ; {
 		keys, after, err := c.page(next)
-		// These are about to expire, sooner or later by how far the node's log has got.
-		keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasPrefix(key, "ttl:") })
+		// These change by themselves, sooner or later by how far the node's log has got; see deadlines.go.
+		keys = slices.DeleteFunc(keys, func(key string) bool {
+			return strings.HasPrefix(key, "ttl:") || strings.HasPrefix(key, deadlinePrefix)
+		})
 		if err == nil {
 			err = s.add(c, keys)
 		}

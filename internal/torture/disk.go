@@ -15,12 +15,13 @@ const diskSize = 1536 << 20
 // A disk is a file system of its own for one node, in a file.
 type disk struct {
 	image, mount string
+	plain        bool // a directory like any other: this machine cannot do better
 }
 
-func newDisk(dir, name string) (*disk, error) {
-	d := &disk{image: filepath.Join(dir, name+".img"), mount: filepath.Join(dir, name)}
-	if err := os.Mkdir(d.mount, 0o700); err != nil {
-		return nil, err
+func newDisk(dir, name string, plain bool) (*disk, error) {
+	d := &disk{image: filepath.Join(dir, name+".img"), mount: filepath.Join(dir, name), plain: plain}
+	if err := os.Mkdir(d.mount, 0o700); err != nil || plain {
+		return d, err
 	}
 	f, err := os.Create(d.image)
 	if err != nil {
@@ -64,7 +65,9 @@ func (d *disk) freeze() error { return command("fsfreeze", "-f", d.mount) }
 
 // heal takes back all that was done to the disk.
 func (d *disk) heal() error {
-	_ = command("fsfreeze", "-u", d.mount) // an error says that it was not frozen
+	if !d.plain {
+		_ = command("fsfreeze", "-u", d.mount) // an error says that it was not frozen
+	}
 	err := os.Remove(d.filler())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -75,6 +78,9 @@ func (d *disk) heal() error {
 func (d *disk) wipe() error { return os.RemoveAll(d.data()) }
 
 func (d *disk) remove() error {
+	if d.plain {
+		return os.RemoveAll(d.mount)
+	}
 	_ = command("fsfreeze", "-u", d.mount)
 	if err := command("umount", d.mount); err != nil {
 		return fmt.Errorf("%s stays: %w", d.image, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -26,7 +27,7 @@ type fault struct {
 
 // faults is everything that can be done, most telling first.
 func faults() []fault {
-	return append(append(processFaults(), linkFaults()...), diskFaults()...)
+	return slices.Concat(processFaults(), memberFaults(), clockFaults(), linkFaults(), diskFaults())
 }
 
 // A round is one fault, or two at once, and the load around it.
@@ -76,6 +77,15 @@ func (r *round) back(nodes ...*node) error {
 		return r.pass(time.Second)
 	}
 	return r.cluster.waitServing(nodes...)
+}
+
+// upAgain starts a node that ends by itself of what was done to it, which may be a moment after that
+// is over.
+func (r *round) upAgain(n *node) error {
+	if err := r.pass(2 * time.Second); err != nil {
+		return err
+	}
+	return r.back(n)
 }
 
 // down is said of nodes that stop working: without a majority the others are alone.

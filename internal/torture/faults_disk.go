@@ -152,7 +152,10 @@ func diskHang(r *round) error {
 	if err == nil {
 		err = r.pass(r.between(cutShort, cutLong))
 	}
-	return errors.Join(err, n.disk.heal())
+	if err := errors.Join(err, n.disk.heal()); err != nil {
+		return err
+	}
+	return r.upAgain(n)
 }
 
 func diskSlow(r *round) error {

@@ -24,6 +24,7 @@ func linkFaults() []fault {
 		cutting("large-drop", "packets over 600 bytes to or from a node are dropped (iptables length)", largeDrop),
 		{name: "garbage", how: "noise, lies, forged and cut short hellos and frames on every peer port", act: garbage},
 		{name: "replay", how: "the peer traffic of a few seconds, recorded on the wires, sent again", act: replay},
+		{name: "replay-install", how: "the peer traffic of a follower that is sent a snapshot, recorded on the wires, sent again", act: replayInstall},
 	}
 }
 

@@ -48,6 +48,8 @@ type load struct {
 	wg      sync.WaitGroup
 	bad     complaints // errors and replies that clients must not get
 
+	deadlines deadlines
+
 	mu      sync.Mutex // history, errors, gaps
 	errors  map[string]int
 	gaps    gaps

@@ -26,6 +26,7 @@ type node struct {
 	bin    string
 	config string
 	log    string
+	clock  string // the file that says by how much its wall clock is off, see setClock
 
 	proc   *harness.Process
 	paused bool
@@ -46,7 +47,7 @@ func (n *node) start() error {
 		return nil
 	}
 	args := append(n.link.within(), n.bin, "-config", n.config, "-node", n.name)
-	proc, err := harness.StartProcess("nsenter", filepath.Dir(n.config), n.log, nil, args...)
+	proc, err := harness.StartProcess("nsenter", filepath.Dir(n.config), n.log, []string{"TESTCLOCK_FILE=" + n.clock}, args...)
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", n.name, err)
 	}
@@ -149,7 +150,7 @@ func (n *node) pid() (int, error) {
 
 // heal takes back what was done to the node and its surroundings, and starts it if it has ended.
 func (n *node) heal() error {
-	errs := []error{n.link.heal(), n.disk.heal(), n.untrace()}
+	errs := []error{n.link.heal(), n.disk.heal(), n.untrace(), n.setClock(0)}
 	if n.running() && n.paused {
 		errs = append(errs, n.resume())
 	}
@@ -164,7 +165,9 @@ type status struct {
 	Applied  uint64
 	Ready    bool
 	Voter    bool
-	Waiting  string
+	// Goroutines is of the process.
+	Goroutines int
+	Waiting    string
 }
 
 var admin = &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -220,8 +223,8 @@ func (n *node) logSize() int64 {
 
 // usage is what a process holds.
 type usage struct {
-	pid, descriptors int
-	rss              int64 // bytes
+	pid, descriptors, goroutines int
+	rss                          int64 // bytes
 }
 
 func (n *node) usage() (u usage, err error) {
@@ -234,6 +237,13 @@ func (n *node) usage() (u usage, err error) {
 		return u, err
 	}
 	u.descriptors = len(fds)
+	s, err := n.status()
+	if err != nil {
+		return u, err
+	}
+	if u.goroutines = s.Goroutines; u.goroutines == 0 {
+		return u, errors.New("/status has no number of goroutines")
+	}
 	b, err := os.ReadFile(filepath.Join(dir, "status"))
 	if err != nil {
 		return u, err

@@ -47,12 +47,18 @@ func (t *run) unregister(user string) error {
 	})
 }
 
-// warm notes what each process holds.
+// warm notes what each process holds at the end of a round; of the first three, what it is compared
+// with in the end.
 func (t *run) warm() {
 	for _, n := range t.cluster.nodes {
-		if u, err := n.usage(); err == nil {
+		u, err := n.usage()
+		if err != nil {
+			continue
+		}
+		t.levels.add(n.name, u)
+		if t.deck.dealt <= 3 {
 			old := t.base[n.name]
-			t.base[n.name] = usage{u.pid, max(u.descriptors, old.descriptors), max(u.rss, old.rss)}
+			t.base[n.name] = usage{u.pid, max(u.descriptors, old.descriptors), max(u.goroutines, old.goroutines), max(u.rss, old.rss)}
 		}
 	}
 }
@@ -69,6 +75,10 @@ func (t *run) atEnd() {
 	for _, n := range t.cluster.nodes {
 		bad.add(t.grown(n))
 	}
+	for _, err := range t.levels.judge() {
+		bad.add(err)
+	}
+	t.report.usage = append(t.report.usage, t.levels.lines()...)
 	for _, n := range t.cluster.nodes {
 		bad.add(goroutines(n))
 	}

@@ -9,8 +9,8 @@ go build -o "$out/torture" ./internal/torture/cmd
 
 missed=0
 plant() { # tag, faults, most rounds
-	go build -tags "$1" -o "$out/ciderd" ./cmd/ciderd
-	if CI=1 "$out/torture" -bin "$out/ciderd" -seed 1 -minutes 5 -failing 1 -faults "$2" -rounds "$3" >"$out/log" 2>&1; then
+	go build -tags "testclock,$1" -o "$out/ciderd" ./cmd/ciderd
+	if "$out/torture" -keep-data=false -bin "$out/ciderd" -seed 1 -minutes 5 -failing 1 -faults "$2" -rounds "$3" >"$out/log" 2>&1; then
 		echo "$1: NOT CAUGHT in $3 rounds of $2"
 		missed=1
 	elif grep -q VIOLATION "$out/log"; then
@@ -21,7 +21,7 @@ plant() { # tag, faults, most rounds
 		cat "$out/log"
 		missed=1
 	fi
-	kept=$(sed -n 's/.*data directories are in \([^ ]*\).*/\1/p' "$out/log")
+	kept=$(sed -n 's/.*what tells of them is kept in \([^ ]*\).*/\1/p' "$out/log")
 	case $kept in /var/tmp/ciderd-torture-kept-*) rm -rf "$kept" ;; esac
 }
 
@@ -39,9 +39,12 @@ plant plant_nosync power-loss 3
 plant plant_not_ready kill-follower,kill-leader,kill-all 9
 plant plant_no_origin kill-leader,partition-leader,pause-leader 9
 plant plant_wall_clock kill-leader 3
+plant plant_wall_clock clock-jump 3
+plant plant_wall_stamp clock-jump 3
 plant plant_naive_sync pause-storm 5
 plant plant_restore_in_place snapshot-live 3
 unit plant_no_origin ./internal/fsm
 unit plant_wall_clock ./internal/fsm
 unit plant_verify_leader ./internal/cluster TestSyncOfALeaderWhoseRepliesAreLate
+unit plant_wall_stamp ./internal/clock
 exit $missed

@@ -15,6 +15,7 @@ type play struct {
 	deal      deal
 	history   string
 	logs      []int64 // sizes when it began
+	starts    []int64 // of each node's process, as it began
 	notes     []string
 	bad       complaints
 	ops       int64
@@ -115,7 +116,11 @@ func (p *play) breakIt(l *load) error {
 		if err := f.hold(r); err != nil {
 			return err
 		}
-		d := r.between(f.shortest, f.longest)
+		longest := f.longest
+		if p.deal.brief {
+			longest = min(longest, briefest)
+		}
+		d := r.between(f.shortest, longest)
 		if r.combined {
 			d /= 4
 		}
@@ -158,6 +163,7 @@ func (p *play) judge(l *load) {
 	for _, err := range missing(l.clients, s) {
 		p.bad.add(err)
 	}
+	p.judgeDeadlines(l)
 	var registers []registerOp
 	var swaps []casOp
 	for _, c := range l.clients {
@@ -176,6 +182,21 @@ func (p *play) judge(l *load) {
 		p.bad.add(err)
 	}
 	p.bad.add(p.remember(pastUser{p.user(), s.digest()}))
+}
+
+// judgeDeadlines reads what has a deadline once more, on every node, and judges all such readings.
+func (p *play) judgeDeadlines(l *load) {
+	if err := l.deadlines.atEnd(l); err != nil {
+		p.bad.add(err)
+		return
+	}
+	untouched := true
+	for i, n := range p.cluster.nodes {
+		untouched = untouched && strain(n.level.Load()) == quiet && n.starts.Load() == p.starts[i]
+	}
+	for _, err := range l.deadlines.judge(l.gaps, untouched) {
+		p.bad.add(err)
+	}
 }
 
 // lastReads adds what is there in the end to the histories, as a read of one more client.

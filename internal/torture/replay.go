@@ -1,17 +1,11 @@
 package torture
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
+	"io"
 	"net"
-	"sync"
-	"syscall"
 	"time"
 )
-
-// peerPort is the port between nodes, in network byte order of a packet as well.
-const peerPort = 7000
 
 // replay records what nodes send each other while one of them is restarted, so that every kind of
 // connection is made anew, and sends all of it again, three times.
@@ -21,164 +15,103 @@ func replay(r *round) error {
 		return err
 	}
 	r.down(n)
-	rec, err := newRecorder(r.cluster.nodes)
+	flows, err := r.recorded(func() error {
+		if err := n.kill(); err != nil {
+			return err
+		}
+		return r.back(n)
+	})
 	if err != nil {
 		return err
 	}
-	err = n.kill()
-	if err == nil {
-		err = r.back(n)
+	return r.again(flows)
+}
+
+// replayInstall does so with the connections over which a follower is sent a snapshot; in the same
+// term still, as far as nobody is elected meanwhile. The follower has gone on since then.
+func replayInstall(r *round) error {
+	n, err := r.follower()
+	if err != nil {
+		return err
 	}
+	r.down(n)
+	if err := n.kill(); err != nil {
+		return err
+	}
+	if err := r.outrun(n); err != nil {
+		return err
+	}
+	before := n.newestSnapshot()
+	flows, err := r.recorded(func() error { return r.back(n) })
+	if err != nil {
+		return err
+	}
+	if err := r.flows(n); err != nil {
+		return err
+	}
+	r.say("%s: snapshot %q, before it %q", n.name, n.newestSnapshot(), before)
+	longest := 0
+	for _, f := range flows {
+		longest = max(longest, len(f.data))
+	}
+	if longest < bigValue && !r.combined {
+		return errors.New("no snapshot was recorded")
+	}
+	return r.again(flows)
+}
+
+// recorded does something and gives what nodes sent each other meanwhile, and a little longer.
+func (r *round) recorded(do func() error) ([]*flow, error) {
+	rec, err := newRecorder(r.cluster.nodes)
+	if err != nil {
+		return nil, err
+	}
+	err = do()
 	if err == nil {
 		err = r.pass(2 * time.Second)
 	}
-	flows := rec.close()
-	if err != nil {
-		return err
-	}
-	bytes := 0
+	return rec.close(), err
+}
+
+// again sends flows three times, each on a connection of its own. They begin with the greeting of
+// their time, which is still good: that is what the replayer needs no secret for.
+func (r *round) again(flows []*flow) error {
+	bytes, welcome := 0, 0
 	for range 3 {
 		for _, f := range flows {
 			bytes += len(f.data)
-			// A refusal is as good as an answer.
-			_ = throw(f.to, f.data)
+			if resend(f) {
+				welcome++
+			}
 		}
 	}
-	r.say("%d recorded connections sent again three times, %d KiB", len(flows), bytes>>10)
-	if len(flows) == 0 && !r.combined {
-		return errors.New("no connection was recorded")
+	r.say("%d recorded connections sent again three times, %d KiB, %d of them welcome", len(flows), bytes>>10, welcome)
+	if welcome == 0 && !r.combined {
+		return errors.New("no recorded connection was welcome")
 	}
 	return r.flows()
 }
 
-// A flow is what one side of a connection to a peer port has sent, from its beginning, as far as it
-// was recorded without a gap.
-type flow struct {
-	to    string
-	data  []byte
-	next  uint32 // the sequence number that comes next
-	later map[uint32][]byte
-}
-
-// maxFlow bounds what is kept of one connection, in bytes.
-const maxFlow = 8 << 20
-
-// recorder listens on the hub's ends of the nodes' wires.
-type recorder struct {
-	sockets []int
-	wg      sync.WaitGroup
-	mu      sync.Mutex // flows
-	flows   map[string]*flow
-}
-
-func newRecorder(nodes []*node) (*recorder, error) {
-	r := &recorder{flows: map[string]*flow{}}
-	for _, n := range nodes {
-		if err := r.listen("n" + n.link.host); err != nil {
-			r.close()
-			return nil, err
-		}
-	}
-	return r, nil
-}
-
-func networkOrder(v uint16) uint16 { return v<<8 | v>>8 }
-
-func (r *recorder) listen(port string) error {
-	// ETH_P_ALL: the bridge takes a frame away before it reaches those who want one protocol.
-	iface, err := net.InterfaceByName(port)
+// resend plays a flow to its end, reads what is answered, and tells whether its greeting was taken.
+// An answer that is left unread would cut the connection before the other side has read all.
+func resend(f *flow) (welcome bool) {
+	conn, err := net.DialTimeout("tcp", f.to, 10*time.Second)
 	if err != nil {
-		return err
+		return false
 	}
-	fd, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, int(networkOrder(syscall.ETH_P_ALL)))
-	if err != nil {
-		return fmt.Errorf("recording %s: %w", port, err)
-	}
-	r.sockets = append(r.sockets, fd)
-	// The time-out lets the goroutine look whether it is to end.
-	err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &syscall.Timeval{Usec: 100_000})
-	if err == nil {
-		err = syscall.Bind(fd, &syscall.SockaddrLinklayer{Protocol: networkOrder(syscall.ETH_P_ALL), Ifindex: iface.Index})
-	}
-	if err != nil {
-		return fmt.Errorf("recording %s: %w", port, err)
-	}
-	_ = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_RCVBUFFORCE, 8<<20) // fewer gaps
-	return nil
-}
-
-// close reads what was recorded and ends it.
-func (r *recorder) close() []*flow {
-	for _, fd := range r.sockets {
-		r.wg.Go(func() { r.drain(fd) })
-	}
-	r.wg.Wait()
-	var flows []*flow
-	for _, f := range r.flows {
-		if len(f.data) > 0 {
-			flows = append(flows, f)
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	first := make([]byte, 1)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		if _, err := io.ReadFull(conn, first); err == nil {
+			_, _ = io.Copy(io.Discard, conn)
 		}
+	}()
+	if _, err := conn.Write(f.data); err == nil {
+		_ = conn.(*net.TCPConn).CloseWrite()
 	}
-	return flows
-}
-
-func (r *recorder) drain(fd int) {
-	defer func() { _ = syscall.Close(fd) }()
-	packet := make([]byte, 1<<17)
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
-		n, from, err := syscall.Recvfrom(fd, packet, 0)
-		if err == syscall.EINTR {
-			continue
-		}
-		if err != nil {
-			return // nothing more is there
-		}
-		// Each packet passes two wires, into the bridge and out of it: one is enough.
-		if ll, ok := from.(*syscall.SockaddrLinklayer); ok && ll.Pkttype == syscall.PACKET_OUTGOING {
-			continue
-		}
-		r.packet(packet[:n])
-	}
-}
-
-// packet takes one Ethernet frame with IPv4 and TCP in it.
-func (r *recorder) packet(p []byte) {
-	if len(p) < 14+20 || binary.BigEndian.Uint16(p[12:]) != syscall.ETH_P_IP || p[14+9] != syscall.IPPROTO_TCP {
-		return
-	}
-	ip := p[14:]
-	size, head := int(binary.BigEndian.Uint16(ip[2:])), int(ip[0]&15)*4
-	if size > len(ip) || size < head+20 {
-		return
-	}
-	tcp := ip[head:size]
-	offset := int(tcp[12]>>4) * 4
-	if binary.BigEndian.Uint16(tcp[2:]) != peerPort || offset > len(tcp) {
-		return
-	}
-	key := string(ip[12:20]) + string(tcp[:4])
-	seq := binary.BigEndian.Uint32(tcp[4:])
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	const syn = 2
-	if tcp[13]&syn != 0 {
-		to := fmt.Sprintf("%s:%d", net.IP(ip[16:20]), peerPort)
-		r.flows[key] = &flow{to: to, next: seq + 1, later: map[uint32][]byte{}}
-		return
-	}
-	if f := r.flows[key]; f != nil && offset < len(tcp) {
-		f.take(seq, tcp[offset:])
-	}
-}
-
-func (f *flow) take(seq uint32, data []byte) {
-	if len(f.data)+len(data) > maxFlow {
-		return
-	}
-	f.later[seq] = append([]byte(nil), data...)
-	for next, ok := f.later[f.next]; ok; next, ok = f.later[f.next] {
-		delete(f.later, f.next)
-		f.data = append(f.data, next...)
-		f.next += uint32(len(next))
-	}
+	<-answered
+	return first[0] == 1
 }

@@ -61,11 +61,11 @@ func (r *report) print(out io.Writer) {
 	}
 }
 
-// List prints the faults and how each is made.
-func List(out io.Writer) {
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	for _, f := range faults() {
-		fmt.Fprintf(w, "%s\t%s\n", f.name, f.how)
+// say tells which faults have not had their turn: a run may be too short for all.
+func (r *report) say(out io.Writer, left []deal) {
+	for _, d := range left {
+		if r.rows[d.name()].rounds == 0 && len(d.faults) == 1 {
+			fmt.Fprintf(out, "!!!! NO TIME WAS LEFT FOR %s\n", d.name())
+		}
 	}
-	_ = w.Flush()
 }

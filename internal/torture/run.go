@@ -20,7 +20,12 @@ type Options struct {
 	Nodes   int      // 3 or 5
 	Only    []string // names of faults; none: all
 	Failing int      // rounds with a violation after which to stop
-	Out     io.Writer
+	// Brief has nothing that lasts stay broken for more than some seconds.
+	Brief bool
+	// KeepData keeps the data directories, too, of a round with a violation: up to gigabytes.
+	KeepData bool
+	Counts   string // a file to add the rounds of each fault to, see Table; empty: none
+	Out      io.Writer
 }
 
 // Run is one whole run. It returns an error if anything that was promised did not hold, or if the
@@ -31,7 +36,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
-	if t.cluster, err = newCluster(ctx, t.dir, o.Bin, o.Nodes); err != nil {
+	if t.cluster, err = newCluster(ctx, t.dir, o.Bin, o.Nodes, t.lacks); err != nil {
 		return err
 	}
 	fmt.Fprintf(o.Out, "seed %d, %d nodes, %v; work in %s\n", o.Seed, o.Nodes, o.For, t.dir)
@@ -41,7 +46,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	t.loop()
 	t.atEnd()
 	t.report.print(o.Out)
-	return t.verdict()
+	t.report.say(o.Out, t.deck.left)
+	return errors.Join(t.verdict(), t.report.count(o.Counts))
 }
 
 // run is the state of one.
@@ -54,6 +60,8 @@ type run struct {
 	cluster *cluster
 	past    []pastUser // of the rounds before, oldest first
 	report  report
+	lacks   map[need]error // what this machine cannot do, and why
+	levels  levels
 	base    map[string]usage // what processes held when the run was warm
 	failed  int              // rounds with a violation
 	broken  error            // why the harness could not go on
@@ -69,15 +77,17 @@ type pastUser struct {
 const pastUsers = 4
 
 func newRun(ctx context.Context, o Options) (*run, error) {
-	d, err := newDeck(o.Seed, o.Nodes, o.Only)
-	if err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp(workRoot, prefix+"work-")
 	if err != nil {
 		return nil, err
 	}
-	return &run{Options: o, ctx: ctx, dir: dir, deck: d, base: map[string]usage{}}, openHub()
+	lacks := lacking(dir, o.Bin)
+	d, err := newDeck(able(faults(), lacks, o.Out), o.Seed, o.Nodes, o.Only)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir), command("ip", "netns", "del", hubNamespace()))
+	}
+	d.brief = o.Brief
+	return &run{Options: o, ctx: ctx, dir: dir, deck: d, lacks: lacks, base: map[string]usage{}}, openHub()
 }
 
 func (t *run) close() error {
@@ -95,9 +105,7 @@ func (t *run) loop() {
 		if t.oneRound(d); t.broken != nil || t.failed >= t.Failing {
 			return
 		}
-		if t.deck.dealt <= 3 {
-			t.warm()
-		}
+		t.warm()
 	}
 }
 
@@ -110,6 +118,7 @@ func (t *run) oneRound(d deal) {
 		n.mayEnd = false
 		n.level.Store(int32(quiet))
 		p.logs = append(p.logs, n.logSize())
+		p.starts = append(p.starts, n.starts.Load())
 	}
 	err := p.play()
 	if t.ctx.Err() != nil {
@@ -162,7 +171,11 @@ func (t *run) keep(p *play, errs []error) {
 		err = errors.Join(err, command("mv", p.history, dir))
 	}
 	for _, n := range t.cluster.nodes {
-		err = errors.Join(err, command("cp", n.log, dir), n.wipeInto(filepath.Join(dir, n.name)))
+		err = errors.Join(err, command("cp", n.log, dir))
+		if t.KeepData {
+			err = errors.Join(err, n.keepData(filepath.Join(dir, n.name)))
+		}
+		err = errors.Join(err, n.disk.wipe())
 	}
 	t.past = nil
 	clear(t.base)
@@ -177,14 +190,12 @@ func (t *run) keep(p *play, errs []error) {
 	}
 }
 
-// wipeInto copies the data directory and empties the disk.
-func (n *node) wipeInto(dir string) error {
-	if _, err := os.Stat(n.disk.data()); err == nil {
-		if err := command("cp", "-a", n.disk.data(), dir); err != nil {
-			return err
-		}
+// keepData copies the data directory, if there is one.
+func (n *node) keepData(dir string) error {
+	if _, err := os.Stat(n.disk.data()); err != nil {
+		return nil
 	}
-	return n.disk.wipe()
+	return command("cp", "-a", n.disk.data(), dir)
 }
 
 func (t *run) verdict() error {
@@ -194,7 +205,7 @@ func (t *run) verdict() error {
 	case t.broken != nil:
 		return errors.Join(t.broken, t.whereKept())
 	case t.failed > 0:
-		return fmt.Errorf("%d of %d rounds with violations; %w", t.failed, t.deck.dealt, t.whereKept())
+		return errors.Join(fmt.Errorf("%d of %d rounds with violations", t.failed, t.deck.dealt), t.whereKept())
 	}
 	return nil
 }
@@ -203,7 +214,7 @@ func (t *run) whereKept() error {
 	if t.kept == "" {
 		return nil
 	}
-	return fmt.Errorf("histories, logs and data directories are in %s (seed %d)", t.kept, t.Seed)
+	return fmt.Errorf("what tells of them is kept in %s (seed %d)", t.kept, t.Seed)
 }
 
 // random is where a round draws from.

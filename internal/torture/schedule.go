@@ -1,26 +1,30 @@
 package torture
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 )
 
 // deck deals faults in an order that depends on the seed alone: all once, in random order, then
-// all again.
+// some at once, then all again.
 type deck struct {
 	random *rand.Rand
 	all    []deal
-	pairs  bool // deal pairs too
+	pairs  bool // deal combinations too
+	brief  bool // see Options
 	left   []deal
 	dealt  int
 }
 
-// A deal is what one round does: a fault, or two at once.
+// A deal is what one round does: a fault, or some at once.
 type deal struct {
 	faults []fault
 	seed   uint64 // of the round's own random numbers
+	brief  bool
 }
 
 func (d deal) name() string {
@@ -31,19 +35,30 @@ func (d deal) name() string {
 	return strings.Join(names, "+")
 }
 
-// pairsDealt is how many pairs are dealt with each pass over all faults.
+// pairsDealt is how many combinations are dealt behind each pass over all faults; one in four is of
+// three faults, the others are pairs.
 const pairsDealt = 4
 
 // inPairs are the acts that make sense while something else is broken: those that wait for nothing
 // that a broken cluster cannot do.
-var inPairs = []string{"kill-leader", "kill-follower", "kill-two", "kill-all", "restart-storm", "wipe", "garbage"}
+var inPairs = []string{
+	"kill-leader", "kill-follower", "kill-two", "kill-all", "restart-storm", "wipe", "garbage",
+	"transfer-storm", "clock-jump", "clock-kill-all",
+}
 
-// newDeck has the faults that are named, alone or two by two ("loss+kill-leader"); nil: all that so
-// many nodes can take, and pairs.
-func newDeck(seed uint64, nodes int, only []string) (*deck, error) {
-	d := &deck{random: rand.New(rand.NewPCG(seed, 0))}
+// briefest is the longest that something stays broken in a brief run.
+const briefest = 4 * time.Second
+
+// ErrNothing: this machine can make none of the faults that were asked for.
+var ErrNothing = errors.New("no fault is left that this machine can make")
+
+// newDeck has of all the faults those that are named, alone or some at once ("loss+kill-leader"); nil:
+// all that so many nodes can take, and combinations. A named one that is not among them is an error
+// if there is none of that name at all, and left out if this machine cannot do it.
+func newDeck(all []fault, seed uint64, nodes int, only []string) (*deck, error) {
+	d := &deck{random: rand.New(rand.NewPCG(seed, 0)), pairs: len(only) == 0}
 	byName := map[string]fault{}
-	for _, f := range faults() {
+	for _, f := range all {
 		if nodes < f.least {
 			continue
 		}
@@ -52,50 +67,79 @@ func newDeck(seed uint64, nodes int, only []string) (*deck, error) {
 			d.all = append(d.all, deal{faults: []fault{f}})
 		}
 	}
-	d.pairs = len(only) == 0
 	for _, names := range only {
-		var one deal
-		for name := range strings.SplitSeq(names, "+") {
-			f, ok := byName[name]
-			if !ok {
-				return nil, fmt.Errorf("no fault %q for %d nodes", name, nodes)
-			}
-			one.faults = append(one.faults, f)
+		one, err := named(byName, names, nodes)
+		if err != nil {
+			return nil, err
 		}
-		d.all = append(d.all, one)
+		if len(one.faults) > 0 {
+			d.all = append(d.all, one)
+		}
+	}
+	if len(d.all) == 0 {
+		return nil, ErrNothing
 	}
 	return d, nil
 }
 
+// named is the deal of "a+b"; none, if one of them cannot be made here.
+func named(byName map[string]fault, names string, nodes int) (one deal, err error) {
+	for name := range strings.SplitSeq(names, "+") {
+		f, ok := byName[name]
+		i := slices.IndexFunc(faults(), func(f fault) bool { return f.name == name })
+		if i < 0 || faults()[i].least > nodes {
+			return deal{}, fmt.Errorf("no fault %q for %d nodes", name, nodes)
+		}
+		if !ok {
+			return deal{}, nil
+		}
+		one.faults = append(one.faults, f)
+	}
+	return one, nil
+}
+
 func (d *deck) next() deal {
 	if len(d.left) == 0 {
-		d.left = slices.Clone(d.all)
+		d.left = d.shuffled(d.all)
 		if d.pairs {
-			d.left = append(d.left, d.drawPairs()...)
+			d.left = append(d.left, d.shuffled(d.drawPairs())...)
 		}
-		d.random.Shuffle(len(d.left), func(i, j int) { d.left[i], d.left[j] = d.left[j], d.left[i] })
 	}
 	next := d.left[0]
 	d.left = d.left[1:]
 	next.seed = d.random.Uint64()
+	next.brief = d.brief
 	d.dealt++
 	return next
 }
 
+func (d *deck) shuffled(deals []deal) []deal {
+	deals = slices.Clone(deals)
+	d.random.Shuffle(len(deals), func(i, j int) { deals[i], deals[j] = deals[j], deals[i] })
+	return deals
+}
+
 func (d *deck) drawPairs() []deal {
-	var holds, acts []fault
+	var links, holds, acts []fault
 	for _, one := range d.all {
 		switch f := one.faults[0]; {
+		case f.hold != nil && slices.Contains(needs[f.name], needCut):
+			links = append(links, f)
 		case f.hold != nil:
 			holds = append(holds, f)
 		case slices.Contains(inPairs, f.name):
 			acts = append(acts, f)
 		}
 	}
+	draw := func(of []fault) fault { return of[d.random.IntN(len(of))] }
 	var deals []deal
-	for range pairsDealt {
-		hold, act := holds[d.random.IntN(len(holds))], acts[d.random.IntN(len(acts))]
-		deals = append(deals, deal{faults: []fault{hold, act}})
+	for i := range pairsDealt {
+		switch {
+		case i == 0 && len(links) > 0:
+			deals = append(deals, deal{faults: []fault{draw(links), draw(holds), draw(acts)}})
+		default:
+			deals = append(deals, deal{faults: []fault{draw(slices.Concat(links, holds)), draw(acts)}})
+		}
 	}
 	return deals
 }

@@ -8,7 +8,7 @@ import (
 
 func names(t *testing.T, seed uint64, nodes, count int, only ...string) []string {
 	t.Helper()
-	d, err := newDeck(seed, nodes, only)
+	d, err := newDeck(faults(), seed, nodes, only)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestChosenFaults(t *testing.T) {
 			t.Errorf("dealt %s", name)
 		}
 	}
-	if _, err := newDeck(1, 3, []string{"kill-al"}); err == nil {
+	if _, err := newDeck(faults(), 1, 3, []string{"kill-al"}); err == nil {
 		t.Error("a fault that does not exist is taken")
 	}
 }
@@ -80,7 +80,7 @@ func segment(seq uint32, flags byte, data string) []byte {
 }
 
 func TestRecorderPutsSegmentsInOrder(t *testing.T) {
-	r := &recorder{flows: map[string]*flow{}}
+	r := &recorder{stop: make(chan struct{}), flows: map[string]*flow{}}
 	r.packet(segment(500, 0, "before we looked"))
 	r.packet(segment(99, 2, ""))
 	r.packet(segment(103, 0, "def"))

@@ -23,20 +23,6 @@ const (
 	hubHost  = "254"
 )
 
-// Missing lists what this machine lacks for a run; empty: nothing.
-func Missing() []string {
-	var missing []string
-	if os.Geteuid() != 0 {
-		missing = append(missing, "root")
-	}
-	for _, tool := range []string{"ip", "nsenter", "iptables", "strace", "fsfreeze", "mkfs.ext4", "fallocate", "mount", "umount", "go"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			missing = append(missing, tool)
-		}
-	}
-	return missing
-}
-
 // command runs a program to its end and gives its output with the error.
 func command(name string, args ...string) error {
 	out, err := exec.Command(name, args...).CombinedOutput()

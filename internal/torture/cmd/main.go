@@ -3,8 +3,8 @@
 //	go run ./internal/torture/cmd -minutes 5 -seed 1
 //
 // It exits 0 if everything held, 1 if something did not (or the harness failed), 2 for wrong flags,
-// 130 if it was told to stop. Without root or a tool that it needs it says so and exits 0, unless
-// CI is set.
+// 3 if this machine can run none of it (it takes root, and network namespaces) or none of -faults, 130 if it was told to
+// stop. Faults that this machine cannot make are left out, which it says.
 package main
 
 import (
@@ -23,6 +23,9 @@ import (
 	"ciderd/internal/torture"
 )
 
+// exitUnable is of a machine that can run no torture at all.
+const exitUnable = 3
+
 var errInterrupted = errors.New("told to stop")
 
 func main() { os.Exit(run()) }
@@ -34,31 +37,38 @@ func run() int {
 	nodes := flag.Int("nodes", 3, "3 or 5")
 	only := flag.String("faults", "", "comma-separated names; empty: all")
 	failing := flag.Int("failing", 3, "stop after so many rounds with violations")
-	bin := flag.String("bin", "", "the daemon; empty: built from ./cmd/ciderd")
-	tags := flag.String("tags", "", "build tags for the daemon (planted bugs)")
+	bin := flag.String("bin", "", "the daemon, built with the tag testclock; empty: built from ./cmd/ciderd")
+	tags := flag.String("tags", "", "further build tags for the daemon (planted bugs)")
+	brief := flag.Bool("brief", false, "what lasts, lasts some seconds at most: all faults have their turn in about 10 minutes")
+	keepData := flag.Bool("keep-data", os.Getenv("CI") == "", "keep the data directories, too, of a round with a violation")
+	counts := flag.String("counts", "", "a file to which the rounds of each fault are added, for -table")
 	list := flag.Bool("list", false, "list the faults")
+	table := flag.Bool("table", false, "print the table of README.md, with the rounds of -counts")
 	flag.Parse()
 	if *list {
 		torture.List(os.Stdout)
+		return 0
+	}
+	if *table {
+		if err := torture.Table(os.Stdout, *counts); err != nil {
+			return fail(err)
+		}
 		return 0
 	}
 	if flag.NArg() > 0 || *nodes != 3 && *nodes != 5 {
 		flag.Usage()
 		return 2
 	}
-	if missing := torture.Missing(); len(missing) > 0 {
-		fmt.Fprintln(os.Stderr, "torture: skipped; this machine lacks:", strings.Join(missing, ", "))
-		if os.Getenv("CI") != "" {
-			return 1
-		}
-		return 0
+	if err := torture.Unable(); err != nil {
+		fmt.Fprintln(os.Stderr, "!!!! TORTURE LEFT OUT, ALL OF IT: this machine cannot run it:", err)
+		return exitUnable
 	}
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	o := torture.Options{
 		For: time.Duration(*minutes * float64(time.Minute)), Rounds: *rounds, Seed: *seed,
-		Nodes: *nodes, Failing: *failing, Out: os.Stdout,
+		Nodes: *nodes, Failing: *failing, Brief: *brief, KeepData: *keepData, Counts: *counts, Out: os.Stdout,
 	}
 	if *only != "" {
 		o.Only = strings.Split(*only, ",")
@@ -87,7 +97,7 @@ func torment(o torture.Options, bin, tags string) int {
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 		bin = filepath.Join(dir, "ciderd")
-		build := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", bin, "./cmd/ciderd")
+		build := exec.CommandContext(ctx, "go", "build", "-tags", "testclock,"+tags, "-o", bin, "./cmd/ciderd")
 		build.Stdout, build.Stderr = os.Stdout, os.Stderr
 		if err := build.Run(); err != nil {
 			return fail(fmt.Errorf("building ciderd: %w", err))
@@ -100,6 +110,9 @@ func torment(o torture.Options, bin, tags string) int {
 	switch {
 	case errors.Is(err, errInterrupted):
 		return 130
+	case errors.Is(err, torture.ErrNothing):
+		fmt.Fprintln(os.Stderr, "!!!! TORTURE LEFT OUT:", err)
+		return exitUnable
 	case err != nil:
 		return fail(err)
 	}
