@@ -28,6 +28,7 @@ type FS struct {
 	dead bool   // the power is off
 	ops  int    // changes and syncs that were asked for
 	left int    // of them until the power goes off; negative: it stays on
+	slow time.Duration
 }
 
 // Missing says in words what this machine lacks for a mount; empty: nothing.
@@ -53,7 +54,10 @@ func Mount(dir, store string) (*FS, error) {
 	if err := f.takeIn(); err != nil {
 		return nil, err
 	}
-	return f, f.mount()
+	if err := f.mount(); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 func (f *FS) mount() (err error) {
@@ -99,6 +103,21 @@ func (f *FS) CutAfter(ops int) {
 	f.left = ops
 }
 
+// SyncTakes makes each sync take so long, as a disk's does: without that hardly anything is on its way
+// at a given moment. What is written meanwhile is synced too.
+func (f *FS) SyncTakes(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.slow = d
+}
+
+// Off tells whether the power is off.
+func (f *FS) Off() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dead
+}
+
 // Ops is how many changes and syncs have been asked for since Mount.
 func (f *FS) Ops() int {
 	f.mu.Lock()
@@ -141,13 +160,13 @@ func (f *FS) lose(random *rand.Rand) (Loss, error) {
 	loss := f.tree.lose(random)
 	errs := []error{f.sweep(all)}
 	for _, n := range inOrder(f.tree.reachable()) {
-		if n.opens = 0; !n.isRegular() {
-			continue
+		if n.opens = 0; len(n.ledger.changes) == 0 {
+			continue // nor is anything drawn for it: a seed is to say the same whatever other files there are
 		}
 		size, l, err := n.ledger.lose(random, n.data)
 		n.size = size
 		n.ledger.synced(size)
-		loss.Kept, loss.Lost, loss.Torn = loss.Kept+l.Kept, loss.Lost+l.Lost, loss.Torn+l.Torn
+		loss = loss.Plus(l)
 		errs = append(errs, err)
 	}
 	return loss, errors.Join(errs...)

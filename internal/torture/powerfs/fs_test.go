@@ -118,7 +118,7 @@ func TestUnsyncedOverwrite(t *testing.T) {
 		if kept := strings.Count(inside, "b"); kept == len(is) != (loss.Lost+loss.Torn == 0) || kept == 0 != (loss.Kept+loss.Torn == 0) {
 			t.Fatalf("seed %d: %d of %d bytes are there, and it says %+v", seed, kept, len(is), loss)
 		}
-		sum.Kept, sum.Lost, sum.Torn = sum.Kept+loss.Kept, sum.Lost+loss.Lost, sum.Torn+loss.Torn
+		sum = sum.Plus(loss)
 	}
 	if sum.Kept == 0 || sum.Lost == 0 || sum.Torn == 0 {
 		t.Errorf("not everything happened: %+v", sum)

@@ -34,6 +34,11 @@ type Loss struct {
 	NamesKept, NamesLost int // creates, renames, removals
 }
 
+// Plus adds two losses up.
+func (l Loss) Plus(m Loss) Loss {
+	return Loss{l.Kept + m.Kept, l.Lost + m.Lost, l.Torn + m.Torn, l.NamesKept + m.NamesKept, l.NamesLost + m.NamesLost}
+}
+
 func (l *ledger) synced(size int64) { *l = ledger{size: size} }
 
 // before must be told of each change before it is made: it saves what is there.

@@ -131,8 +131,7 @@ func TestLedgerAgainstModel(t *testing.T) {
 			for range r.IntN(12) {
 				m.random(r)
 			}
-			loss := m.lose(r.Uint64())
-			sum.Kept, sum.Lost, sum.Torn = sum.Kept+loss.Kept, sum.Lost+loss.Lost, sum.Torn+loss.Torn
+			sum = sum.Plus(m.lose(r.Uint64()))
 		}
 	}
 	if sum.Kept < 100 || sum.Lost < 100 || sum.Torn < 100 {

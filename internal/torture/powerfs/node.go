@@ -259,6 +259,10 @@ func (n *node) Write(_ context.Context, _ fs.FileHandle, data []byte, off int64)
 // Fsync is of a file or a directory, and fdatasync too: that syncs the size as well.
 func (n *node) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
 	n.fs.mu.Lock()
+	slow := n.fs.slow
+	n.fs.mu.Unlock()
+	time.Sleep(slow)
+	n.fs.mu.Lock()
 	defer n.fs.mu.Unlock()
 	if errno := n.fs.begin(); errno != 0 {
 		return errno
