@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"ciderd/internal/torture/powerfs"
 )
 
 // diskSize is of a node's file system, in bytes; the image is sparse.
@@ -15,6 +17,7 @@ const diskSize = 1536 << 20
 // A disk is a file system of its own for one node, in a file.
 type disk struct {
 	image, mount string
+	torn         *powerfs.FS // over room, while a fault has it so
 }
 
 func newDisk(dir, name string) (*disk, error) {
@@ -32,11 +35,12 @@ func newDisk(dir, name string) (*disk, error) {
 	return d, errors.Join(
 		command("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=1", d.image),
 		command("mount", "-o", "loop", d.image, d.mount),
+		os.Mkdir(d.room(), 0o700),
 	)
 }
 
 // data is the node's data directory: below the mount, so that a wipe leaves the file system.
-func (d *disk) data() string   { return filepath.Join(d.mount, "data") }
+func (d *disk) data() string   { return filepath.Join(d.room(), "data") }
 func (d *disk) filler() string { return filepath.Join(d.mount, "filler") }
 
 func (d *disk) free() (int64, error) {
@@ -76,6 +80,9 @@ func (d *disk) wipe() error { return os.RemoveAll(d.data()) }
 
 func (d *disk) remove() error {
 	_ = command("fsfreeze", "-u", d.mount)
+	if err := d.mend(); err != nil {
+		return fmt.Errorf("%s stays: %w", d.image, err)
+	}
 	if err := command("umount", d.mount); err != nil {
 		return fmt.Errorf("%s stays: %w", d.image, err)
 	}

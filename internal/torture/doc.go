@@ -8,7 +8,7 @@
 // data directories of that round are kept, in a place that it prints. It never looks inside the
 // daemon: what it expects is what the interface promises, and it judges nothing by speed.
 //
-// The files: world.go, disk.go, links.go and node.go are the machinery; cluster.go the nodes together; load.go and
-// clients.go the clients; check*.go and contents.go the judges; faults*.go the faults;
+// The files: world.go, disk.go, disk_torn.go (over powerfs), links.go and node.go are the machinery;
+// cluster.go the nodes together; load.go and clients.go the clients; check*.go and contents.go the judges; faults*.go the faults;
 // schedule.go, run.go and report.go put them together.
 package torture

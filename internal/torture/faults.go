@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -26,7 +27,7 @@ type fault struct {
 
 // faults is everything that can be done, most telling first.
 func faults() []fault {
-	return append(append(processFaults(), linkFaults()...), diskFaults()...)
+	return slices.Concat(processFaults(), linkFaults(), diskFaults(), tornFaults())
 }
 
 // A round is one fault, or two at once, and the load around it.

@@ -36,7 +36,7 @@ const pairsDealt = 4
 
 // inPairs are the acts that make sense while something else is broken: those that wait for nothing
 // that a broken cluster cannot do.
-var inPairs = []string{"kill-leader", "kill-follower", "kill-two", "kill-all", "restart-storm", "wipe", "garbage"}
+var inPairs = []string{"kill-leader", "kill-follower", "kill-two", "kill-all", "restart-storm", "wipe", "garbage", "power-torn"}
 
 // newDeck has the faults that are named, alone or two by two ("loss+kill-leader"); nil: all that so
 // many nodes can take, and pairs.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"ciderd/internal/torture/powerfs"
 )
 
 // prefix begins the name of everything that outlives a process: namespaces, mounts, directories.
@@ -33,6 +35,9 @@ func Missing() []string {
 		if _, err := exec.LookPath(tool); err != nil {
 			missing = append(missing, tool)
 		}
+	}
+	if lacks := powerfs.Missing(); lacks != "" && lacks != "root" {
+		missing = append(missing, lacks)
 	}
 	return missing
 }
