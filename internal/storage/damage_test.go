@@ -170,3 +170,16 @@ func TestGapBehindASnapshot(t *testing.T) {
 		t.Errorf("a hole behind the snapshot: %v", err)
 	}
 }
+
+// TestHalfMade: what a first start that was cut short left of its database does not matter.
+func TestHalfMade(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, logFile+freshSuffix), bytes.Repeat([]byte("torn"), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, mustOpen(t, dir))
+	if _, err := os.Stat(filepath.Join(dir, logFile+freshSuffix)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+	mustClose(t, mustOpen(t, dir))
+}

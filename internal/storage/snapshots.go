@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,8 +12,12 @@ import (
 
 const tmpSuffix = ".tmp" // of the directory of a snapshot that is not finished
 
-// snapshots is Raft's store of snapshot files, but for what that leaves behind when a snapshot fails:
-// on a disk that is full, what was written of it would keep the disk full.
+// neverReap is how many snapshots Raft's own store is to keep: it removes them file by file, and what a
+// crash or a power loss in the middle leaves looks like a damaged snapshot.
+const neverReap = math.MaxInt
+
+// snapshots is Raft's store of snapshot files, but for what that leaves behind when a snapshot fails (on
+// a disk that is full, what was written of it would keep the disk full), and for the removal of old ones.
 type snapshots struct {
 	*raft.FileSnapshotStore
 	dir string
@@ -50,7 +55,11 @@ type snapshotSink struct {
 
 func (s *snapshotSink) Close() error {
 	defer s.store.ended(s.ID())
-	return s.SnapshotSink.Close()
+	if err := s.SnapshotSink.Close(); err != nil {
+		return err
+	}
+	_ = s.store.retire() // tried again with the next one
+	return nil
 }
 
 func (s *snapshotSink) Cancel() error {
@@ -58,16 +67,39 @@ func (s *snapshotSink) Cancel() error {
 	return s.SnapshotSink.Cancel()
 }
 
-// removeLeftovers removes what snapshots that were not finished left behind, but for those that are
-// being written.
+// retire makes leftovers of all snapshots but the newest.
+func (s *snapshots) retire() error {
+	list, err := s.List()
+	if err != nil || len(list) <= keptSnapshots {
+		return err
+	}
+	for _, old := range list[keptSnapshots:] {
+		path := filepath.Join(s.dir, old.ID)
+		if err := os.Rename(path, path+tmpSuffix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeLeftovers removes what snapshots that were not finished left behind, and those that were
+// retired, but for those that are being written. Nothing in them goes before a disk has their names for
+// certain: half a snapshot under its old name would be damage.
 func removeLeftovers(dir string, writing map[string]struct{}) error {
 	names, err := filepath.Glob(filepath.Join(dir, "*"+tmpSuffix))
 	if err != nil {
 		return err
 	}
+	synced := false
 	for _, name := range names {
 		if _, now := writing[strings.TrimSuffix(filepath.Base(name), tmpSuffix)]; now {
 			continue
+		}
+		if !synced {
+			if err := syncPath(dir); err != nil {
+				return err
+			}
+			synced = true
 		}
 		if err := os.RemoveAll(name); err != nil {
 			return err

@@ -3,8 +3,9 @@
 // its starts.
 //
 // It promises that what it says is stored has been synced, and that a directory is used by one
-// process at a time. It never deletes anything but the leftovers of snapshots that were not
-// finished.
+// process at a time. It never deletes anything but snapshots that newer ones have made useless, and
+// the leftovers of those that were not finished. A power loss at any moment leaves a directory that
+// opens, with all that was said to be stored.
 package storage
 
 import (
@@ -15,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -95,7 +97,10 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 }
 
 func openBolt(path string, lock time.Duration) (bolt *raftboltdb.BoltStore, err error) {
-	if err = walk(path, lock); err == nil {
+	if err = initialize(path, lock); err == nil {
+		err = walk(path, lock)
+	}
+	if err == nil {
 		bolt, err = raftboltdb.New(raftboltdb.Options{
 			Path: path,
 			BoltOptions: &bbolt.Options{
@@ -109,7 +114,8 @@ func openBolt(path string, lock time.Duration) (bolt *raftboltdb.BoltStore, err 
 		return nil, fmt.Errorf("%s is in use by another process", path)
 	}
 	var file *fs.PathError
-	if err != nil && !errors.As(err, &file) { // a file that can be read but makes no sense
+	var errno syscall.Errno
+	if err != nil && !errors.As(err, &file) && !errors.As(err, &errno) { // a file that can be read but makes no sense
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err != nil {
@@ -122,7 +128,7 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	if err := removeLeftovers(filepath.Join(dir, "snapshots"), nil); err != nil {
 		return err
 	}
-	files, err := raft.NewFileSnapshotStoreWithLogger(dir, keptSnapshots, log.Named("snapshot"))
+	files, err := raft.NewFileSnapshotStoreWithLogger(dir, neverReap, log.Named("snapshot"))
 	if err != nil {
 		return fmt.Errorf("snapshots in %s: %w", dir, err)
 	}

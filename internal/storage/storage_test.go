@@ -204,3 +204,22 @@ func TestOpenFails(t *testing.T) {
 		t.Errorf("of what is no database: error %v", err)
 	}
 }
+
+// TestOldSnapshotsGo: the two newest stay, and nothing of the others.
+func TestOldSnapshotsGo(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir)
+	defer mustClose(t, s)
+	write(t, s, 1)
+	for index := uint64(1); index <= 5; index++ {
+		snapshot(t, s, index, true)
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "snapshots"))
+	if err != nil || len(entries) != keptSnapshots {
+		t.Errorf("%d snapshots: %v", len(entries), err)
+	}
+	list, err := s.Snapshots.List()
+	if err != nil || len(list) != keptSnapshots || list[0].Index != 5 || list[1].Index != 4 {
+		t.Errorf("%v %v", list, err)
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"ciderd/internal/torture/powerfs"
 )
 
 // diskSize is of a node's file system, in bytes; the image is sparse.
@@ -15,13 +17,17 @@ const diskSize = 1536 << 20
 // A disk is a file system of its own for one node, in a file.
 type disk struct {
 	image, mount string
-	plain        bool // a directory like any other: this machine cannot do better
+	plain        bool        // a directory like any other: this machine cannot do better
+	torn         *powerfs.FS // over room, while a fault has it so
 }
 
 func newDisk(dir, name string, plain bool) (*disk, error) {
 	d := &disk{image: filepath.Join(dir, name+".img"), mount: filepath.Join(dir, name), plain: plain}
-	if err := os.Mkdir(d.mount, 0o700); err != nil || plain {
-		return d, err
+	if err := os.Mkdir(d.mount, 0o700); err != nil {
+		return nil, err
+	}
+	if plain {
+		return d, os.Mkdir(d.room(), 0o700)
 	}
 	f, err := os.Create(d.image)
 	if err != nil {
@@ -33,11 +39,12 @@ func newDisk(dir, name string, plain bool) (*disk, error) {
 	return d, errors.Join(
 		command("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=1", d.image),
 		command("mount", "-o", "loop", d.image, d.mount),
+		os.Mkdir(d.room(), 0o700),
 	)
 }
 
 // data is the node's data directory: below the mount, so that a wipe leaves the file system.
-func (d *disk) data() string   { return filepath.Join(d.mount, "data") }
+func (d *disk) data() string   { return filepath.Join(d.room(), "data") }
 func (d *disk) filler() string { return filepath.Join(d.mount, "filler") }
 
 func (d *disk) free() (int64, error) {
@@ -78,10 +85,15 @@ func (d *disk) heal() error {
 func (d *disk) wipe() error { return os.RemoveAll(d.data()) }
 
 func (d *disk) remove() error {
+	if !d.plain {
+		_ = command("fsfreeze", "-u", d.mount)
+	}
+	if err := d.mend(); err != nil {
+		return fmt.Errorf("%s stays: %w", d.mount, err)
+	}
 	if d.plain {
 		return os.RemoveAll(d.mount)
 	}
-	_ = command("fsfreeze", "-u", d.mount)
 	if err := command("umount", d.mount); err != nil {
 		return fmt.Errorf("%s stays: %w", d.image, err)
 	}

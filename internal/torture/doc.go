@@ -9,7 +9,7 @@
 // It never looks inside the daemon: what it expects is what the interface promises, and it judges
 // nothing by speed.
 //
-// The files: world.go, needs.go, disk.go, links.go, wires.go, node.go and operate.go are the machinery;
+// The files: world.go, needs.go, disk.go, disk_torn.go (over powerfs), links.go, wires.go, node.go and operate.go are the machinery;
 // cluster.go the nodes together; load.go, clients.go and deadline_client.go the clients; check*.go,
 // linear.go, contents.go, deadlines.go, levels.go and past.go the judges; faults*.go, garbage.go and
 // replay.go the faults, table.go what is said of them; schedule.go, play.go, run.go and report.go put

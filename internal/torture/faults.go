@@ -27,7 +27,7 @@ type fault struct {
 
 // faults is everything that can be done, most telling first.
 func faults() []fault {
-	return slices.Concat(processFaults(), memberFaults(), clockFaults(), linkFaults(), diskFaults())
+	return slices.Concat(processFaults(), memberFaults(), clockFaults(), linkFaults(), diskFaults(), tornFaults())
 }
 
 // A round is one fault, or two at once, and the load around it.

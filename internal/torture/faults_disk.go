@@ -38,6 +38,9 @@ func powerLossOne(r *round) error {
 
 // powerLoss takes the disks first: nothing that is written after that counts.
 func powerLoss(r *round, nodes ...*node) error {
+	if err := mend(r, nodes...); err != nil { // an earlier round may have ended in the middle
+		return err
+	}
 	r.down(nodes...)
 	var wg sync.WaitGroup
 	errs := make([]error, len(nodes))

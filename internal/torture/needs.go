@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"ciderd/internal/torture/powerfs"
 )
 
 // A need is something of the machine, or of the daemon's binary, that some faults take and a run as
@@ -23,6 +25,7 @@ const (
 	needDisk   need = "ext4 on loop devices"
 	needFreeze need = "fsfreeze"
 	needForget need = "ext4's shutdown ioctl"
+	needTorn   need = "FUSE"
 	needWires  need = "packet sockets"
 	needClock  need = "a daemon that was built with the tag testclock"
 )
@@ -35,6 +38,7 @@ var needs = map[string][]need{
 	"disk-full": {needDisk}, "disk-full-all": {needDisk},
 	"disk-hang":  {needDisk, needFreeze},
 	"power-loss": {needDisk, needForget}, "power-loss-one": {needDisk, needForget},
+	"power-torn": {needTorn}, "power-torn-one": {needTorn},
 	"replay": {needWires}, "replay-install": {needWires},
 	"clock-jump": {needClock}, "clock-restart": {needClock}, "clock-kill-all": {needClock},
 }
@@ -73,6 +77,7 @@ func lacking(dir, bin string) map[need]error {
 		needCut: inProbe(tryCut),
 		needTrace: command("strace", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync",
 			"-e", "inject=fdatasync:delay_enter=1", "true"),
+		needTorn:  tryTorn(dir),
 		needWires: tryWires(),
 		needClock: tryClock(bin),
 	}
@@ -84,6 +89,18 @@ func lacking(dir, bin string) map[need]error {
 func tryCut(namespace string) error {
 	l := link{namespace: namespace}
 	return errors.Join(l.iptables("-N", "CUT"), l.lossy(&link{host: "1"}, 0.5), l.small(&link{host: "1"}, 600), l.heal())
+}
+
+// tryTorn mounts and unmounts.
+func tryTorn(dir string) error {
+	if lacks := powerfs.Missing(); lacks != "" {
+		return errors.New("no " + lacks)
+	}
+	d, err := newDisk(dir, "probe-torn", true)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.tear(), d.remove())
 }
 
 func tryWires() error {

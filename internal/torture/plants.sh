@@ -36,6 +36,7 @@ unit() { # tag, package, test (none: all)
 
 plant plant_ack_early kill-leader 3
 plant plant_nosync power-loss 3
+plant plant_nosync power-torn 3
 plant plant_not_ready kill-follower,kill-leader,kill-all 9
 plant plant_no_origin kill-leader,partition-leader,pause-leader 9
 plant plant_wall_clock kill-leader 3

@@ -31,6 +31,8 @@ var holds = map[string]string{
 	"clock-kill-all":     "time goes on by the clocks of a majority, or from the log's last stamp, and never back",
 	"power-loss":         "",
 	"power-loss-one":     "no error on the others",
+	"power-torn":         "each start is a start: nothing that was not synced looks like damage",
+	"power-torn-one":     "the same; no error on the others",
 	"partition-leader":   "the others go on without error; the cut one serves reads",
 	"partition-follower": "the others go on without error; the cut one serves reads",
 	"partition-deaf":     "the others go on without error",
