@@ -165,7 +165,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	n.pipeline.open, n.pipeline.leader = n.openSink, n.leader
 	n.notifier = newNotifier(n)
 	n.admissions = &admissions{node: n, silent: map[string]silentSince{}}
-	n.space = &space{node: n, free: c.FreeSpace}
+	n.space = &space{node: n, free: c.FreeSpace, now: make(chan struct{}, 1)}
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
 	n.fsm = fsm.New(n.self.ServerID, fsm.Hooks{
@@ -188,7 +188,10 @@ func (n *Node) start() (err error) {
 		n.listener.Handle(peer.KindQuery, n.serveQueries)
 		n.listener.Start()
 	}
-	n.storage.SetHangLimit(n.hangLimit)
+	n.storage.Serve(storage.Hooks{
+		HangLimit: n.hangLimit, NoRoom: n.space.noRoom,
+		Leads: func() bool { return n.raft.State() == raft.Leader },
+	})
 	n.wg.Go(func() { n.pipeline.run(n.ctx) })
 	n.wg.Go(n.watchLeader)
 	n.wg.Go(func() { n.sweep(n.ctx) })
@@ -325,12 +328,32 @@ func (n *Node) Status() Status {
 // and nothing more is accepted. It is for a Close that has no time left.
 func (n *Node) Abandon() { n.pipeline.abandon() }
 
+// stopRaft returns when Raft has stopped; or at once when that cannot be, as its vote waits for room on
+// the disk. Nothing is lost by that: what was not stored, nobody has been told.
+func (n *Node) stopRaft() error {
+	done := make(chan error, 1)
+	go func() { done <- n.raft.Shutdown().Error() }()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+		}
+		if n.storage.WaitsForRoom() {
+			n.log.Warn("the disk is full: stopping without waiting for Raft, whose vote waits for room")
+			return nil
+		}
+	}
+}
+
 // Close ends the node: what was accepted is finished first, as long as ctx allows. Leadership is not
 // handed over: see Transfer.
 func (n *Node) Close(ctx context.Context) error {
 	n.pipeline.close(ctx) // needs Raft and the other nodes, so it comes first
 	n.cancel()
-	err := n.raft.Shutdown().Error()
+	err := n.stopRaft()
 	if n.listener != nil {
 		err = errors.Join(err, n.listener.Close())
 	}
