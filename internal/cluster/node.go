@@ -10,9 +10,9 @@
 // keep those that are not done; sink.go and forward.go bring them to the leader's Raft; the FSM
 // applies each once and tells pipeline.applied; notify.go tells followers of the commit at once.
 // Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), admit.go and
-// change.go (servers come and go), lead.go (what follows from who leads), suspect.go (a leader that
-// is gone), readindex.go (SYNC), compact.go (snapshots), compare.go (equal states), space.go (full
-// disks), recover.go (a quorum that is gone for good).
+// change.go (servers come and go), lead.go and transfer.go (what follows from who leads, and handing
+// it over), suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots), compare.go
+// (equal states), space.go (full disks), recover.go (a quorum that is gone for good).
 package cluster
 
 import (
@@ -99,6 +99,7 @@ type Node struct {
 
 	admissions *admissions
 	space      *space
+	heirs      heirs
 
 	ready       atomic.Bool
 	suspecting  atomic.Bool   // of the leader, see suspect.go
@@ -176,8 +177,9 @@ func newNode(c Config, st *storage.Storage) *Node {
 
 func (n *Node) start() (err error) {
 	n.streams = newStreams(n.ctx, n.members, n.self, n.connectionEnded)
-	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), 5*time.Second)
-	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.transport)
+	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), rpcTimeout)
+	transport := &raftTransport{n.transport, n.config.Timing.Election}
+	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, transport)
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting Raft: %w", err), n.transport.Close())
 	}

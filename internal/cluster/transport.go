@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -15,6 +16,10 @@ import (
 
 // To Raft a server's address is its id: where the node of that name is to be found is looked up at
 // each dial, so a node may change its address without the log having to say so.
+
+// rpcTimeout is how long one of Raft's messages may take, the writing of its entries to the disk
+// included. A variable for tests.
+var rpcTimeout = 5 * time.Second
 
 // streams is Raft's way to open and accept connections, over the peer port.
 type streams struct {
@@ -130,4 +135,27 @@ func newTransport(s *streams, log hclog.Logger, timeout time.Duration) *raft.Net
 		Timeout:                 timeout,
 		MsgpackUseNewTimeFormat: true,
 	})
+}
+
+// raftTransport is what Raft gets: the network's, but for the one call that a leader waits for without
+// taking writes.
+type raftTransport struct {
+	*raft.NetworkTransport
+	limit time.Duration
+}
+
+// TimeoutNow asks a server to stand for election at once. Whoever hangs is not waited for; the request
+// may still reach it later, which costs an election and no more.
+func (t *raftTransport) TimeoutNow(id raft.ServerID, target raft.ServerAddress, request *raft.TimeoutNowRequest,
+	response *raft.TimeoutNowResponse) error {
+	var own raft.TimeoutNowResponse
+	done := make(chan error, 1)
+	go func() { done <- t.NetworkTransport.TimeoutNow(id, target, request, &own) }()
+	select {
+	case err := <-done:
+		*response = own
+		return err
+	case <-time.After(t.limit):
+		return fmt.Errorf("no answer in %v", t.limit)
+	}
 }
