@@ -200,6 +200,7 @@ func (n *Node) start() (err error) {
 	n.wg.Go(func() { n.compact(n.ctx) })
 	n.wg.Go(func() { n.admissions.run(n.ctx) })
 	n.wg.Go(func() { n.watchMembership(n.ctx) })
+	n.wg.Go(func() { n.watchRecovery(n.ctx) })
 	n.wg.Go(func() { n.compareStates(n.ctx) })
 	n.wg.Go(func() { n.space.run(n.ctx) })
 	n.wg.Go(func() {
@@ -237,7 +238,7 @@ func (n *Node) raftConfig() *raft.Config {
 // what it answers never goes back, over its own restarts. After that it stays ready.
 func (n *Node) catchUp(ctx context.Context) {
 	start := time.Now()
-	if err := n.checkRecovery(ctx); err != nil {
+	if _, err := n.checkRecovery(ctx); err != nil {
 		n.fatal(err)
 		return
 	}
