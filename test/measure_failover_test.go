@@ -18,7 +18,7 @@ const (
 	// writersEach is how many clients write to each node that stays, one write at a time.
 	writersEach = 4
 	// settled is how many OKs each of them gets before and after what is measured.
-	settled = 200
+	settled = 100
 )
 
 // TestMeasureFailover tells, with MEASURE=1, for how long the clients of the surviving nodes wait for an

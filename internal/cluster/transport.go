@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -85,6 +86,12 @@ type serverAddr string
 func (a serverAddr) Network() string { return "ciderd" }
 func (a serverAddr) String() string  { return string(a) }
 
+// dialAgain is how often a port that refuses is tried again.
+const dialAgain = 100 * time.Millisecond
+
+// Dial waits for a process that is not there, up to timeout: after each failure Raft leaves a follower
+// alone for twice as long as before, up to ten seconds, and a node that was restarted would wait for the
+// log for about as long as it had been away.
 func (s *streams) Dial(id raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
 	address, err := s.members.address(string(id))
 	if err != nil {
@@ -93,6 +100,14 @@ func (s *streams) Dial(id raft.ServerAddress, timeout time.Duration) (net.Conn, 
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	defer cancel()
 	conn, _, err := peer.Dial(ctx, address, s.self, string(id), peer.KindRaft)
+	for errors.Is(err, syscall.ECONNREFUSED) {
+		select {
+		case <-time.After(dialAgain):
+		case <-ctx.Done():
+			return nil, err
+		}
+		conn, _, err = peer.Dial(ctx, address, s.self, string(id), peer.KindRaft)
+	}
 	if err != nil {
 		return nil, err
 	}
