@@ -17,7 +17,7 @@ import (
 	"ciderd/internal/harness"
 )
 
-// ownDisk gives the node a file system of 160 MiB in a file. It skips the test where that cannot be.
+// ownDisk gives the node a file system of 256 MiB in a file. It skips the test where that cannot be.
 func ownDisk(t *testing.T, n *harness.Node) (mount string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -31,7 +31,7 @@ func ownDisk(t *testing.T, n *harness.Node) (mount string) {
 		}
 		return nil
 	}
-	err := errors.Join(os.Mkdir(mount, 0o700), os.WriteFile(image, nil, 0o600), os.Truncate(image, 160<<20),
+	err := errors.Join(os.Mkdir(mount, 0o700), os.WriteFile(image, nil, 0o600), os.Truncate(image, 256<<20),
 		run("mkfs.ext4", "-q", "-m", "0", image))
 	if err != nil {
 		t.Fatal(err)
