@@ -127,6 +127,8 @@ func (a *admissions) change(q *changeQuestion) *changeAnswer {
 		return &changeAnswer{}
 	case isRefused:
 		return &changeAnswer{Leads: true, Refused: refused}
+	case errors.Is(err, errNotTaken):
+		return &changeAnswer{Leads: true, Failed: err.Error()}
 	case err != nil:
 		return &changeAnswer{Leads: true, Failed: fmt.Sprintf("the outcome is not known (see member list): %v", err)}
 	}

@@ -65,7 +65,9 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 	states, missing := n.askStates(ctx, others)
 	view := map[string]string{n.self.Node: n.self.ServerID}
 	var stateful, different []string
-	n.adoptRecovery(states)
+	if err := n.adoptRecovery(states); err != nil {
+		return "", err
+	}
 	for name, s := range states {
 		switch {
 		case s.Known && s.Recovered < n.recovered():
@@ -108,14 +110,10 @@ func (n *Node) askStates(ctx context.Context, others []Member) (states map[strin
 		name  string
 		state *stateAnswer
 	}
-	var mine stateQuestion
-	if n.hasState() { // an empty node is of no cluster yet
-		mine.Recovered = n.recovered()
-	}
 	replies := make(chan reply, len(others))
 	for _, m := range others {
 		go func() {
-			a, err := n.ask(ctx, m.Name, question{State: &mine})
+			a, err := n.ask(ctx, m.Name, question{State: &stateQuestion{}})
 			if err != nil {
 				n.log.Debug("no answer", "node", m.Name, "error", err)
 			}

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -134,53 +133,4 @@ func (n *Node) sweep(ctx context.Context) {
 			n.log.Debug("sweep", "error", err)
 		}
 	}
-}
-
-// Transfer hands leadership to another voter that has everything, if this node leads.
-func (n *Node) Transfer(ctx context.Context) error {
-	if n.raft.State() != raft.Leader {
-		return nil
-	}
-	others, _ := n.voters()
-	if len(others) == 0 {
-		return nil
-	}
-	return n.transferTo(ctx, "")
-}
-
-// transferTo hands leadership to target, a server id; empty: to the voter that has most. It tries
-// once: Raft may keep a failed transfer's flag (hashicorp/raft#696).
-func (n *Node) transferTo(ctx context.Context, target string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	if target == "" {
-		target = n.best(ctx)
-	}
-	if target == "" {
-		return errors.New("no other voter answers")
-	}
-	future := n.raft.LeadershipTransferToServer(raft.ServerID(target), raft.ServerAddress(target))
-	result := make(chan error, 1)
-	go func() { result <- future.Error() }()
-	select {
-	case err := <-result:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// best is the other voter that answers and has most of the log; empty: none.
-func (n *Node) best(ctx context.Context) string {
-	others, _ := n.voters()
-	target, best := "", uint64(0)
-	for _, id := range others {
-		asking, done := context.WithTimeout(ctx, 300*time.Millisecond)
-		a, err := n.ask(asking, id, question{State: &stateQuestion{}})
-		done()
-		if err == nil && a.State != nil && a.State.LastIndex > best {
-			target, best = id, a.State.LastIndex
-		}
-	}
-	return target
 }

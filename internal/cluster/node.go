@@ -10,9 +10,9 @@
 // forward.go bring them to the leader's Raft; the FSM applies each once and tells the pipeline;
 // notify.go tells followers of the commit at once.
 // Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), admit.go and
-// change.go (servers come and go), lead.go (what follows from who leads), suspect.go (a leader that
-// is gone), readindex.go (SYNC), compact.go (snapshots), compare.go (equal states), space.go (full
-// disks), recover.go (a quorum that is gone for good).
+// change.go (servers come and go), lead.go and transfer.go (what follows from who leads, and handing
+// it over), suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots), compare.go
+// (equal states), space.go (full disks), recover.go (a quorum that is gone for good).
 package cluster
 
 import (
@@ -100,6 +100,7 @@ type Node struct {
 
 	admissions *admissions
 	space      *space
+	heirs      heirs
 
 	ready       atomic.Bool
 	suspecting  atomic.Bool   // of the leader, see suspect.go
@@ -167,7 +168,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	})
 	n.notifier = newNotifier(n)
 	n.admissions = &admissions{node: n, silent: map[string]silentSince{}}
-	n.space = &space{node: n, free: c.FreeSpace}
+	n.space = &space{node: n, free: c.FreeSpace, now: make(chan struct{}, 1)}
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
 	n.fsm = fsm.New(n.self.ServerID, fsm.Hooks{
@@ -178,8 +179,9 @@ func newNode(c Config, st *storage.Storage) *Node {
 
 func (n *Node) start() (err error) {
 	n.streams = newStreams(n.ctx, n.members, n.self, n.connectionEnded)
-	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), 5*time.Second)
-	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.transport)
+	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), rpcTimeout)
+	transport := &raftTransport{n.transport, n.config.Timing.Election}
+	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, transport)
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting Raft: %w", err), n.transport.Close())
 	}
@@ -190,13 +192,17 @@ func (n *Node) start() (err error) {
 		n.listener.Handle(peer.KindQuery, n.serveQueries)
 		n.listener.Start()
 	}
-	n.storage.SetHangLimit(n.hangLimit)
+	n.storage.Serve(storage.Hooks{
+		HangLimit: n.hangLimit, NoRoom: n.space.noRoom,
+		Leads: func() bool { return n.raft.State() == raft.Leader },
+	})
 	n.wg.Go(func() { n.pipeline.Run(n.ctx) })
 	n.wg.Go(n.watchLeader)
 	n.wg.Go(func() { n.sweep(n.ctx) })
 	n.wg.Go(func() { n.compact(n.ctx) })
 	n.wg.Go(func() { n.admissions.run(n.ctx) })
 	n.wg.Go(func() { n.watchMembership(n.ctx) })
+	n.wg.Go(func() { n.watchRecovery(n.ctx) })
 	n.wg.Go(func() { n.compareStates(n.ctx) })
 	n.wg.Go(func() { n.space.run(n.ctx) })
 	n.wg.Go(func() {
@@ -237,7 +243,7 @@ func (n *Node) raftConfig() *raft.Config {
 // what it answers never goes back, over its own restarts. After that it stays ready.
 func (n *Node) catchUp(ctx context.Context) {
 	start := time.Now()
-	if err := n.checkRecovery(ctx); err != nil {
+	if _, err := n.checkRecovery(ctx); err != nil {
 		n.fatal(err)
 		return
 	}
@@ -328,12 +334,32 @@ func (n *Node) Status() Status {
 // and nothing more is accepted. It is for a Close that has no time left.
 func (n *Node) Abandon() { n.pipeline.Abandon() }
 
+// stopRaft returns when Raft has stopped; or at once when that cannot be, as its vote waits for room on
+// the disk. Nothing is lost by that: what was not stored, nobody has been told.
+func (n *Node) stopRaft() error {
+	done := make(chan error, 1)
+	go func() { done <- n.raft.Shutdown().Error() }()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+		}
+		if n.storage.WaitsForRoom() {
+			n.log.Warn("the disk is full: stopping without waiting for Raft, whose vote waits for room")
+			return nil
+		}
+	}
+}
+
 // Close ends the node: what was accepted is finished first, as long as ctx allows. Leadership is not
 // handed over: see Transfer.
 func (n *Node) Close(ctx context.Context) error {
 	n.pipeline.Close(ctx) // needs Raft and the other nodes, so it comes first
 	n.cancel()
-	err := n.raft.Shutdown().Error()
+	err := n.stopRaft()
 	if n.listener != nil {
 		err = errors.Join(err, n.listener.Close())
 	}

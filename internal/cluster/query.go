@@ -24,11 +24,8 @@ type question struct {
 }
 
 type (
-	// stateQuestion is asked by a node that starts, and tells what it sees itself.
-	stateQuestion struct {
-		Recovered int64 // see recovered.go
-	}
-	termQuestion struct{}
+	stateQuestion struct{}
+	termQuestion  struct{}
 	// readIndexQuestion asks the leader for an index that holds all that was acknowledged before.
 	readIndexQuestion struct{ TimeoutMS int64 }
 	// joinQuestion asks the leader to admit the server that asks.
@@ -103,7 +100,6 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 	case q.Join != nil:
 		return answer{Join: n.admissions.answer(from.Node, q.Join.ServerID)}
 	case q.State != nil:
-		n.hearOfRecovery(from.ServerID, q.State.Recovered)
 		return answer{State: n.stateAnswer()}
 	case q.Members != nil:
 		if n.raft.State() != raft.Leader {

@@ -168,3 +168,47 @@ func TestOldServersAfterRecovery(t *testing.T) {
 		}
 	}
 }
+
+// Old servers that came back where they could not reach the recovered node are a cluster of their own,
+// and serve. When they can reach it, they end by themselves, naming it; it leads on as if nothing had
+// been, and has nothing of theirs.
+func TestOldServersMeetTheRecoveredOne(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	c.set(c.leader(), "foo", "bar")
+	c.settle()
+	survivor := c.followers()[0].self.Node
+	c.stopAll()
+	c.recover(survivor)
+	ended := map[*Node]<-chan error{}
+	for _, m := range c.members {
+		if m.Name != survivor {
+			n, e := c.startEnding(m.Name)
+			ended[n] = e
+		}
+	}
+	for range 5 { // their terms are far ahead of the recovered one's
+		old := c.leader()
+		if err := old.Transfer(t.Context()); err != nil {
+			t.Log("transfer:", err)
+		}
+	}
+	eventually(t, "the old ones serve", c.leader().Ready)
+	c.set(c.leader(), "foo", "of the old")
+	n := c.start(survivor)
+	for old, why := range ended {
+		var err error
+		select {
+		case err = <-why:
+		case <-time.After(patience):
+		}
+		if !errors.Is(err, errRecoveredWithout) || !strings.Contains(err.Error(), n.self.ServerID) || !strings.Contains(err.Error(), old.self.ServerID) {
+			t.Errorf("%s ended with %v", old.self.Node, err)
+		}
+	}
+	eventually(t, "the recovered one serves", n.Ready)
+	if got := c.get(n, "foo"); got != "bar" || len(n.servers()) != 1 || n.Status().Role != "leader" {
+		t.Errorf("%s has %q, is %s of %v", survivor, got, n.Status().Role, n.servers())
+	}
+	c.set(n, "k", "v")
+}

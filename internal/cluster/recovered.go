@@ -4,14 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
 // A cluster that was recovered from the loss of its quorum (recover.go) is another one than it was:
 // it has lost writes that the old servers may still have on their disks. All its nodes remember
-// when that was. An old server that starts and finds a node with a later recovery ends before it
-// serves anyone; two that run already, or that start where the recovered ones cannot be reached, can
-// still be a cluster of their own, and then both sides say so until one is wiped.
+// when that was. Servers of the two never take part in each other's elections or logs: the recovered
+// one has a new id, its configuration has no old server, and the old configuration does not have it, so
+// each refuses the other's connections (see package peer). But old servers that are a majority of what
+// was can be a cluster of their own, as long as they do not reach a recovered one. So every node looks,
+// before it serves and then again and again: an old server that finds a node with a later recovery ends.
+
+// recoveryPoll is how often a node looks whether the cluster was recovered without it. A variable for
+// tests.
+var recoveryPoll = 2 * time.Second
 
 // errRecoveredWithout ends a server of before the recovery.
 var errRecoveredWithout = errors.New("the cluster was recovered without this server: remove its data directory to let it join as a new one")
@@ -26,7 +34,7 @@ func (n *Node) recovered() int64 {
 }
 
 // adoptRecovery makes an empty node one of the recovered cluster, before it asks to join that.
-func (n *Node) adoptRecovery(states map[string]*stateAnswer) {
+func (n *Node) adoptRecovery(states map[string]*stateAnswer) error {
 	latest := n.recovered()
 	for _, s := range states {
 		if s.Known {
@@ -34,41 +42,59 @@ func (n *Node) adoptRecovery(states map[string]*stateAnswer) {
 		}
 	}
 	if latest == n.recovered() {
-		return
+		return nil
 	}
 	if err := n.storage.SetRecovered(latest); err != nil {
-		n.log.Error("cannot store when the cluster was recovered", "error", err)
-	}
-}
-
-// checkRecovery is asked before this node serves: an error is why it must not.
-func (n *Node) checkRecovery(ctx context.Context) error {
-	states, _ := n.askStates(ctx, n.members.others(n.self.Node))
-	for _, s := range states {
-		if !s.Known {
-			continue
-		}
-		if s.Recovered > n.recovered() {
-			return fmt.Errorf("%w (%s is of the one recovered at %s)", errRecoveredWithout, s.ServerID, momentOf(s.Recovered))
-		}
-		if s.Recovered < n.recovered() {
-			n.twoClusters(s.ServerID, s.Recovered)
-		}
+		return fmt.Errorf("storing when the cluster was recovered: %w", err)
 	}
 	return nil
 }
 
-// hearOfRecovery notes what another node that starts says of itself; 0 says nothing.
-func (n *Node) hearOfRecovery(other string, recovered int64) {
-	if recovered > n.recovered() && n.hasState() {
-		n.twoClusters(other, recovered)
+// checkRecovery looks at all others that have data: an error is why this node must not serve, older are
+// the servers that must not.
+func (n *Node) checkRecovery(ctx context.Context) (older []string, err error) {
+	states, _ := n.askStates(ctx, n.members.others(n.self.Node))
+	own := n.recovered()
+	for _, s := range states {
+		switch {
+		case !s.Known || s.Recovered == own:
+		case s.Recovered > own:
+			return nil, fmt.Errorf("%w (%s is of the one recovered at %s, %s of the one before)",
+				errRecoveredWithout, s.ServerID, momentOf(s.Recovered), n.self.ServerID)
+		default:
+			older = append(older, s.ServerID)
+		}
 	}
+	slices.Sort(older)
+	return older, nil
 }
 
-// twoClusters is for people to decide: clients may have been writing to either.
-func (n *Node) twoClusters(other string, recovered int64) {
-	n.log.Error("there are two clusters of this name: stop one and remove its data directories",
-		"other", other, "other was recovered", momentOf(recovered), "this was recovered", momentOf(n.recovered()))
+// watchRecovery ends this node when the cluster was recovered without it, and says which other ones
+// have not ended yet: clients may have been writing there, and their disks still have that.
+func (n *Node) watchRecovery(ctx context.Context) {
+	tick := time.NewTicker(recoveryPoll)
+	defer tick.Stop()
+	said := ""
+	for {
+		if n.hasState() {
+			older, err := n.checkRecovery(ctx)
+			if err != nil {
+				n.fatal(err)
+				return
+			}
+			if now := strings.Join(older, ", "); now != said {
+				if said = now; now != "" {
+					n.log.Error("servers of before the recovery run: they end when they find this one; what was written there is lost unless their data directories are kept",
+						"servers", now, "recovered", momentOf(n.recovered()))
+				}
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func momentOf(ms int64) string {

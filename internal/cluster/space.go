@@ -11,7 +11,9 @@ import (
 )
 
 // A disk that is full is foreseen: what is left must hold the deletions that make room again, and
-// the snapshots that shorten the log.
+// the snapshots that shorten the log. One that somebody else fills at once is not; for that storage
+// keeps a reserve, and when that is used up too, a leader that cannot store an entry steps down, votes
+// wait for room, and reads go on.
 const (
 	spacePoll = 500 * time.Millisecond
 	// spaceMin is kept besides room for a snapshot, in bytes; spaceBack more must be free before
@@ -30,6 +32,7 @@ type space struct {
 	node *Node
 	free func() (uint64, error)
 	low  atomic.Bool
+	now  chan struct{} // a write has found no room: look at once
 
 	handedOver time.Time
 }
@@ -44,13 +47,26 @@ func (s *space) run(ctx context.Context) {
 		}
 		select {
 		case <-tick.C:
+		case <-s.now:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
+// noRoom is called when a write has found no room: somebody else has filled the disk, faster than it
+// is looked at.
+func (s *space) noRoom() {
+	if !s.low.Swap(true) {
+		s.node.log.Error("the disk is full: a write has found no room", "directory", s.node.config.DataDir)
+		signal(s.now)
+	}
+}
+
 func (s *space) look() {
+	if err := s.node.storage.KeepReserve(); err != nil {
+		s.node.log.Debug("no room is kept for a full disk", "error", err)
+	}
 	free, err := s.free()
 	if err != nil {
 		s.node.log.Warn("cannot tell how full the disk is", "error", err)

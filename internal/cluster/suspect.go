@@ -66,7 +66,7 @@ func (n *Node) refuses(id string) bool {
 // standFor makes this node a candidate in its turn, unless somebody leads by then.
 func (n *Node) standFor(dead string) {
 	others, selfVotes := n.voters()
-	if !selfVotes {
+	if !selfVotes || n.space.low.Load() { // without room it would lead for a moment only
 		return
 	}
 	before := 0

@@ -3,8 +3,10 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -15,6 +17,10 @@ import (
 
 // To Raft a server's address is its id: where the node of that name is to be found is looked up at
 // each dial, so a node may change its address without the log having to say so.
+
+// rpcTimeout is how long one of Raft's messages may take, the writing of its entries to the disk
+// included. A variable for tests.
+var rpcTimeout = 5 * time.Second
 
 // streams is Raft's way to open and accept connections, over the peer port.
 type streams struct {
@@ -80,6 +86,12 @@ type serverAddr string
 func (a serverAddr) Network() string { return "ciderd" }
 func (a serverAddr) String() string  { return string(a) }
 
+// dialAgain is how often a port that refuses is tried again.
+const dialAgain = 100 * time.Millisecond
+
+// Dial waits for a process that is not there, up to timeout: after each failure Raft leaves a follower
+// alone for twice as long as before, up to ten seconds, and a node that was restarted would wait for the
+// log for about as long as it had been away.
 func (s *streams) Dial(id raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
 	address, err := s.members.address(string(id))
 	if err != nil {
@@ -88,6 +100,14 @@ func (s *streams) Dial(id raft.ServerAddress, timeout time.Duration) (net.Conn, 
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	defer cancel()
 	conn, _, err := peer.Dial(ctx, address, s.self, string(id), peer.KindRaft)
+	for errors.Is(err, syscall.ECONNREFUSED) {
+		select {
+		case <-time.After(dialAgain):
+		case <-ctx.Done():
+			return nil, err
+		}
+		conn, _, err = peer.Dial(ctx, address, s.self, string(id), peer.KindRaft)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -130,4 +150,27 @@ func newTransport(s *streams, log hclog.Logger, timeout time.Duration) *raft.Net
 		Timeout:                 timeout,
 		MsgpackUseNewTimeFormat: true,
 	})
+}
+
+// raftTransport is what Raft gets: the network's, but for the one call that a leader waits for without
+// taking writes.
+type raftTransport struct {
+	*raft.NetworkTransport
+	limit time.Duration
+}
+
+// TimeoutNow asks a server to stand for election at once. Whoever hangs is not waited for; the request
+// may still reach it later, which costs an election and no more.
+func (t *raftTransport) TimeoutNow(id raft.ServerID, target raft.ServerAddress, request *raft.TimeoutNowRequest,
+	response *raft.TimeoutNowResponse) error {
+	var own raft.TimeoutNowResponse
+	done := make(chan error, 1)
+	go func() { done <- t.NetworkTransport.TimeoutNow(id, target, request, &own) }()
+	select {
+	case err := <-done:
+		*response = own
+		return err
+	case <-time.After(t.limit):
+		return fmt.Errorf("no answer in %v", t.limit)
+	}
 }

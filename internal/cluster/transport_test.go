@@ -58,3 +58,37 @@ func TestSnapshotToAHangingServerEndsWithTheNode(t *testing.T) {
 		t.Errorf("a connection after the end: %v", err)
 	}
 }
+
+// A node that is being restarted is connected to as soon as it is there again, in the call that found it
+// away: Raft makes the pauses between calls longer and longer.
+func TestDialWaitsForARestart(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	address := l.Addr().String()
+	l.Close()
+	m := &members{list: []Member{{"n1", ""}, {"n2", address}}}
+	self, other := peer.Identity{Cluster: "c", Node: "n1", ServerID: "n1/1"}, peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
+	s := newStreams(t.Context(), m, self, nil)
+	if _, err := s.Dial("n2/1", 2*dialAgain); err == nil {
+		t.Fatal("connected to nobody")
+	}
+	dialled := make(chan error, 1)
+	go func() {
+		conn, err := s.Dial("n2/1", patience)
+		if err == nil {
+			conn.Close()
+		}
+		dialled <- err
+	}()
+	select {
+	case err := <-dialled:
+		t.Fatalf("to nobody: %v", err)
+	case <-time.After(2 * dialAgain): // it goes on waiting
+	}
+	listener := peer.NewListener(listen(t, address), other, m.has, hclog.NewNullLogger())
+	listener.Handle(peer.KindRaft, func(net.Conn, peer.Identity) {})
+	listener.Start()
+	defer listener.Close()
+	if err := <-dialled; err != nil {
+		t.Errorf("after the restart: %v", err)
+	}
+}

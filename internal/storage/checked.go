@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
+	"slices"
+	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/hashicorp/raft"
 )
@@ -34,7 +34,22 @@ type checked struct {
 	backend
 	watchdog *watchdog
 	fatal    func(error)
+	dir      string
+	reserve  *reserve
+	hooks    atomic.Pointer[Hooks] // nil: nobody is there yet who could wait
+	closed   chan struct{}
 	cut      atomic.Bool // the end of the log was cut off, and nothing has been stored since
+	waiting  atomic.Bool // a vote waits for room
+
+	stable   sync.Mutex // one value at a time; voteTerm
+	voteTerm []byte     // of a vote whose candidate has not been stored yet
+}
+
+// newChecked returns one that waits for nobody and keeps no reserve.
+func newChecked(b backend, dir string, fatal, hangs func(error)) *checked {
+	return &checked{
+		backend: b, dir: dir, fatal: fatal, watchdog: newWatchdog(hangs), reserve: &reserve{}, closed: make(chan struct{}),
+	}
 }
 
 func entrySum(l *raft.Log) []byte {
@@ -69,13 +84,24 @@ func (c *checked) StoreLogs(logs []*raft.Log) error {
 		with.Extensions = entrySum(l)
 		summed[i] = &with
 	}
-	defer c.watchdog.begin("writing the log")()
-	err := c.written(c.backend.StoreLogs(summed))
-	if err != nil && c.cut.Load() {
+	err := c.write("writing the log", func() error { return c.backend.StoreLogs(summed) })
+	switch {
+	case err != nil && c.cut.Load():
 		c.fatal(fmt.Errorf("no room for what takes the place of entries that were cut off: %w", err))
+	case err != nil && c.changesServers(logs):
+		c.fatal(fmt.Errorf("no room for a change of the cluster's servers: %w", err))
 	}
 	c.cut.Store(false)
 	return err
+}
+
+// changesServers tells whether this node leads, and logs hold a change of the configuration. A leader
+// that cannot store one goes on as if it had (raft's appendConfigurationEntry): better to end.
+func (c *checked) changesServers(logs []*raft.Log) bool {
+	h := c.hooks.Load()
+	return h != nil && h.Leads() && slices.ContainsFunc(logs, func(l *raft.Log) bool {
+		return l.Type == raft.LogConfiguration
+	})
 }
 
 // cutSlice is how many entries are cut at a time: bbolt takes one writer at a time, and what is to be
@@ -88,9 +114,12 @@ func (c *checked) DeleteRange(first, last uint64) error {
 		return err
 	}
 	if last >= end {
-		// A follower cuts off entries that others take the place of. When those find no room, Raft
-		// goes on with a wrong idea of where its log ends: better to end.
-		c.cut.Store(true)
+		// A follower cuts off entries that others take the place of: all at once, or Raft would go on
+		// with a log that has a hole. When the others find no room, Raft goes on with a wrong idea of
+		// where its log ends: better to end.
+		err := c.cutOff(first, last)
+		c.cut.Store(err == nil)
+		return err
 	}
 	for from := first; from <= last; from += cutSlice {
 		if err := c.cutOff(from, min(last, from+cutSlice-1)); err != nil {
@@ -101,18 +130,12 @@ func (c *checked) DeleteRange(first, last uint64) error {
 }
 
 func (c *checked) cutOff(first, last uint64) error {
-	defer c.watchdog.begin("cutting the log")()
-	return c.written(c.backend.DeleteRange(first, last))
+	return c.write("cutting the log", func() error { return c.backend.DeleteRange(first, last) })
 }
 
 func valueSum(key, value []byte) []byte {
 	sum := crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
 	return binary.LittleEndian.AppendUint32(nil, sum)
-}
-
-func (c *checked) Set(key, value []byte) error {
-	defer c.watchdog.begin("writing the vote")()
-	return c.written(c.backend.Set(key, append(append([]byte(nil), value...), valueSum(key, value)...)))
 }
 
 func (c *checked) Get(key []byte) ([]byte, error) {
@@ -129,29 +152,34 @@ func (c *checked) Get(key []byte) ([]byte, error) {
 	return stored[:n], nil
 }
 
-func (c *checked) SetUint64(key []byte, value uint64) error {
-	return c.Set(key, binary.LittleEndian.AppendUint64(nil, value))
-}
-
-func (c *checked) GetUint64(key []byte) (uint64, error) {
-	value, err := c.Get(key)
-	switch {
-	case err != nil:
-		return 0, err
-	case len(value) != 8:
-		return 0, fmt.Errorf("value %q: %w", key, ErrDamaged)
+// write runs a write of one bbolt transaction, and once more with the reserve's room if it found none.
+func (c *checked) write(what string, transaction func() error) error {
+	watched := func() error {
+		defer c.watchdog.begin(what)()
+		return transaction()
 	}
-	return binary.LittleEndian.Uint64(value), nil
+	err := watched()
+	if noRoom(err) {
+		if c.reserve.release() {
+			err = watched()
+		}
+		c.tellNoRoom()
+	}
+	return c.written(err)
 }
 
 // written passes the fate of a write on. After a failed sync nobody knows what the disk holds, and a
 // second one that succeeds would not tell, so the first ends the process. A write (not a sync) that
 // found no room changed nothing.
 func (c *checked) written(err error) error {
-	var write *fs.PathError
-	noRoom := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-	if err != nil && !(noRoom && errors.As(err, &write)) {
+	if err != nil && !noRoom(err) {
 		c.fatal(fmt.Errorf("the disk failed: %w", err))
 	}
 	return err
+}
+
+func (c *checked) tellNoRoom() {
+	if h := c.hooks.Load(); h != nil {
+		h.NoRoom()
+	}
 }

@@ -26,14 +26,14 @@ func CopyAside(dir, suffix string) (copied string, err error) {
 	return copied, nil
 }
 
-// filesOnly hides the admin socket, which cannot be copied.
+// filesOnly hides the admin socket, which cannot be copied, and the reserve, which holds nothing.
 type filesOnly struct{ fs.FS }
 
 func (f filesOnly) ReadDir(name string) ([]fs.DirEntry, error) {
 	all, err := fs.ReadDir(f.FS, name)
 	var kept []fs.DirEntry
 	for _, e := range all {
-		if e.IsDir() || e.Type().IsRegular() {
+		if e.IsDir() || e.Type().IsRegular() && e.Name() != reserveFile {
 			kept = append(kept, e)
 		}
 	}

@@ -42,7 +42,7 @@ func Look(dir string, log hclog.Logger) (*Storage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	store := &checked{backend: bolt, fatal: func(error) {}, watchdog: newWatchdog(func(error) {})}
+	store := newChecked(bolt, dir, func(error) {}, func(error) {})
 	s := &Storage{Stable: store, Logs: store, store: store}
 	if err := guarded(func() error { return s.look(dir, log) }); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -3,9 +3,9 @@
 // its starts.
 //
 // It promises that what it says is stored has been synced, and that a directory is used by one
-// process at a time. It never deletes anything but snapshots that newer ones have made useless, and
-// the leftovers of those that were not finished. A power loss at any moment leaves a directory that
-// opens, with all that was said to be stored.
+// process at a time. It never deletes anything but snapshots that newer ones have made useless, the
+// leftovers of those that were not finished, and the reserve that it keeps for a full disk. A power
+// loss at any moment leaves a directory that opens, with all that was said to be stored.
 package storage
 
 import (
@@ -87,12 +87,16 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 		return nil, err
 	}
 	// While the directory is being read, damage is for the caller to report.
-	store := &checked{backend: bolt, fatal: func(error) {}, watchdog: newWatchdog(fatal)}
+	store := newChecked(bolt, dir, func(error) {}, fatal)
 	s := &Storage{Stable: store, store: store}
 	if err = guarded(func() error { return s.prepare(dir, path, log) }); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	store.fatal = fatal
+	store.reserve.path = filepath.Join(dir, reserveFile)
+	if err := s.KeepReserve(); err != nil {
+		log.Warn("no room is kept for a full disk", "error", err)
+	}
 	return s, nil
 }
 
@@ -181,18 +185,35 @@ func (s *Storage) nextIncarnation() (uint64, error) {
 	return last + 1, s.Stable.SetUint64(keyIncarnation, last+1)
 }
 
-// SetHangLimit sets how long one write may take before the process is ended, asked for while one is
-// going on. A leader whose disk hangs keeps its leadership and stops the cluster
-// (hashicorp/raft#503, #614, #666); its end lets the others elect.
-func (s *Storage) SetHangLimit(limit func() time.Duration) {
-	w := s.store.watchdog
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.limit = limit
+// Hooks is how the directory of a node that runs asks it, and tells it. They are called on Raft's
+// goroutines and must return at once.
+type Hooks struct {
+	// HangLimit is how long one write may take before the process is ended, asked for while one is
+	// going on. A leader whose disk hangs keeps its leadership and stops the cluster
+	// (hashicorp/raft#503, #614, #666); its end lets the others elect.
+	HangLimit func() time.Duration
+	Leads     func() bool // this node leads
+	NoRoom    func()      // a write has found no room
 }
+
+// Serve sets the hooks, once Raft runs. From then on a vote that finds no room on the disk waits for
+// it, where it would have failed before.
+func (s *Storage) Serve(h Hooks) {
+	s.store.hooks.Store(&h)
+	s.store.watchdog.setLimit(h.HangLimit)
+}
+
+// WaitsForRoom tells whether Raft's vote or term waits for room on the disk: for so long Raft cannot
+// be stopped in order.
+func (s *Storage) WaitsForRoom() bool { return s.store.waiting.Load() }
+
+// KeepReserve takes a little room of the disk, for when that is full, if the last was used up and there
+// is plenty again. It costs nothing while the room is held.
+func (s *Storage) KeepReserve() error { return s.store.reserve.keep() }
 
 // Close syncs and lets go of the directory.
 func (s *Storage) Close() error {
+	close(s.store.closed)
 	s.store.watchdog.close()
 	return s.store.backend.Close()
 }

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// hangLimit is how long one write may take unless SetHangLimit says otherwise: longer than a disk
+	// hangLimit is how long one write may take unless Hooks.HangLimit says otherwise: longer than a disk
 	// is merely slow when a whole machine comes back.
 	hangLimit = 30 * time.Second
 	watchTick = 250 * time.Millisecond
@@ -38,6 +38,12 @@ func newWatchdog(fatal func(error)) *watchdog {
 	w.limit = func() time.Duration { return hangLimit }
 	w.wg.Go(w.run)
 	return w
+}
+
+func (w *watchdog) setLimit(limit func() time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.limit = limit
 }
 
 // begin marks the start of a write and returns what marks its end.

@@ -28,6 +28,9 @@ func (f *failing) StoreLogs(l []*raft.Log) error {
 }
 
 func (f *failing) DeleteRange(first, last uint64) error {
+	if f.err != nil {
+		return f.err
+	}
 	f.cuts = append(f.cuts, fmt.Sprint(first, "-", last))
 	return f.backend.DeleteRange(first, last)
 }
@@ -42,7 +45,7 @@ func checkedOver(t *testing.T, f *failing) (*checked, *[]error) {
 	}
 	f.backend = s.store.backend
 	var fatal []error
-	c := &checked{backend: f, fatal: func(err error) { fatal = append(fatal, err) }, watchdog: newWatchdog(func(error) {})}
+	c := newChecked(f, t.TempDir(), func(err error) { fatal = append(fatal, err) }, func(error) {})
 	t.Cleanup(func() {
 		c.watchdog.close()
 		s.Close()
@@ -50,13 +53,13 @@ func checkedOver(t *testing.T, f *failing) (*checked, *[]error) {
 	return c, &fatal
 }
 
-var noRoom = &fs.PathError{Op: "write", Path: "raft.db", Err: syscall.ENOSPC}
+var fullDisk = &fs.PathError{Op: "write", Path: "raft.db", Err: syscall.ENOSPC}
 
 // A write that finds no room changes nothing and may be tried again; any other failure, a sync's above
 // all, ends the process.
 func TestFailedWrites(t *testing.T) {
 	for err, ends := range map[error]bool{
-		noRoom: false, syscall.ENOSPC: true, syscall.EIO: true,
+		fullDisk: false, syscall.ENOSPC: true, syscall.EIO: true,
 		&fs.PathError{Op: "write", Path: "raft.db", Err: syscall.EIO}: true,
 	} {
 		f := &failing{err: err}
@@ -81,23 +84,45 @@ func TestNoRoomBehindACut(t *testing.T) {
 		}
 	}
 	prefix := c.DeleteRange(1, 3)
-	f.err = noRoom
+	f.err = fullDisk
 	if err := store(11); prefix != nil || err == nil || len(*fatal) != 0 {
 		t.Fatalf("behind a cut of the front: %v, %v, fatal %v", prefix, err, *fatal)
 	}
+	f.err = nil
 	suffix := c.DeleteRange(8, 10)
+	f.err = fullDisk
 	if err := store(8); suffix != nil || err == nil || len(*fatal) != 1 {
 		t.Fatalf("behind a cut of the end: %v, %v, fatal %v", suffix, err, *fatal)
 	}
 }
 
+// An end that could not be cut off is still there: what finds no room after that ends nothing.
+func TestNoRoomForACut(t *testing.T) {
+	f := &failing{}
+	c, fatal := checkedOver(t, f)
+	if err := errors.Join(c.StoreLog(&raft.Log{Index: 1}), c.StoreLog(&raft.Log{Index: 2})); err != nil {
+		t.Fatal(err)
+	}
+	f.err = fullDisk
+	if err := c.DeleteRange(2, 2); !errors.Is(err, fullDisk) {
+		t.Errorf("the caller got %v", err)
+	}
+	if err := c.StoreLog(&raft.Log{Index: 3}); !errors.Is(err, fullDisk) || len(*fatal) != 0 {
+		t.Errorf("after it: %v, fatal %v", err, *fatal)
+	}
+}
+
+// The front goes slice by slice; the end at once, since half of that would be a hole.
 func TestCutsInSlices(t *testing.T) {
 	f := &failing{}
 	c, _ := checkedOver(t, f)
 	if err := errors.Join(c.StoreLog(&raft.Log{Index: 9001}), c.DeleteRange(1, 9000)); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(f.cuts); got != "[1 - 4096 4097 - 8192 8193 - 9000]" && got != "[1-4096 4097-8192 8193-9000]" {
+	if err := errors.Join(c.StoreLog(&raft.Log{Index: 20000}), c.DeleteRange(9002, 20000)); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(f.cuts); got != "[1-4096 4097-8192 8193-9000 9002-20000]" {
 		t.Errorf("cuts: %s", got)
 	}
 	if first, err := c.FirstIndex(); err != nil || first != 9001 {

@@ -1,0 +1,89 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// hang stops a node's Raft at the next thing that happens to it, while the node still answers
+// questions, as one whose disk hangs. The func it returns lets it go on.
+func hang(n *Node) (release func()) {
+	block := make(chan raft.Observation)
+	observer := raft.NewObserver(block, true, nil)
+	n.raft.RegisterObserver(observer)
+	return func() {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			n.raft.DeregisterObserver(observer) // waits for those that observe
+		}()
+		for {
+			select {
+			case <-block:
+			case <-done:
+				return
+			}
+		}
+	}
+}
+
+// A target that hangs when leadership is handed to it does not cost the writes the time that Raft would
+// wait for it, is named, and is not tried again soon.
+func TestTransferToOneThatHangs(t *testing.T) {
+	defer func(d time.Duration) { rpcTimeout = d }(rpcTimeout)
+	rpcTimeout = 2 * patience // so that a leader that waits for the target fails the test
+	c := newTestCluster(t, 3)
+	c.startAll()
+	leader, heir := c.leader(), c.followers()[0]
+	c.set(leader, "k", "v")
+	c.settle()
+	defer hang(heir)()
+	name := heir.self.Node
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	said, err := leader.Change(ctx, OpTransfer, name)
+	if err == nil || errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), heir.self.ServerID+" did not take over") ||
+		!strings.Contains(err.Error(), leader.self.Node+" leads on") {
+		t.Fatalf("the transfer: %q, %v", said, err)
+	}
+	c.set(leader, "k", "w")
+	if _, err := leader.Change(ctx, OpTransfer, name); err == nil || !strings.Contains(err.Error(), "try again in") {
+		t.Errorf("the next transfer: %v", err)
+	}
+	if best := leader.best(ctx); best == "" || best == heir.self.ServerID {
+		t.Errorf("the best heir is %q, beside %s that hangs", best, heir.self.ServerID)
+	}
+	wantSaid(t, leader, OpTransfer, "", "leads now")
+}
+
+// Whoever does not answer is not handed leadership, and one with a full disk only for want of others.
+func TestBestHeir(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	c.set(c.leader(), "k", "v")
+	c.settle()
+	leader, first, second := c.leader(), c.followers()[0], c.followers()[1]
+	for full, want := range map[*Node]*Node{first: second, second: first} {
+		c.fill(full.self.Node)
+		eventually(t, "each knows its room", func() bool { return full.space.low.Load() && !want.space.low.Load() })
+		for range 20 { // whoever answers first
+			if best := leader.best(t.Context()); best != want.self.ServerID {
+				t.Fatalf("the best is %q, and %s has no room", best, full.self.ServerID)
+			}
+		}
+	}
+	c.fill(first.self.Node)
+	c.stop(second.self.Node)
+	if best := leader.best(t.Context()); best != first.self.ServerID {
+		t.Errorf("the best of one is %q", best)
+	}
+	c.stop(first.self.Node)
+	if best := leader.best(t.Context()); best != "" {
+		t.Errorf("the best of none is %q", best)
+	}
+}

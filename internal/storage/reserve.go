@@ -1,0 +1,79 @@
+package storage
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+)
+
+const (
+	// reserveFile holds reserveSize bytes of the disk. What finds a full disk gets them: the entry that
+	// closes the state, deletions, a vote. They are taken back when the disk has reserveBack bytes free.
+	reserveFile = "reserve"
+	reserveSize = 4 << 20
+	reserveBack = 4 * reserveSize
+)
+
+// reserve is room on the disk for when somebody else has filled it at once, and there was no time to
+// foresee it.
+type reserve struct {
+	path string // empty: there is none, and never will be
+
+	mu   sync.Mutex // held
+	held bool
+}
+
+// keep makes the reserve if there is none and the disk has plenty of room.
+func (r *reserve) keep() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held || r.path == "" {
+		return nil
+	}
+	if info, err := os.Stat(r.path); err == nil && info.Size() == reserveSize {
+		r.held = true // of the process before this one
+		return nil
+	}
+	free, err := FreeSpace(filepath.Dir(r.path))
+	if err != nil || free < reserveBack {
+		return err
+	}
+	if err := allocate(r.path, reserveSize); err != nil {
+		return errors.Join(err, os.Remove(r.path))
+	}
+	r.held = true
+	return nil
+}
+
+// allocate makes a file of size bytes that are really there.
+func allocate(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = syscall.Fallocate(int(f.Fd()), 0, 0, size)
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		_, err = f.Write(make([]byte, size))
+	}
+	return errors.Join(err, f.Close())
+}
+
+// release gives the reserve's room back to the disk; false: there was none.
+func (r *reserve) release() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.held {
+		return false
+	}
+	r.held = false
+	return os.Remove(r.path) == nil
+}
+
+// noRoom tells whether a write (not a sync) found no room: it changed nothing.
+func noRoom(err error) bool {
+	var write *fs.PathError
+	return (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) && errors.As(err, &write)
+}

@@ -1,0 +1,238 @@
+//go:build e2e
+
+package test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"ciderd/internal/harness"
+)
+
+// ownDisk gives the node a file system of 256 MiB in a file. It skips the test where that cannot be.
+func ownDisk(t *testing.T, n *harness.Node) (mount string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount a file system that can be filled")
+	}
+	mount = n.DataDir + ".disk"
+	image := mount + ".img"
+	run := func(name string, args ...string) error {
+		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", name, err, out)
+		}
+		return nil
+	}
+	err := errors.Join(os.Mkdir(mount, 0o700), os.WriteFile(image, nil, 0o600), os.Truncate(image, 256<<20),
+		run("mkfs.ext4", "-q", "-m", "0", image))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run("mount", "-o", "loop", image, mount); err != nil {
+		t.Skipf("no file system can be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		n.Kill()
+		if err := run("umount", mount); err != nil {
+			t.Error(err)
+		}
+	})
+	n.DataDir = filepath.Join(mount, "data")
+	return mount
+}
+
+// takeAll leaves nothing of a file system, at once.
+func takeAll(t *testing.T, mount string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(mount, "filler"), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	end, err := f.Seek(0, 2)
+	for piece := int64(64 << 20); piece >= 4096 && err == nil; {
+		switch e := syscall.Fallocate(int(f.Fd()), 0, end, piece); e {
+		case nil:
+			end += piece
+		case syscall.ENOSPC:
+			piece /= 2
+		default:
+			err = e
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDiskFilledAtOnce takes all room from one follower, the leader, and all nodes, without a warning,
+// while there are writes. Every node lives on and serves reads and logins, also through an election;
+// what is not written is an error that says so; with room again writes flow, and nothing is lost.
+func TestDiskFilledAtOnce(t *testing.T) {
+	c := harness.New(t, harness.Options{Nodes: 3})
+	mounts := map[*harness.Node]string{}
+	for _, n := range c.Nodes {
+		mounts[n] = ownDisk(t, n)
+	}
+	c.WriteConfig("")
+	for _, n := range c.Nodes {
+		n.Start()
+	}
+	c.WaitReady()
+	user := "full-" + unique()
+	makeUser(t, c.Leader(), user)
+	for name, choose := range map[string]func() []*harness.Node{
+		"a follower": func() []*harness.Node { return c.Followers(c.Leader())[:1] },
+		"the leader": func() []*harness.Node { return []*harness.Node{c.Leader()} },
+		"all":        func() []*harness.Node { return c.Nodes },
+	} {
+		t.Run(name, func(t *testing.T) {
+			full := choose()
+			f := fullDisks{t: t, c: c, user: user, mounts: mounts, full: full}
+			mustDo(t, loginAs(t, c.Leader(), user), "SET before "+name, "OK")
+			for _, n := range c.Nodes {
+				mustDo(t, loginAs(t, n, user), "SYNC", "OK")
+			}
+			f.exhaust()
+			f.serves()
+			f.elect()
+			f.serves()
+			f.heal()
+		})
+	}
+	sameEverywhere(t, c, user)
+}
+
+type fullDisks struct {
+	t      *testing.T
+	c      *harness.Cluster
+	user   string
+	mounts map[*harness.Node]string
+	full   []*harness.Node
+	big    int      // values of 200 KiB that were stored
+	said   []string // codes of those that were not
+}
+
+// exhaust takes the disks' room, and with large writes what a node keeps for that moment, until a
+// disk has not a page left, and with all disks until writes are refused.
+func (f *fullDisks) exhaust() {
+	f.t.Helper()
+	for _, n := range f.full {
+		takeAll(f.t, f.mounts[n])
+	}
+	all := len(f.full) == len(f.c.Nodes)
+	value := strings.Repeat("v", 200<<10)
+	for i := 0; i < 40 && (!all || !slices.Contains(f.said, "MEMORY_FULL")); i++ {
+		for _, n := range f.c.Nodes {
+			if n == f.full[0] && !all {
+				continue // it hears of the end of its own writes when it has room again
+			}
+			conn := loginAs(f.t, n, f.user)
+			_, err := conn.Do(fmt.Sprintf("SET big-%d %s", f.big, value))
+			switch code := harness.Code(err); {
+			case err == nil:
+				f.big++
+			case code == "MEMORY_FULL" || code == "NO_LEADER" || code == "TIMEOUT":
+				f.said = append(f.said, code)
+			default:
+				f.t.Errorf("a large SET on %s: %v", n.Name, err)
+			}
+			_ = conn.Close()
+		}
+		for _, n := range f.full {
+			takeAll(f.t, f.mounts[n]) // also what the node gave back
+		}
+	}
+	f.t.Logf("%d values of 200 KiB were stored, and these were not: %v", f.big, f.said)
+	if all && !slices.Contains(f.said, "MEMORY_FULL") {
+		f.t.Error("no write was refused for want of room")
+	}
+}
+
+// serves wants reads and logins on every node that runs.
+func (f *fullDisks) serves() {
+	f.t.Helper()
+	for _, n := range f.c.Nodes {
+		if !n.Running() {
+			f.t.Errorf("%s has ended", n.Name)
+			continue
+		}
+		conn := loginAs(f.t, n, f.user)
+		if got, err := conn.Do("GET before"); err != nil || !strings.HasSuffix(f.t.Name(), strings.ReplaceAll(got, " ", "_")) {
+			f.t.Errorf("GET on %s: %q, %v", n.Name, got, err)
+		}
+		_ = conn.Close()
+	}
+}
+
+// elect makes the nodes elect while disks are full: it pauses whoever leads, or led, until the others
+// have got to a later term.
+func (f *fullDisks) elect() {
+	f.t.Helper()
+	leader, err := f.c.FindLeader()
+	if err != nil {
+		leader = f.c.Nodes[0] // nobody leads for long
+	}
+	others := f.c.Followers(leader)
+	before := f.term(others[0])
+	leader.Pause()
+	harness.Eventually(f.t, "a later term", func() error {
+		if now := f.term(others[0]); now <= before {
+			return fmt.Errorf("%s is in term %d", others[0].Name, now)
+		}
+		return nil
+	})
+	leader.Resume()
+}
+
+func (f *fullDisks) term(n *harness.Node) int {
+	conn := loginAs(f.t, n, f.user)
+	defer func() { _ = conn.Close() }()
+	status, err := conn.Status()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	term, err := strconv.Atoi(status["term"])
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return term
+}
+
+// heal gives the room back; every node writes again and has all that was stored.
+func (f *fullDisks) heal() {
+	f.t.Helper()
+	for _, n := range f.full {
+		if err := os.Remove(filepath.Join(f.mounts[n], "filler")); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	for _, n := range f.c.Nodes {
+		conn := loginAs(f.t, n, f.user)
+		harness.Eventually(f.t, n.Name+" writes", func() error {
+			_, err := conn.Do("SET after-" + n.Name + " x")
+			return err
+		})
+		mustDo(f.t, conn, "SYNC", "OK")
+		for i := range f.big {
+			if got, err := conn.Do(fmt.Sprintf("HAS big-%d", i)); got != "true" {
+				f.t.Errorf("%s has lost big-%d: %q, %v", n.Name, i, got, err)
+			}
+		}
+		if err := harness.CheckLog(n.LogPath); err != nil {
+			f.t.Error(err)
+		}
+	}
+	conn := loginAs(f.t, f.c.Nodes[0], f.user)
+	if _, err := conn.Do("FLUSH ALL"); err != nil {
+		f.t.Error(err)
+	}
+}
