@@ -8,7 +8,7 @@ const (
 	// commit round costs the same for all of them as for a third. It waits while more keep coming in
 	// every linger, for maxLinger in all. A single client has nothing else unresolved, so it never
 	// waits.
-	linger    = 200 * time.Microsecond
+	linger    = 300 * time.Microsecond
 	maxLinger = 5 * linger
 )
 
