@@ -153,7 +153,7 @@ func newTransport(s *streams, log hclog.Logger, timeout time.Duration) *raft.Net
 }
 
 // raftTransport is what Raft gets: the network's, but for the one call that a leader waits for without
-// taking writes.
+// taking writes, and for heartbeats.
 type raftTransport struct {
 	*raft.NetworkTransport
 	limit time.Duration
@@ -174,3 +174,9 @@ func (t *raftTransport) TimeoutNow(id raft.ServerID, target raft.ServerAddress, 
 		return fmt.Errorf("no answer in %v", t.limit)
 	}
 }
+
+// SetHeartbeatHandler does nothing, so that heartbeats wait for their turn like all else. Raft would
+// have them handled on the connection's goroutine, beside its own: a heartbeat of a term that is just
+// being left could then store that older term over the newer one in which this node has given its
+// vote, and both leaders' entries would be taken (hashicorp/raft#695).
+func (t *raftTransport) SetHeartbeatHandler(func(raft.RPC)) {}
