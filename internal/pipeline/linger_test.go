@@ -1,8 +1,12 @@
 package pipeline
 
 import (
+	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"ciderd/internal/fsm"
 )
 
 func TestLingering(t *testing.T) {
@@ -66,4 +70,26 @@ func TestExpected(t *testing.T) {
 	done()
 	propose(8)
 	form(false)
+}
+
+// Whoever gives up while a batch waits for more does not keep the next one waiting.
+func TestWithdrawnWhileLingering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		w.pipeline.mu.Lock()
+		w.pipeline.expected = 10
+		w.pipeline.mu.Unlock()
+		command := incr("n")
+		hasty := w.pipeline.Propose(fsm.AppendCommand(nil, &command), 1, linger/2)
+		if _, err := hasty.Wait(); !errors.Is(err, ErrNoLeader) {
+			t.Fatal("it had been sent:", err)
+		}
+		time.Sleep(maxLinger) // the sender has found nothing, and sleeps
+		begun := time.Now()
+		w.do(incr("n"))
+		if took := time.Since(begun); took > maxLinger {
+			t.Errorf("the next one waited %v", took)
+		}
+	})
 }

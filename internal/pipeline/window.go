@@ -168,6 +168,9 @@ func (p *Pipeline) withdraw(prop *Proposal) bool {
 	p.intake = slices.Delete(p.intake, i, i+1)
 	p.intakeCount -= prop.count
 	p.intakeBytes -= len(prop.commands)
+	if len(p.intake) == 0 {
+		p.lingering = lingering{} // else the next one would believe that the sender is about to look
+	}
 	p.checkClosed()
 	return true
 }
