@@ -16,6 +16,9 @@ const (
 	groupCommands = 1024
 	groupBytes    = 256 << 10
 	groupsAhead   = 4
+	// groupWork bounds the bytes that a group makes every node copy. A few bytes of EXPIRE or APPEND
+	// copy a whole value, and a thousand of them would hold up everybody's writes for most of a second.
+	groupWork = groupBytes
 	// handOver is from where on a group's buffer is given away instead of copied.
 	handOver = 32 << 10
 )
@@ -28,6 +31,8 @@ const (
 type writes struct {
 	group  *output // encoded commands; nil if there is none
 	count  int     // of group
+	work   int     // bytes that group's commands copy, about
+	most   int     // the largest value of the writes that are not answered
 	ahead  [groupsAhead]flight
 	flying int // of ahead, the oldest first
 }
@@ -56,10 +61,33 @@ func (s *session) write(c *fsm.Command) {
 		w.group.b = append(w.group.b, last...)
 	}
 	w.count++
+	w.work += s.work(c)
 	s.counts.writes++
-	if w.count == groupCommands || len(w.group.b) >= groupBytes {
+	if w.count == groupCommands || len(w.group.b) >= groupBytes || w.work >= groupWork {
 		s.propose()
 	}
+}
+
+// work is about how many bytes of values a command makes every node copy beside its own.
+func (s *session) work(c *fsm.Command) int {
+	w := &s.writes
+	w.most = max(w.most, len(c.Value))
+	switch c.Op {
+	case fsm.OpMSet:
+		for _, word := range c.Words {
+			w.most = max(w.most, len(word))
+		}
+		return 0
+	case fsm.OpAppend, fsm.OpExpire, fsm.OpPersist:
+	default:
+		return 0
+	}
+	size := w.most // it may be on its way
+	if ks := s.reader.Keyspace(); ks != nil {
+		item, _ := ks.Get(c.Key, 0)
+		size = max(size, len(item.Value))
+	}
+	return size
 }
 
 // propose sends the group off.
@@ -81,7 +109,7 @@ func (s *session) propose() {
 	p := s.srv.node.Propose(commands, w.count, s.srv.config.Load().WriteTimeout)
 	w.ahead[w.flying] = flight{proposal: p, count: w.count}
 	w.flying++
-	w.count = 0
+	w.count, w.work = 0, 0
 }
 
 // release gives the group's buffer back; nothing may be in it.
@@ -101,6 +129,7 @@ func (s *session) settle() {
 	for s.writes.flying > 0 {
 		s.land()
 	}
+	s.writes.most = 0
 	s.now = 0 // time has passed
 }
 

@@ -247,6 +247,13 @@ func (c *client) expect(lines ...string) {
 	}
 }
 
+// until reads lines up to one that is the given one.
+func (c *client) until(line string) {
+	c.t.Helper()
+	for c.line() != line {
+	}
+}
+
 // expectText reads exactly text.
 func (c *client) expectText(text string) {
 	c.t.Helper()

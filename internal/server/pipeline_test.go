@@ -207,3 +207,29 @@ func TestOneGroupForABurst(t *testing.T) {
 		t.Errorf("the groups were %v", got)
 	}
 }
+
+// A few bytes that copy half a megabyte on every node do not come by the thousand in one entry, whether
+// the value is there already or on its way.
+func TestGroupsAreBoundedByWork(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	large := "SET big " + strings.Repeat("v", 300<<10) + "\n"
+	for name, tc := range map[string]struct {
+		first, then string
+		most        int
+	}{
+		"of a value that is there": {large + "GET none\n", strings.Repeat("EXPIRE big 1d\n", 40), 1},
+		"of one on its way":        {"", large + strings.Repeat("PERSIST big\nAPPEND big x\n", 20), 2},
+		"in an MSET":               {"FLUSH ALL\nGET none\n", "MSET " + large[4:len(large)-1] + "\n" + strings.Repeat("EXPIRE big 1d\n", 40), 2},
+		"of small ones":            {"SET small v\nGET none\n", strings.Repeat("EXPIRE small 1d\n", 40), 40},
+	} {
+		go io.WriteString(c.conn, tc.first+"PING first\n")
+		c.until("first")
+		before := len(w.node.proposed())
+		go io.WriteString(c.conn, tc.then+"PING then\n")
+		c.until("then")
+		if got := slices.Max(w.node.proposed()[before:]); got > tc.most {
+			t.Errorf("%s: a group of %d commands", name, got)
+		}
+	}
+}
