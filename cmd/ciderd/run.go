@@ -49,7 +49,7 @@ func run(args []string) int {
 		}
 	}()
 	limit := d.CloseLimit() + closeGrace
-	err, inTime := within(limit, d.Close)
+	inTime, err := within(limit, d.Close)
 	switch {
 	case !inTime:
 		log.Error("the stop hangs: ending without waiting for the rest of it", "after", limit)
@@ -67,14 +67,14 @@ func run(args []string) int {
 const closeGrace = 10 * time.Second
 
 // within runs f, and waits for it no longer than limit.
-func within(limit time.Duration, f func() error) (err error, inTime bool) {
+func within(limit time.Duration, f func() error) (inTime bool, err error) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	select {
 	case err := <-done:
-		return err, true
+		return true, err
 	case <-time.After(limit):
-		return nil, false
+		return false, nil
 	}
 }
 
