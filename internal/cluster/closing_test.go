@@ -29,7 +29,7 @@ func (s *fullStable) SetUint64(key []byte, value uint64) error {
 }
 
 // startFilling starts a node whose disk a test can fill.
-func (c *testCluster) startFilling(name string, full bool) (*Node, *fullStable) {
+func (c *testCluster) startFilling(name string) (*Node, *fullStable) {
 	c.t.Helper()
 	config := c.config(name)
 	config.RaftLog = config.Log
@@ -38,7 +38,6 @@ func (c *testCluster) startFilling(name string, full bool) (*Node, *fullStable) 
 		c.t.Fatal(err)
 	}
 	stable := &fullStable{StableStore: st.Stable}
-	stable.full.Store(full)
 	st.Stable = stable
 	n := newNode(config, st)
 	n.waitsForRoom = stable.waits.Load
@@ -75,7 +74,7 @@ func TestCloseWhileRaftWaitsForRoom(t *testing.T) {
 	c.linkAll()
 	c.start("n1")
 	c.start("n2")
-	victim, stable := c.startFilling("n3", false)
+	victim, stable := c.startFilling("n3")
 	for name, n := range c.nodes {
 		eventually(t, name+" ready", n.Ready)
 	}
@@ -103,9 +102,10 @@ func TestCloseWhileRaftWaitsForRoom(t *testing.T) {
 // The first start's bootstrap waits for room.
 func TestCloseWhileBootstrapWaitsForRoom(t *testing.T) {
 	c := newTestCluster(t, 3)
+	n, stable := c.startFilling("n3")
+	stable.full.Store(true) // and not before: Raft stores its term when it starts
 	c.start("n1")
 	c.start("n2")
-	n, stable := c.startFilling("n3", true)
 	eventually(t, "Raft waits", stable.waits.Load)
 	c.wantClosed(n)
 }
