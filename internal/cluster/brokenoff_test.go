@@ -173,3 +173,19 @@ func TestBootstrapWithMarks(t *testing.T) {
 		}
 	}
 }
+
+// No empty node bootstraps before all say that they remember the latest mark.
+func TestMarksAreAgreedOn(t *testing.T) {
+	c := newTestCluster(t, 3)
+	n := c.start("n1")
+	for _, x := range []struct {
+		n2, n3 int64
+		agreed bool
+		own    int64
+	}{{0, 0, true, 0}, {0, 5, false, 5}, {0, 0, false, 5}, {3, 5, false, 5}, {5, 5, true, 5}, {6, 6, true, 6}, {6, 5, false, 6}} {
+		states := map[string]*stateAnswer{"n2": {Recovered: x.n2}, "n3": {Recovered: x.n3}}
+		if agreed, err := n.agreeOnRecovery(states); agreed != x.agreed || n.recovered() != x.own || err != nil {
+			t.Errorf("with %d and %d: agreed %v on %d, %v; want %v on %d", x.n2, x.n3, agreed, n.recovered(), err, x.agreed, x.own)
+		}
+	}
+}
