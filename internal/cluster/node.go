@@ -10,7 +10,7 @@
 // forward.go bring them to the leader's Raft; the FSM applies each once and tells the pipeline;
 // notify.go tells followers of the commit at once.
 // Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), admit.go and
-// change.go (servers come and go), lead.go and transfer.go (what follows from who leads, and handing
+// change.go and removed.go (servers come and go), lead.go and transfer.go (what follows from who leads, and handing
 // it over), suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots), compare.go
 // (equal states), space.go (full disks), recover.go (a quorum that is gone for good).
 package cluster
