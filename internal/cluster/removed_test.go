@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -29,8 +30,13 @@ func TestRemovedWhileItCatchesUp(t *testing.T) {
 	n, ended := c.startEnding(name)
 	eventually(t, "it is admitted", func() bool { return leader.hasNonvoter(n.self.ServerID) })
 	wantSaid(t, leader, OpRemove, name, "removed "+n.self.ServerID)
-	if err := <-ended; !errors.Is(err, errRemoved) {
-		t.Errorf("it ended with %v", err)
+	select {
+	case err := <-ended:
+		if !errors.Is(err, errRemoved) {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("it goes on")
 	}
 	c.stop(name)
 	if err := c.refusedStart(name); !errors.Is(err, errRemoved) {
