@@ -86,6 +86,9 @@ func printPlan(p *cluster.RecoveryPlan) {
 	if !p.Recovered.IsZero() {
 		line("recovered before", "%s", moment(p.Recovered))
 	}
+	if p.BrokenOff != "" {
+		line("broken off", "recovering was begun here; the directory as it was: %s", p.BrokenOff)
+	}
 	line("voters", "%s", list(p.Voters))
 	line("non-voters", "%s", list(p.NonVoters))
 	line("answering now", "%s", list(p.Answering))
@@ -106,6 +109,10 @@ func printPlan(p *cluster.RecoveryPlan) {
 		p.Open, p.OpenCommands, p.LastIndex)
 	if p.QuorumLost() {
 		fmt.Println("\nTo do it, keeping a copy beside the data directory: the same command with -accept-loss in the place of -plan.")
+		return
+	}
+	if p.BrokenOff != "" {
+		fmt.Println("\nThe quorum is not lost: put the copy back, or remove the data directory. -accept-loss would refuse.")
 		return
 	}
 	fmt.Println("\nThe quorum is not lost: start this node instead. -accept-loss would refuse.")

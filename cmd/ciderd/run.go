@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -47,12 +48,34 @@ func run(args []string) int {
 			}
 		}
 	}()
-	if err := d.Close(); err != nil {
+	limit := d.CloseLimit() + closeGrace
+	inTime, err := within(limit, d.Close)
+	switch {
+	case !inTime:
+		log.Error("the stop hangs: ending without waiting for the rest of it", "after", limit)
+		return exitFailed
+	case err != nil:
 		log.Error("closing", "error", err)
 		return exitFailed
 	}
 	log.Info("stopped")
 	return code
+}
+
+// closeGrace is how much longer than it should a stop may take. It is there so that SIGTERM ends the process
+// whatever hangs; together with timeouts.shutdown it is less than systemd waits (deploy/ciderd.service).
+const closeGrace = 10 * time.Second
+
+// within runs f, and waits for it no longer than limit.
+func within(limit time.Duration, f func() error) (inTime bool, err error) {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return true, err
+	case <-time.After(limit):
+		return false, nil
+	}
 }
 
 // wait returns the exit code once there is a reason to stop.

@@ -2,10 +2,8 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,8 +35,11 @@ const (
 type admissions struct {
 	node *Node
 
-	mu     sync.Mutex // one change at a time; silent
+	mu     sync.Mutex // one change at a time; all below
 	silent map[string]silentSince
+	// removed has the ids of those that this node has taken out. One that had nothing yet of the log
+	// cannot know, and would ask to be let in again.
+	removed map[string]bool
 }
 
 // silentSince is how long a server has not answered, as far as anybody looked.
@@ -56,6 +57,9 @@ func (a *admissions) answer(name, id string) *joinAnswer {
 		return &joinAnswer{Leads: true, Reason: "another change is being made"}
 	}
 	defer a.mu.Unlock()
+	if a.removed[id] && !a.node.isServer(id) {
+		return &joinAnswer{Leads: true, Removed: true, Reason: errRemoved.Error()}
+	}
 	if err := a.admit(name, id); err != nil {
 		return &joinAnswer{Leads: true, Reason: err.Error()}
 	}
@@ -107,12 +111,14 @@ func (n *Node) answers(id string) bool {
 	return err == nil
 }
 
-// remove takes a server out of the configuration, and then its origin's row out of the state.
+// remove takes a server out of the configuration, and then its origin's row out of the state;
+// admissions.mu is held.
 func (n *Node) remove(id string) error {
 	n.log.Info("removing a server", "id", id)
 	if err := waitFuture(n.raft.RemoveServer(raft.ServerID(id), 0, changeTimeout), n.stopped); err != nil {
 		return err
 	}
+	n.admissions.removed[id] = true
 	command := fsm.Command{Op: fsm.OpGone, Words: [][]byte{[]byte(id)}}
 	_, err := n.pipeline.Propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait()
 	if err != nil {
@@ -185,59 +191,4 @@ func (n *Node) promote(id string) error {
 	n.log.Info("giving a server its vote", "id", id)
 	future := n.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(id), 0, changeTimeout)
 	return waitFuture(future, n.stopped)
-}
-
-// askToJoin asks the nodes that have data to be admitted, and says what is waited for. Once it is
-// admitted, the leader's log tells this node so.
-func (n *Node) askToJoin(ctx context.Context, stateful []string) (waiting string) {
-	reason := "their leader is not known yet"
-	for _, name := range stateful {
-		asking, cancel := context.WithTimeout(ctx, changeTimeout+aliveTimeout)
-		a, err := n.ask(asking, name, question{Join: &joinQuestion{ServerID: n.self.ServerID}})
-		cancel()
-		switch {
-		case err != nil || a.Join == nil || !a.Join.Leads:
-			continue
-		case a.Join.Admitted:
-			reason = "admitted; waiting for the log"
-		default:
-			reason = a.Join.Reason
-		}
-		break
-	}
-	return fmt.Sprintf("this node's disk is empty, and there is data on %s; waiting to be admitted: %s",
-		strings.Join(stateful, ", "), reason)
-}
-
-// errRemoved ends a server that the cluster has taken out.
-var errRemoved = errors.New("this server was removed from the cluster: remove its data directory to let it join as a new one")
-
-// watchMembership ends this node when a leader's configuration does not have it any more. It looks
-// while it hears of no leader: a server that was removed hears nothing, and a cluster would take
-// no notice of it for ever.
-func (n *Node) watchMembership(ctx context.Context) {
-	tick := time.NewTicker(2 * time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		if n.leader() != "" || !n.hasState() {
-			continue
-		}
-		states, _ := n.askStates(ctx, n.members.others(n.self.Node))
-		for name, s := range states {
-			switch {
-			case s.Recovered < n.recovered() || len(s.Servers) == 0 || slices.Contains(s.Servers, n.self.ServerID):
-			case n.storage.Known || n.Ready():
-				n.fatal(errRemoved)
-				return
-			default:
-				// It was being admitted when the leader went, and the next one does not know of it.
-				n.setWaiting(n.askToJoin(ctx, []string{name}))
-			}
-		}
-	}
 }

@@ -178,6 +178,7 @@ func (a *admissions) add(ctx context.Context, name string) (string, error) {
 			return "", err
 		}
 	}
+	delete(a.removed, state.ServerID)
 	if err := a.admit(name, state.ServerID); err != nil {
 		return "", err
 	}

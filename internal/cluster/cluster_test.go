@@ -237,7 +237,11 @@ func TestRemovedServerEnds(t *testing.T) {
 		default:
 		}
 	}
-	if err := c.leader().remove(removed.self.ServerID); err != nil {
+	leader := c.leader()
+	leader.admissions.mu.Lock()
+	err := leader.remove(removed.self.ServerID)
+	leader.admissions.mu.Unlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	select {

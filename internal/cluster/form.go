@@ -15,7 +15,7 @@ import (
 // forming is the first start of a cluster, as seen by one node with an empty directory.
 //
 // A node bootstraps only when every node of the file has answered that it is empty, has the same
-// file, and sees the same servers. So all that bootstrap do it with one identical configuration,
+// file, sees the same servers, and remembers the same recovery if any. So all that bootstrap do it with one identical configuration,
 // and an empty disk that finds a cluster with state never does: it would be a second cluster, or a
 // vote without a memory. (A wiped disk has a new id, which no configuration knows.) It asks to be
 // admitted instead.
@@ -64,14 +64,14 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 	others := n.members.others(n.self.Node)
 	states, missing := n.askStates(ctx, others)
 	view := map[string]string{n.self.Node: n.self.ServerID}
-	var stateful, different []string
+	var stateful, different, older []string
 	if err := n.adoptRecovery(states); err != nil {
 		return "", err
 	}
 	for name, s := range states {
 		switch {
 		case s.Known && s.Recovered < n.recovered():
-			// What its cluster was before it was recovered.
+			older = append(older, name) // what its cluster was before it was recovered
 		case s.Known && s.View[n.self.Node] == n.self.ServerID:
 			return "first start: " + name + " has formed the cluster with this node; waiting for its leader", nil
 		case s.Known:
@@ -87,12 +87,23 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 	case len(stateful) > 0:
 		slices.Sort(stateful)
 		return n.askToJoin(ctx, stateful), nil
+	case len(older) > 0:
+		slices.Sort(older)
+		return fmt.Sprintf("first start: the data on %s is of before the recovery at %s that this node's directory remembers; one or the other must be removed",
+			strings.Join(older, ", "), momentOf(n.recovered())), nil
 	case len(different) > 0:
 		slices.Sort(different)
 		return "", fmt.Errorf("first start: %s has another list of nodes in its file than this one (%s)",
 			strings.Join(different, ", "), strings.Join(n.members.listing(), ", "))
 	case len(missing) > 0:
 		return "first start: waiting for " + strings.Join(missing, ", "), nil
+	}
+	agreed, err := n.agreeOnRecovery(states)
+	if err != nil {
+		return "", err
+	}
+	if !agreed {
+		return "first start: waiting for the others to remember the same recovery", nil
 	}
 	for name, s := range states {
 		if !maps.Equal(s.View, view) {
@@ -140,7 +151,7 @@ func (n *Node) bootstrap(view map[string]string) error {
 			Suffrage: raft.Voter, ID: raft.ServerID(view[name]), Address: raft.ServerAddress(view[name]),
 		})
 	}
-	if err := n.raft.BootstrapCluster(c).Error(); err != nil && !n.hasState() {
+	if err := waitFuture(n.raft.BootstrapCluster(c), n.stopped); err != nil && !n.hasState() {
 		return fmt.Errorf("bootstrap: %w", err)
 	}
 	n.log.Info("first start: cluster formed", "servers", strings.Join(slices.Sorted(maps.Values(view)), " "))

@@ -106,6 +106,22 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func (c *testCluster) start(name string) *Node {
 	c.t.Helper()
+	n, err := Open(c.config(name))
+	if err != nil {
+		c.t.Fatalf("open %s: %v", name, err)
+	}
+	c.add(n)
+	return n
+}
+
+func (c *testCluster) add(n *Node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes[n.self.Node] = n
+}
+
+func (c *testCluster) config(name string) Config {
+	c.t.Helper()
 	level := hclog.Error
 	if os.Getenv("CIDERD_TEST_LOG") != "" {
 		level = hclog.Debug
@@ -129,14 +145,21 @@ func (c *testCluster) start(name string) *Node {
 			config.Listener = listen(c.t, m.Address)
 		}
 	}
+	return config
+}
+
+// refusedStart starts a node whose directory must be refused, and returns why it was.
+func (c *testCluster) refusedStart(name string) error {
+	c.t.Helper()
+	config := c.config(name)
 	n, err := Open(config)
-	if err != nil {
-		c.t.Fatalf("open %s: %v", name, err)
+	if err == nil {
+		c.t.Fatalf("%s starts", n.self.ServerID)
 	}
-	c.mu.Lock()
-	c.nodes[name] = n
-	c.mu.Unlock()
-	return n
+	if config.Listener != nil {
+		config.Listener.Close()
+	}
+	return err
 }
 
 // startEnding starts a node that is to end by itself, and returns what tells why it did.

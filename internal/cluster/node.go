@@ -10,7 +10,7 @@
 // forward.go bring them to the leader's Raft; the FSM applies each once and tells the pipeline;
 // notify.go tells followers of the commit at once.
 // Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), admit.go and
-// change.go (servers come and go), lead.go and transfer.go (what follows from who leads, and handing
+// change.go and removed.go (servers come and go), lead.go and transfer.go (what follows from who leads, and handing
 // it over), suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots), compare.go
 // (equal states), space.go (full disks), recover.go (a quorum that is gone for good).
 package cluster
@@ -101,6 +101,8 @@ type Node struct {
 	admissions *admissions
 	space      *space
 	heirs      heirs
+	// waitsForRoom is storage.WaitsForRoom, but for tests.
+	waitsForRoom func() bool
 
 	ready       atomic.Bool
 	suspecting  atomic.Bool   // of the leader, see suspect.go
@@ -132,6 +134,9 @@ func Open(c Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := mayStart(c.DataDir, st); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
 	n := newNode(c, st)
 	opened.Store(n)
 	if err := n.start(); err != nil {
@@ -140,6 +145,22 @@ func Open(c Config) (*Node, error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	return n, nil
+}
+
+// mayStart refuses a directory that is no server's, or of one that was told to go.
+func mayStart(dir string, st *storage.Storage) error {
+	begun, err := st.Recovering()
+	if err != nil {
+		return err
+	}
+	if begun != nil {
+		return fmt.Errorf("ciderd recover was broken off in %s: run it again (the directory as it was is %s beside it)", dir, begun.Copy)
+	}
+	removed, err := st.Removed()
+	if removed {
+		err = errRemoved
+	}
+	return err
 }
 
 func newNode(c Config, st *storage.Storage) *Node {
@@ -157,7 +178,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 		c.Clock = clock.New(nil)
 	}
 	n := &Node{
-		config: c, log: c.Log.Named("cluster"), clock: c.Clock, storage: st,
+		config: c, log: c.Log.Named("cluster"), clock: c.Clock, storage: st, waitsForRoom: st.WaitsForRoom,
 		members: &members{list: c.Members}, clients: map[string]*peer.Client{},
 		self: peer.Identity{Cluster: c.Cluster, Node: c.Node, ServerID: c.Node + "/" + st.ShortID},
 	}
@@ -167,7 +188,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 		Origin: n.self.ServerID, Incarnation: st.Incarnation, Leader: n.leader, Open: n.openSink, Log: n.log,
 	})
 	n.notifier = newNotifier(n)
-	n.admissions = &admissions{node: n, silent: map[string]silentSince{}}
+	n.admissions = &admissions{node: n, silent: map[string]silentSince{}, removed: map[string]bool{}}
 	n.space = &space{node: n, free: c.FreeSpace, now: make(chan struct{}, 1)}
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
@@ -347,7 +368,7 @@ func (n *Node) stopRaft() error {
 			return err
 		case <-tick.C:
 		}
-		if n.storage.WaitsForRoom() {
+		if n.waitsForRoom() {
 			n.log.Warn("the disk is full: stopping without waiting for Raft, whose vote waits for room")
 			return nil
 		}
@@ -360,6 +381,8 @@ func (n *Node) Close(ctx context.Context) error {
 	n.pipeline.Close(ctx) // needs Raft and the other nodes, so it comes first
 	n.cancel()
 	err := n.stopRaft()
+	// Which Raft has done if it has stopped. If not, handlers of the listener wait for its answers.
+	err = errors.Join(err, n.transport.Close())
 	if n.listener != nil {
 		err = errors.Join(err, n.listener.Close())
 	}
@@ -372,5 +395,5 @@ func (n *Node) Close(ctx context.Context) error {
 	n.reads.wg.Wait()
 	n.syncs.wg.Wait()
 	// Last: nothing writes any more.
-	return errors.Join(err, n.transport.Close(), n.streams.Close(), n.storage.Close())
+	return errors.Join(err, n.streams.Close(), n.storage.Close())
 }

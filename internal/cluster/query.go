@@ -21,6 +21,7 @@ type question struct {
 	Members   *membersQuestion   `json:",omitempty"`
 	Change    *changeQuestion    `json:",omitempty"`
 	Marks     *marksQuestion     `json:",omitempty"`
+	Servers   *serversQuestion   `json:",omitempty"`
 }
 
 type (
@@ -38,6 +39,8 @@ type (
 	}
 	// marksQuestion asks for the hashes of the state at some indexes.
 	marksQuestion struct{}
+	// serversQuestion asks a leader for its configuration, and that it makes sure that it leads.
+	serversQuestion struct{}
 )
 
 type answer struct {
@@ -48,6 +51,7 @@ type answer struct {
 	Members   *membersAnswer   `json:",omitempty"`
 	Change    *changeAnswer    `json:",omitempty"`
 	Marks     *marksAnswer     `json:",omitempty"`
+	Servers   *serversAnswer   `json:",omitempty"`
 	Error     string           `json:",omitempty"`
 }
 
@@ -62,6 +66,7 @@ type (
 		Now, Wall int64    // Unix milliseconds
 		Servers   []string // of the configuration; from a leader only
 		Recovered int64    // see recovered.go
+		Outside   bool     // its own configuration does not have it: it can vouch for no recovery
 		NoRoom    bool     // its disk is nearly full
 	}
 	marksAnswer struct {
@@ -71,6 +76,7 @@ type (
 	joinAnswer struct {
 		Leads    bool
 		Admitted bool
+		Removed  bool   // it was one, and was taken out
 		Reason   string // why not (yet)
 	}
 	membersAnswer struct {
@@ -82,6 +88,10 @@ type (
 		Said    string // what was done
 		Refused string // why nothing was
 		Failed  string // what went wrong; the outcome is not known
+	}
+	serversAnswer struct {
+		Term uint64
+		IDs  []string
 	}
 	termAnswer      struct{ Term uint64 }
 	readIndexAnswer struct {
@@ -110,6 +120,12 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 		return answer{Change: n.admissions.change(q.Change)}
 	case q.Marks != nil:
 		return answer{Marks: &marksAnswer{Release: fsm.Release, Marks: n.fsm.Marks()}}
+	case q.Servers != nil:
+		a, err := n.confirmedServers()
+		if err != nil {
+			return answer{Error: err.Error()}
+		}
+		return answer{Servers: a}
 	case q.Term != nil:
 		return answer{Term: &termAnswer{Term: n.raft.CurrentTerm()}}
 	case q.ReadIndex != nil:
@@ -130,6 +146,7 @@ func (n *Node) stateAnswer() *stateAnswer {
 		LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
 		NoRoom: n.space.low.Load(),
 	}
+	a.Outside = a.Known && !n.isServer(n.self.ServerID)
 	if n.raft.State() == raft.Leader {
 		for _, s := range n.servers() {
 			a.Servers = append(a.Servers, string(s.ID))

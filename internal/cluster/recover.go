@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -31,6 +32,9 @@ type RecoveryPlan struct {
 	DataDir   string
 	ServerID  string    // what it is now
 	Recovered time.Time // when it was recovered the last time; zero: never
+	// BrokenOff is the kept copy of a recovery that was begun here and not finished; empty: there is none.
+	// The server and the voters below are those of before it.
+	BrokenOff string
 
 	SnapshotIndex, SnapshotTerm uint64 // zero: there is none
 	LastIndex, LastTerm         uint64
@@ -43,6 +47,9 @@ type RecoveryPlan struct {
 
 	Voters, NonVoters []string // server ids
 	Answering         []string // those that answer on their peer ports now, without this one
+
+	begun   *storage.Recovering // nil: none
+	servers []raft.Server       // Voters and NonVoters
 }
 
 // QuorumLost tells whether those that answer are too few to go on together with this one.
@@ -93,7 +100,16 @@ func (r *Recovery) plan(ctx context.Context, st *storage.Storage) (*RecoveryPlan
 		return nil, err
 	}
 	p.Users, p.Bytes = s.fsm.Users(), s.fsm.Size()
-	for _, server := range s.configuration.Servers {
+	p.servers = s.configuration.Servers
+	if p.begun, err = st.Recovering(); err != nil {
+		return nil, err
+	}
+	if p.begun != nil {
+		// Who must not be left out of the count is in what the directory was.
+		p.BrokenOff = filepath.Join(filepath.Dir(filepath.Clean(r.DataDir)), p.begun.Copy)
+		p.ServerID, p.servers = p.begun.ServerID, p.begun.Servers
+	}
+	for _, server := range p.servers {
 		if server.Suffrage == raft.Voter {
 			p.Voters = append(p.Voters, string(server.ID))
 		} else {
@@ -190,82 +206,4 @@ func (r *Recovery) answering(ctx context.Context, p *RecoveryPlan) (ids []string
 		}
 	}
 	return ids
-}
-
-// Recovered is what Run did.
-type Recovered struct {
-	*RecoveryPlan
-	Copy string // of the directory as it was
-	Now  string // the server id from now on
-}
-
-// Run recovers: it copies the directory to a new one beside it, makes this one a new server (so that
-// old servers that come back can neither count it nor be counted by it), and makes that the only
-// one of its configuration. Everything in the log counts as committed from then on. A second run
-// after one that was broken off starts anew. It refuses while the quorum is not lost.
-func (r *Recovery) Run(ctx context.Context) (*Recovered, error) {
-	// Looked at first without a change: opening is one (it counts a start).
-	p, err := r.Plan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !p.QuorumLost() {
-		return nil, fmt.Errorf("the quorum is not lost: with this node, %d of the %d voters are there; start it instead",
-			len(p.Answering)+1, len(p.Voters))
-	}
-	diskFailed := make(chan error, 1)
-	st, err := storage.Open(r.DataDir, r.Log, func(err error) {
-		select {
-		case diskFailed <- err:
-		default:
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	done := &Recovered{RecoveryPlan: p}
-	err = r.run(st, done)
-	err = errors.Join(err, st.Close())
-	select {
-	case failed := <-diskFailed:
-		err = errors.Join(err, failed)
-	default:
-	}
-	return done, errors.Join(err, storage.GiveToOwner(r.DataDir))
-}
-
-func (r *Recovery) run(st *storage.Storage, done *Recovered) (err error) {
-	now := time.Now()
-	done.Copy, err = storage.CopyAside(r.DataDir, "before-recover-"+now.UTC().Format("20060102-150405"))
-	if err != nil {
-		return fmt.Errorf("copying the data directory; nothing was changed: %w", err)
-	}
-	before, err := st.Recovered()
-	if err != nil {
-		return err
-	}
-	// Later than the one before, also if this machine's clock is not.
-	if err := st.SetRecovered(max(now.UnixMilli(), before+1)); err != nil {
-		return err
-	}
-	if err := st.NewShortID(); err != nil {
-		return err
-	}
-	done.Now = r.Node + "/" + st.ShortID
-	return r.rewrite(st, done.Now)
-}
-
-// rewrite makes id the only server.
-func (r *Recovery) rewrite(st *storage.Storage, id string) error {
-	c := raft.DefaultConfig()
-	c.LocalID, c.NoLegacyTelemetry, c.Logger = raft.ServerID(id), true, r.Log
-	var failed error
-	state := fsm.New(id, fsm.Hooks{Fatal: func(err error) { failed = err }})
-	_, transport := raft.NewInmemTransport(raft.ServerAddress(id)) // only encodes addresses
-	defer transport.Close()
-	alone := raft.Configuration{Servers: []raft.Server{
-		{Suffrage: raft.Voter, ID: raft.ServerID(id), Address: raft.ServerAddress(id)},
-	}}
-	err := raft.RecoverCluster(c, state, st.Logs, st.Stable, st.Snapshots, transport, alone)
-	return errors.Join(err, failed)
 }

@@ -37,14 +37,38 @@ func (n *Node) recovered() int64 {
 func (n *Node) adoptRecovery(states map[string]*stateAnswer) error {
 	latest := n.recovered()
 	for _, s := range states {
-		if s.Known {
+		if s.Known && !s.Outside {
 			latest = max(latest, s.Recovered)
 		}
 	}
-	if latest == n.recovered() {
+	return n.setRecovered(latest)
+}
+
+// agreeOnRecovery is for empty nodes before they bootstrap: what is left in them of a recovered cluster
+// that they were to join must be the same in all, or some would end the others. It becomes the latest of
+// all and is not forgotten, as a mark never goes back anywhere: a server that comes back from between
+// two recoveries still finds that it is an old one. agreed is false until all say so themselves.
+func (n *Node) agreeOnRecovery(states map[string]*stateAnswer) (agreed bool, err error) {
+	latest := n.recovered()
+	for _, s := range states {
+		latest = max(latest, s.Recovered)
+	}
+	if err := n.setRecovered(latest); err != nil {
+		return false, err
+	}
+	for _, s := range states {
+		if s.Recovered != latest {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (n *Node) setRecovered(ms int64) error {
+	if ms == n.recovered() {
 		return nil
 	}
-	if err := n.storage.SetRecovered(latest); err != nil {
+	if err := n.storage.SetRecovered(ms); err != nil {
 		return fmt.Errorf("storing when the cluster was recovered: %w", err)
 	}
 	return nil
@@ -58,6 +82,8 @@ func (n *Node) checkRecovery(ctx context.Context) (older []string, err error) {
 	for _, s := range states {
 		switch {
 		case !s.Known || s.Recovered == own:
+		case s.Recovered > own && s.Outside:
+			// Nothing that a recovered cluster has a part in.
 		case s.Recovered > own:
 			return nil, fmt.Errorf("%w (%s is of the one recovered at %s, %s of the one before)",
 				errRecoveredWithout, s.ServerID, momentOf(s.Recovered), n.self.ServerID)

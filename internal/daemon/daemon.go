@@ -228,12 +228,15 @@ func (d *Daemon) Reload(c *config.Config) {
 	d.log.Info("configuration read again", "changed", changed, "need a restart", needRestart)
 }
 
+// CloseLimit is about how long Close takes at most.
+func (d *Daemon) CloseLimit() time.Duration { return max(d.config.Timeouts.Shutdown, time.Second) }
+
 // Close hands leadership over, finishes what was accepted and closes everything, in about the
 // configured shutdown timeout at most.
 func (d *Daemon) Close() error {
 	notify(stopping)
 	d.cancel()
-	ctx, cancel := context.WithTimeout(context.Background(), max(d.config.Timeouts.Shutdown, time.Second))
+	ctx, cancel := context.WithTimeout(context.Background(), d.CloseLimit())
 	defer cancel()
 	// Leadership first: what is accepted meanwhile goes to the new leader, and the others wait for
 	// an election's moment instead of a timeout.

@@ -78,13 +78,13 @@ func (c *checked) StoreLog(l *raft.Log) error { return c.StoreLogs([]*raft.Log{l
 
 // StoreLogs returns once the entries are synced.
 func (c *checked) StoreLogs(logs []*raft.Log) error {
-	summed := make([]*raft.Log, len(logs))
+	entries := make([]*raft.Log, len(logs))
 	for i, l := range logs {
 		with := *l // the original goes on to followers, without the sum
 		with.Extensions = entrySum(l)
-		summed[i] = &with
+		entries[i] = &with
 	}
-	err := c.write("writing the log", func() error { return c.backend.StoreLogs(summed) })
+	err := c.write("writing the log", func() error { return c.backend.StoreLogs(entries) })
 	switch {
 	case err != nil && c.cut.Load():
 		c.fatal(fmt.Errorf("no room for what takes the place of entries that were cut off: %w", err))
@@ -136,6 +136,10 @@ func (c *checked) cutOff(first, last uint64) error {
 func valueSum(key, value []byte) []byte {
 	sum := crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
 	return binary.LittleEndian.AppendUint32(nil, sum)
+}
+
+func summed(key, value []byte) []byte {
+	return append(append([]byte(nil), value...), valueSum(key, value)...)
 }
 
 func (c *checked) Get(key []byte) ([]byte, error) {

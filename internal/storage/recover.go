@@ -18,9 +18,6 @@ import (
 // lookLock is how long Look waits for another process: a daemon that runs keeps its lock.
 const lookLock = time.Second
 
-// keyRecovered holds when the cluster that this directory belongs to was last recovered.
-var keyRecovered = []byte("ciderd.recovered")
-
 // Look opens a data directory for reading: nothing that it holds is changed, and its Storage must
 // only be read. It is an error if there is none, or a process uses it.
 func Look(dir string, log hclog.Logger) (*Storage, error) {
@@ -64,22 +61,3 @@ func (s *Storage) look(dir string, log hclog.Logger) (err error) {
 	s.ShortID = string(id)
 	return err
 }
-
-// NewShortID makes the directory another server to Raft than it was.
-func (s *Storage) NewShortID() (err error) {
-	s.ShortID, err = s.drawShortID()
-	return err
-}
-
-// Recovered is when the cluster of this directory was last recovered from the loss of its quorum, in
-// Unix milliseconds; 0: never. It tells a cluster from what it was before.
-func (s *Storage) Recovered() (int64, error) {
-	ms, err := s.Stable.GetUint64(keyRecovered)
-	if errors.Is(err, raftboltdb.ErrKeyNotFound) {
-		return 0, nil
-	}
-	return int64(ms), err
-}
-
-// SetRecovered stores what Recovered returns.
-func (s *Storage) SetRecovered(ms int64) error { return s.Stable.SetUint64(keyRecovered, uint64(ms)) }

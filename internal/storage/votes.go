@@ -11,6 +11,9 @@ import (
 // its term has not heard of it. So once Raft runs such a write waits for room, and with it Raft, while
 // reads go on: they need neither.
 //
+// The few other values that are kept beside them are ours, and an error is an answer that we can deal
+// with: they wait neither for room nor for a vote that does.
+//
 // It hardly ever comes to that: bbolt writes these few bytes into pages that the write before has
 // freed, which have their place on the disk already.
 
@@ -28,12 +31,21 @@ const (
 // other way round is harmless, as Raft's current term is stored before: votes of earlier ones are not
 // asked for any more. So the term waits here for the candidate.
 const (
+	keyTerm          = "CurrentTerm"
 	keyVoteTerm      = "LastVoteTerm"
 	keyVoteCandidate = "LastVoteCand"
 )
 
 // Set stores a value, synced.
 func (c *checked) Set(key, value []byte) error {
+	switch string(key) {
+	case keyTerm, keyVoteTerm, keyVoteCandidate:
+		return c.setVote(key, value)
+	}
+	return c.write("writing a value", func() error { return c.backend.Set(key, summed(key, value)) })
+}
+
+func (c *checked) setVote(key, value []byte) error {
 	c.stable.Lock()
 	defer c.stable.Unlock()
 	if string(key) == keyVoteTerm {
@@ -53,8 +65,7 @@ func (c *checked) Set(key, value []byte) error {
 // set holds stable while it waits: two goroutines of Raft's may store terms, and must not overtake
 // each other.
 func (c *checked) set(key, value []byte) error {
-	summed := append(append([]byte(nil), value...), valueSum(key, value)...)
-	write := func() error { return c.backend.Set(key, summed) }
+	write := func() error { return c.backend.Set(key, summed(key, value)) }
 	err := c.write("writing the vote", write)
 	for noRoom(err) && c.hooks.Load() != nil {
 		c.waiting.Store(true)

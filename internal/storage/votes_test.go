@@ -70,6 +70,10 @@ func TestVoteWaitsForRoom(t *testing.T) {
 		if ended.Load() != 0 || !s.WaitsForRoom() || told == 0 {
 			t.Fatalf("without room: %d ended, waiting %v, told %d times", ended.Load(), s.WaitsForRoom(), told)
 		}
+		// What is not Raft's waits for nobody, and is not taken for the vote.
+		if err := s.SetRecovered(1); !errors.Is(err, fullDisk) || !s.WaitsForRoom() {
+			t.Errorf("another value: %v, waiting %v", err, s.WaitsForRoom())
+		}
 		b.full.Store(false)
 		time.Sleep(2 * roomTry)
 		synctest.Wait()

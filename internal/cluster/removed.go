@@ -1,0 +1,124 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// askToJoin asks the nodes that have data to be admitted, and says what is waited for. Once it is
+// admitted, the leader's log tells this node so.
+func (n *Node) askToJoin(ctx context.Context, stateful []string) (waiting string) {
+	reason := "their leader is not known yet"
+	for _, name := range stateful {
+		asking, cancel := context.WithTimeout(ctx, changeTimeout+aliveTimeout)
+		a, err := n.ask(asking, name, question{Join: &joinQuestion{ServerID: n.self.ServerID}})
+		cancel()
+		switch {
+		case err != nil || a.Join == nil || !a.Join.Leads:
+			continue
+		case a.Join.Removed:
+			n.wasRemoved()
+			reason = a.Join.Reason
+		case a.Join.Admitted:
+			reason = "admitted; waiting for the log"
+		default:
+			reason = a.Join.Reason
+		}
+		break
+	}
+	return fmt.Sprintf("this node's disk is empty, and there is data on %s; waiting to be admitted: %s",
+		strings.Join(stateful, ", "), reason)
+}
+
+// errRemoved ends a server that the cluster has taken out.
+var errRemoved = errors.New("this server was removed from the cluster: remove its data directory to let it join as a new one")
+
+// wasRemoved ends a server that was taken out before it had anything by which it could know that, and
+// has its directory remember: else it would be let in again at its next start.
+func (n *Node) wasRemoved() {
+	err := n.storage.SetRemoved()
+	if err != nil {
+		err = fmt.Errorf("storing that: %w", err)
+	}
+	n.fatal(errors.Join(errRemoved, err))
+}
+
+// watchMembership ends this node when the cluster does not have it any more. It looks while it hears of no
+// leader: a server that was removed hears nothing, and a cluster would take no notice of it for ever.
+func (n *Node) watchMembership(ctx context.Context) {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if n.leader() != "" || !n.hasState() {
+			continue
+		}
+		if err := n.checkMembership(ctx); err != nil {
+			n.fatal(err)
+			return
+		}
+	}
+}
+
+// checkMembership asks the others whether this node belongs to them: an error is why it must end.
+func (n *Node) checkMembership(ctx context.Context) error {
+	states, _ := n.askStates(ctx, n.members.others(n.self.Node))
+	for name, s := range states {
+		switch {
+		case s.Recovered < n.recovered() || len(s.Servers) == 0 || slices.Contains(s.Servers, n.self.ServerID):
+		case n.storage.Known || n.Ready():
+			if n.removedBy(ctx, name) {
+				return errRemoved
+			}
+		default:
+			// It was being admitted when the leader went, and the next one does not know of it.
+			n.setWaiting(n.askToJoin(ctx, []string{name}))
+		}
+	}
+	return nil
+}
+
+// removedBy tells whether name leads, now, a cluster that has taken this node out. What leads may only
+// think so: a process that was stopped for a while knows nothing of who was let in, nor that others lead.
+// So its word counts only when a majority has just followed it, and not from before what is known here.
+func (n *Node) removedBy(ctx context.Context, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, barrierTimeout+aliveTimeout)
+	defer cancel()
+	a, err := n.ask(ctx, name, question{Servers: &serversQuestion{}})
+	if err != nil || a.Servers == nil {
+		n.log.Debug("whether this node was removed is not confirmed", "by", name, "error", err, "reason", a.Error)
+		return false
+	}
+	return a.Servers.Term >= n.raft.CurrentTerm() && !slices.Contains(a.Servers.IDs, n.self.ServerID)
+}
+
+// confirmedServers is the committed configuration, from a leader: a majority has taken an entry of
+// its term behind that configuration since it was asked.
+func (n *Node) confirmedServers() (*serversAnswer, error) {
+	if n.raft.State() != raft.Leader {
+		return nil, errNotLeading
+	}
+	a := &serversAnswer{Term: n.raft.CurrentTerm()}
+	for _, s := range n.servers() {
+		a.IDs = append(a.IDs, string(s.ID))
+	}
+	ctx, cancel := context.WithTimeout(n.ctx, barrierTimeout)
+	defer cancel()
+	if err := waitFuture(n.raft.Barrier(barrierTimeout), ctx.Done()); err != nil {
+		return nil, fmt.Errorf("%w: barrier: %w", errDeposed, err)
+	}
+	if n.raft.State() != raft.Leader || n.raft.CurrentTerm() != a.Term {
+		return nil, errDeposed
+	}
+	return a, nil
+}

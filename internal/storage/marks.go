@@ -1,0 +1,85 @@
+package storage
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+)
+
+// What a directory remembers of what was done to its cluster and to its server.
+var (
+	keyRecovered  = []byte("ciderd.recovered")
+	keyRecovering = []byte("ciderd.recovering")
+	keyRemoved    = []byte("ciderd.removed")
+)
+
+// NewShortID makes the directory another server to Raft than it was.
+func (s *Storage) NewShortID() (err error) {
+	s.ShortID, err = s.drawShortID()
+	return err
+}
+
+// Recovered is when the cluster of this directory was last recovered from the loss of its quorum, in
+// Unix milliseconds; 0: never. It tells a cluster from what it was before.
+func (s *Storage) Recovered() (int64, error) {
+	ms, err := s.Stable.GetUint64(keyRecovered)
+	if errors.Is(err, raftboltdb.ErrKeyNotFound) {
+		return 0, nil
+	}
+	return int64(ms), err
+}
+
+// SetRecovered stores what Recovered returns.
+func (s *Storage) SetRecovered(ms int64) error { return s.Stable.SetUint64(keyRecovered, uint64(ms)) }
+
+// Recovering is what a directory was before it was begun to be recovered. A directory that has one is
+// neither what it was nor a recovered one.
+type Recovering struct {
+	Copy     string // the name of the kept copy, beside the directory
+	ServerID string
+	Servers  []raft.Server // of its configuration
+}
+
+// Recovering is the recovery that was begun and not finished; nil: there is none.
+func (s *Storage) Recovering() (*Recovering, error) {
+	text, err := s.Stable.Get(keyRecovering)
+	if errors.Is(err, raftboltdb.ErrKeyNotFound) || err == nil && len(text) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &Recovering{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("value %q: %w", keyRecovering, err)
+	}
+	return r, nil
+}
+
+// SetRecovering stores what Recovering returns.
+func (s *Storage) SetRecovering(r *Recovering) error {
+	if r == nil {
+		return s.Stable.Set(keyRecovering, nil)
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return s.Stable.Set(keyRecovering, text)
+}
+
+// Removed tells whether this directory's server was taken out of its cluster before it had anything of
+// it, so that nothing else here tells so.
+func (s *Storage) Removed() (bool, error) {
+	_, err := s.Stable.Get(keyRemoved)
+	if errors.Is(err, raftboltdb.ErrKeyNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// SetRemoved makes Removed true, for as long as the directory is there.
+func (s *Storage) SetRemoved() error { return s.Stable.SetUint64(keyRemoved, 1) }
