@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -47,6 +49,17 @@ func (n *Node) compact(ctx context.Context) {
 		n.snapshot(since, index-lastIndex)
 		lastBytes, lastIndex = bytes, index
 	}
+}
+
+// lastSnapshot is where the snapshot that Raft relies on ends. Raft tells it nowhere else.
+func (n *Node) lastSnapshot() (index, term uint64) {
+	stats := n.raft.Stats()
+	index, badIndex := strconv.ParseUint(stats["last_snapshot_index"], 10, 64)
+	term, badTerm := strconv.ParseUint(stats["last_snapshot_term"], 10, 64)
+	if err := errors.Join(badIndex, badTerm); err != nil {
+		n.fatal(fmt.Errorf("where Raft's snapshot ends: %w", err))
+	}
+	return index, term
 }
 
 // snapshot takes one now; bytes and entries are those since the last one.

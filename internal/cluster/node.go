@@ -185,6 +185,11 @@ func (n *Node) start() (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting Raft: %w", err), n.transport.Close())
 	}
+	// Before anybody else can be heard: without it Raft's answers about a snapshot's end differ.
+	n.storage.Serve(storage.Hooks{
+		HangLimit: n.hangLimit, NoRoom: n.space.noRoom, Snapshot: n.lastSnapshot,
+		Leads: func() bool { return n.raft.State() == raft.Leader },
+	})
 	if n.config.Listener != nil {
 		n.listener = peer.NewListener(n.config.Listener, n.self, n.members.has, n.log)
 		n.listener.Handle(peer.KindRaft, n.streams.hand)
@@ -192,10 +197,6 @@ func (n *Node) start() (err error) {
 		n.listener.Handle(peer.KindQuery, n.serveQueries)
 		n.listener.Start()
 	}
-	n.storage.Serve(storage.Hooks{
-		HangLimit: n.hangLimit, NoRoom: n.space.noRoom,
-		Leads: func() bool { return n.raft.State() == raft.Leader },
-	})
 	n.wg.Go(func() { n.pipeline.Run(n.ctx) })
 	n.wg.Go(n.watchLeader)
 	n.wg.Go(func() { n.sweep(n.ctx) })

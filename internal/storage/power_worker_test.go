@@ -150,7 +150,7 @@ func (w *worker) snapshot() {
 	before := w.Snapshot
 	w.Snapshot = w.Last
 	w.do(func() error {
-		sink, err := w.s.Snapshots.Create(1, w.Last, w.Term, raft.Configuration{}, 1, nil)
+		sink, err := w.s.Snapshots.Create(1, w.Last, w.Terms[len(w.Terms)-1], raft.Configuration{}, 1, nil)
 		if err != nil {
 			return err
 		}
