@@ -113,6 +113,7 @@ func (n *Node) remove(id string) error {
 	if err := waitFuture(n.raft.RemoveServer(raft.ServerID(id), 0, changeTimeout), n.stopped); err != nil {
 		return err
 	}
+	n.lastBatches(id)
 	command := fsm.Command{Op: fsm.OpGone, Words: [][]byte{[]byte(id)}}
 	_, err := n.pipeline.Propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait()
 	if err != nil {

@@ -107,6 +107,8 @@ type Node struct {
 	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
 	waiting     atomic.Pointer[string]
 
+	taking sync.RWMutex // held for reading while a follower's batch is let into Raft's queue, see forward.go
+
 	clientsMu sync.Mutex
 	clients   map[string]*peer.Client
 
