@@ -103,6 +103,7 @@ type Node struct {
 	heirs      heirs
 
 	ready       atomic.Bool
+	withdrawn   atomic.Bool   // its state differs from the leader's, see compare.go
 	suspecting  atomic.Bool   // of the leader, see suspect.go
 	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
 	waiting     atomic.Pointer[string]
@@ -296,7 +297,7 @@ func (c *Config) fatal(err error) {
 }
 
 // Ready tells whether reads here are served.
-func (n *Node) Ready() bool { return n.ready.Load() }
+func (n *Node) Ready() bool { return n.ready.Load() && !n.withdrawn.Load() }
 
 // Known tells whether the data directory held anything when the node was opened.
 func (n *Node) Known() bool { return n.storage.Known }

@@ -65,8 +65,9 @@ type (
 		NoRoom    bool     // its disk is nearly full
 	}
 	marksAnswer struct {
-		Release string // hashes of two releases cannot be compared
-		Marks   []fsm.Mark
+		Release   string // hashes of two releases cannot be compared
+		Marks     []fsm.Mark
+		Withdrawn bool // it serves nobody, see compare.go
 	}
 	joinAnswer struct {
 		Leads    bool
@@ -109,7 +110,7 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 	case q.Change != nil:
 		return answer{Change: n.admissions.change(q.Change)}
 	case q.Marks != nil:
-		return answer{Marks: &marksAnswer{Release: fsm.Release, Marks: n.fsm.Marks()}}
+		return answer{Marks: &marksAnswer{Release: fsm.Release, Marks: n.fsm.Marks(), Withdrawn: n.withdrawn.Load()}}
 	case q.Term != nil:
 		return answer{Term: &termAnswer{Term: n.raft.CurrentTerm()}}
 	case q.ReadIndex != nil:
