@@ -25,25 +25,35 @@ var (
 const (
 	// The bounds of what trailingBytes comes to in entries.
 	minTrailing, maxTrailing = 128, 10240
+	// refusedEvery is how often a follower can have a snapshot taken by refusing one.
+	refusedEvery = 30 * time.Second
 
 	never           = 365 * 24 * time.Hour
 	neverByCounting = 1 << 62
 )
 
-// compact takes snapshots by the bytes that went into the log since the last one.
+// compact takes snapshots by the bytes that went into the log since the last one; and one at once when a
+// follower refuses this node's newest for having more already: Raft would send it that one again and again,
+// for as long as little is written.
 func (n *Node) compact(ctx context.Context) {
 	tick := time.NewTicker(compactPoll)
 	defer tick.Stop()
 	lastBytes, lastIndex := n.fsm.AppliedBytes(), n.fsm.Applied()
+	refused := time.Time{}
 	for {
+		atOnce := false
 		select {
 		case <-tick.C:
+		case <-n.tooOld:
+			if atOnce = time.Since(refused) > refusedEvery; atOnce {
+				refused = time.Now()
+			}
 		case <-ctx.Done():
 			return
 		}
 		bytes, index := n.fsm.AppliedBytes(), n.fsm.Applied()
 		since := bytes - lastBytes
-		if since < uint64(max(compactMin, n.fsm.Size())) || index <= lastIndex {
+		if index <= lastIndex || !atOnce && since < uint64(max(compactMin, n.fsm.Size())) {
 			continue
 		}
 		n.snapshot(since, index-lastIndex)

@@ -116,3 +116,40 @@ func TestFollowerWithTheNewerSnapshot(t *testing.T) {
 		t.Errorf("entry %d of term %d, %v", end, l.Term, err)
 	}
 }
+
+// A leader whose newest snapshot a follower refuses, as it has more than that already, takes another.
+func TestRefusedSnapshotIsReplaced(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	leader, follower := c.leader(), c.followers()[0]
+	c.set(leader, "k", "v")
+	leader.snapshot(1, 1)
+	c.set(leader, "k", "w")
+	c.settle()
+	list, err := leader.storage.Snapshots.List()
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%d snapshots, %v", len(list), err)
+	}
+	meta, state, err := leader.storage.Snapshots.Open(list[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = state.Close() }()
+	id, address := raft.ServerID(follower.self.ServerID), raft.ServerAddress(follower.self.ServerID)
+	err = leader.forRaft().InstallSnapshot(id, address, &raft.InstallSnapshotRequest{
+		RPCHeader: leader.rpcHeader(), SnapshotVersion: meta.Version, Term: leader.raft.CurrentTerm(), LastLogIndex: meta.Index, LastLogTerm: meta.Term,
+		Configuration: raft.EncodeConfiguration(meta.Configuration), ConfigurationIndex: meta.ConfigurationIndex, Size: meta.Size,
+	}, &raft.InstallSnapshotResponse{}, state)
+	if err == nil {
+		t.Fatal("the follower took a snapshot that is older than its state")
+	}
+	eventually(t, "a newer snapshot", func() bool {
+		index, _ := leader.lastSnapshot()
+		return index > meta.Index
+	})
+	c.set(leader, "k", "x")
+	c.settle()
+	if got := c.get(follower, "k"); got != "x" {
+		t.Errorf("the follower has %q", got)
+	}
+}

@@ -94,6 +94,7 @@ type Node struct {
 	listener  *peer.Listener
 	pipeline  *pipeline.Pipeline
 	notifier  *notifier
+	tooOld    chan struct{} // a follower has refused this node's newest snapshot, see compact.go
 	forming   forming
 	reads     *reads // rounds on the leader
 	syncs     *reads // rounds of this node's own sessions
@@ -170,6 +171,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 		Origin: n.self.ServerID, Incarnation: st.Incarnation, Leader: n.leader, Open: n.openSink, Log: n.log,
 	})
 	n.notifier = newNotifier(n)
+	n.tooOld = make(chan struct{}, 1)
 	n.admissions = &admissions{node: n, silent: map[string]silentSince{}}
 	n.space = &space{node: n, free: c.FreeSpace, now: make(chan struct{}, 1)}
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
@@ -183,8 +185,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 func (n *Node) start() (err error) {
 	n.streams = newStreams(n.ctx, n.members, n.self, n.connectionEnded)
 	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), rpcTimeout)
-	transport := &raftTransport{n.transport, n.config.Timing.Election}
-	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, transport)
+	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.forRaft())
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting Raft: %w", err), n.transport.Close())
 	}
@@ -214,6 +215,10 @@ func (n *Node) start() (err error) {
 		n.catchUp(n.ctx)
 	})
 	return nil
+}
+
+func (n *Node) forRaft() *raftTransport {
+	return &raftTransport{n.transport, n.config.Timing.Election, func() { signal(n.tooOld) }}
 }
 
 // hangLimit is how long a write to this node's disk may take: everybody waits for a leader's, nobody
