@@ -53,7 +53,7 @@ func (c *testCluster) sendNewest(from peer.Identity, to *Node, term uint64) uint
 	}
 	var added raft.AppendEntriesResponse
 	err = as.AppendEntries(id, address, &raft.AppendEntriesRequest{
-		RPCHeader: header, Term: term, Leader: me, PrevLogEntry: meta.Index, PrevLogTerm: meta.Term, LeaderCommitIndex: meta.Index,
+		RPCHeader: header, Term: term, PrevLogEntry: meta.Index, PrevLogTerm: meta.Term, LeaderCommitIndex: meta.Index,
 		Entries: []*raft.Log{{Index: meta.Index + 1, Term: term, Type: raft.LogNoop}},
 	}, &added)
 	if err != nil || !added.Success {

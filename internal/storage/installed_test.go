@@ -127,7 +127,7 @@ func (z *leaderZ) add(prev, prevTerm, commit uint64, entries ...string) bool {
 	}
 	var r raft.AppendEntriesResponse
 	err := z.wire.AppendEntries(z.to, raft.ServerAddress(z.to), &raft.AppendEntriesRequest{
-		RPCHeader: z.header(), Term: z.term, Leader: []byte("z"), PrevLogEntry: prev, PrevLogTerm: prevTerm,
+		RPCHeader: z.header(), Term: z.term, PrevLogEntry: prev, PrevLogTerm: prevTerm,
 		Entries: logs, LeaderCommitIndex: commit,
 	}, &r)
 	if err != nil {
