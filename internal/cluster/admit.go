@@ -119,6 +119,7 @@ func (n *Node) remove(id string) error {
 		return err
 	}
 	n.admissions.removed[id] = true
+	n.lastBatches(id)
 	command := fsm.Command{Op: fsm.OpGone, Words: [][]byte{[]byte(id)}}
 	_, err := n.pipeline.Propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait()
 	if err != nil {

@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -23,30 +25,51 @@ var (
 const (
 	// The bounds of what trailingBytes comes to in entries.
 	minTrailing, maxTrailing = 128, 10240
+	// refusedEvery is how often a follower can have a snapshot taken by refusing one.
+	refusedEvery = 30 * time.Second
 
 	never           = 365 * 24 * time.Hour
 	neverByCounting = 1 << 62
 )
 
-// compact takes snapshots by the bytes that went into the log since the last one.
+// compact takes snapshots by the bytes that went into the log since the last one; and one at once when a
+// follower refuses this node's newest for having more already: Raft would send it that one again and again,
+// for as long as little is written.
 func (n *Node) compact(ctx context.Context) {
 	tick := time.NewTicker(compactPoll)
 	defer tick.Stop()
 	lastBytes, lastIndex := n.fsm.AppliedBytes(), n.fsm.Applied()
+	refused := time.Time{}
 	for {
+		atOnce := false
 		select {
 		case <-tick.C:
+		case <-n.tooOld:
+			if atOnce = time.Since(refused) > refusedEvery; atOnce {
+				refused = time.Now()
+			}
 		case <-ctx.Done():
 			return
 		}
 		bytes, index := n.fsm.AppliedBytes(), n.fsm.Applied()
 		since := bytes - lastBytes
-		if since < uint64(max(compactMin, n.fsm.Size())) || index <= lastIndex {
+		if index <= lastIndex || !atOnce && since < uint64(max(compactMin, n.fsm.Size())) {
 			continue
 		}
 		n.snapshot(since, index-lastIndex)
 		lastBytes, lastIndex = bytes, index
 	}
+}
+
+// lastSnapshot is where the snapshot that Raft relies on ends. Raft tells it nowhere else.
+func (n *Node) lastSnapshot() (index, term uint64) {
+	stats := n.raft.Stats()
+	index, badIndex := strconv.ParseUint(stats["last_snapshot_index"], 10, 64)
+	term, badTerm := strconv.ParseUint(stats["last_snapshot_term"], 10, 64)
+	if err := errors.Join(badIndex, badTerm); err != nil {
+		n.fatal(fmt.Errorf("where Raft's snapshot ends: %w", err))
+	}
+	return index, term
 }
 
 // snapshot takes one now; bytes and entries are those since the last one.

@@ -27,10 +27,7 @@ func TestDriftedNodeEnds(t *testing.T) {
 		default:
 		}
 	}
-	index := drifted.fsm.Applied()
-	entry := fsm.AppendBatch(nil, fsm.Header{Origin: []byte("nobody/1"), Incarnation: 1, Sequence: 1, Count: 1},
-		fsm.AppendCommand(nil, &fsm.Command{Op: fsm.OpSet, User: c.uid, Key: []byte("k"), Value: []byte("other")}))
-	drifted.fsm.Apply(&raft.Log{Index: index, Term: 1, Type: raft.LogCommand, Data: entry})
+	c.drift(drifted)
 	select {
 	case err := <-ended:
 		if !strings.Contains(err.Error(), "differs") {
@@ -44,6 +41,82 @@ func TestDriftedNodeEnds(t *testing.T) {
 			if err := n.compareOnce(t.Context()); err != nil {
 				t.Errorf("%s: %v", n.self.Node, err)
 			}
+		}
+	}
+}
+
+// drift gives a node's FSM what no other's gets, at the index that it is at.
+func (c *testCluster) drift(n *Node) {
+	index := n.fsm.Applied()
+	entry := fsm.AppendBatch(nil, fsm.Header{Origin: []byte("nobody/1"), Incarnation: 1, Sequence: 1, Count: 1},
+		fsm.AppendCommand(nil, &fsm.Command{Op: fsm.OpSet, User: c.uid, Key: []byte("k"), Value: []byte("other")}))
+	n.fsm.Apply(&raft.Log{Index: index, Term: 1, Type: raft.LogCommand, Data: entry})
+}
+
+// With one node of three down, a follower that differs from the leader serves nobody and says why, while
+// the leader does and writes go on; the third node's word ends whoever is wrong.
+func TestDriftedFollowerWithdraws(t *testing.T) {
+	for name, leaderDrifts := range map[string]bool{"the follower drifted": false, "the leader drifted": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestCluster(t, 3)
+			c.startAll()
+			c.set(c.leader(), "k", "v")
+			c.settle()
+			third := c.followers()[1].self.Node
+			c.stop(third)
+			leader, follower := c.leader(), c.followers()[0]
+			wrong := follower
+			if leaderDrifts {
+				wrong = leader
+			}
+			c.drift(wrong)
+			eventually(t, "withdrawn", func() bool { // until the marks are at one index
+				return follower.compareOnce(t.Context()) == nil && !follower.Ready()
+			})
+			if w := follower.Status().Waiting; !strings.Contains(w, "differs from that of "+leader.self.Node) {
+				t.Errorf("it waits for %q", w)
+			}
+			if err := leader.compareOnce(t.Context()); err != nil || !leader.Ready() {
+				t.Errorf("the leader: %v, ready %v", err, leader.Ready())
+			}
+			c.set(leader, "more", "v") // takes the follower's vote for it
+
+			c.start(third)
+			eventually(t, "a verdict", func() bool { return wrong.compareOnce(t.Context()) != nil })
+			eventually(t, "the right ones serve", func() bool {
+				all := true
+				for _, n := range c.nodes {
+					if n != wrong {
+						all = n.compareOnce(t.Context()) == nil && n.Ready() && all
+					}
+				}
+				return all
+			})
+		})
+	}
+}
+
+// Who serves, of nodes that differ: the leader, or whom a majority agrees with; never nobody.
+func TestJudge(t *testing.T) {
+	at := func(hash uint64) []fsm.Mark { return []fsm.Mark{{Index: 9, Hash: hash}, {Index: 5, Hash: 7}} }
+	for name, c := range map[string]struct {
+		comparison
+		want  judgement
+		index uint64
+	}{
+		"nobody answers":              {comparison{voters: 3, leader: "b"}, undecided, 0},
+		"all agree":                   {comparison{voters: 2, leader: "b", others: []theirMarks{{"b", false, at(1)}}}, mayServe, 0},
+		"the leader differs":          {comparison{voters: 2, leader: "b", others: []theirMarks{{"b", false, at(2)}}}, mustWithdraw, 9},
+		"a follower differs":          {comparison{voters: 2, leader: "a", others: []theirMarks{{"b", false, at(2)}}}, undecided, 9},
+		"of three":                    {comparison{voters: 3, leader: "c", others: []theirMarks{{"b", false, at(1)}, {"c", false, at(2)}}}, mayServe, 9},
+		"two against one":             {comparison{voters: 3, leader: "a", others: []theirMarks{{"b", true, at(2)}, {"c", false, at(2)}}}, outvoted, 9},
+		"a leader that has withdrawn": {comparison{voters: 2, leader: "b", others: []theirMarks{{"b", true, at(2)}}}, undecided, 9},
+		"all have withdrawn":          {comparison{voters: 2, leader: "a", others: []theirMarks{{"b", true, at(2)}}}, mayServe, 9},
+		"three of five":               {comparison{voters: 5, leader: "c", others: []theirMarks{{"b", false, at(1)}, {"c", false, at(2)}, {"d", false, at(2)}}}, mustWithdraw, 9},
+	} {
+		c.self, c.own = "a", at(1)
+		if got, index := c.judge(); got != c.want || index != c.index {
+			t.Errorf("%s: %v at %d, want %v at %d", name, got, index, c.want, c.index)
 		}
 	}
 }

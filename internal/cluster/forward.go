@@ -5,6 +5,8 @@ import (
 	"net"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"ciderd/internal/fsm"
 	"ciderd/internal/peer"
 )
@@ -46,12 +48,31 @@ func (n *Node) takeBatches(conn net.Conn, remote peer.Identity) error {
 		if string(h.Origin) != remote.ServerID {
 			return fmt.Errorf("a batch of %q from %q", h.Origin, remote.ServerID)
 		}
-		// The row that stops duplicates goes soon after its server: no more of its batches then.
-		if !n.isServer(remote.ServerID) {
-			return fmt.Errorf("%s is not in the configuration", remote.ServerID)
+		future, err := n.enqueueOf(remote.ServerID, p, entry)
+		if err != nil {
+			return err
 		}
-		if err := p.propose(entry); err != nil {
+		if err := p.await(future); err != nil {
 			return err
 		}
 	}
+}
+
+// enqueueOf gives Raft a batch of a server that is in the configuration. The row that stops duplicates
+// goes soon after its server: no more of its batches then (see lastBatches).
+func (n *Node) enqueueOf(server string, p *proposer, entry []byte) (raft.ApplyFuture, error) {
+	n.taking.RLock()
+	defer n.taking.RUnlock()
+	if !n.isServer(server) {
+		return nil, fmt.Errorf("%s is not in the configuration", server)
+	}
+	return p.enqueue(entry)
+}
+
+// lastBatches returns when no batch of a server that has left the configuration can come into this
+// node's queue any more: what is put there from now on comes after all of them.
+func (n *Node) lastBatches(server string) {
+	n.taking.Lock() // waits for whoever has just found the server in the configuration
+	defer n.taking.Unlock()
+	n.log.Debug("no more batches are taken", "of", server)
 }

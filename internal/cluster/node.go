@@ -94,6 +94,7 @@ type Node struct {
 	listener  *peer.Listener
 	pipeline  *pipeline.Pipeline
 	notifier  *notifier
+	tooOld    chan struct{} // a follower has refused this node's newest snapshot, see compact.go
 	forming   forming
 	reads     *reads // rounds on the leader
 	syncs     *reads // rounds of this node's own sessions
@@ -105,9 +106,12 @@ type Node struct {
 	waitsForRoom func() bool
 
 	ready       atomic.Bool
+	withdrawn   atomic.Bool   // its state differs from the leader's, see compare.go
 	suspecting  atomic.Bool   // of the leader, see suspect.go
 	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
 	waiting     atomic.Pointer[string]
+
+	taking sync.RWMutex // held for reading while a follower's batch is let into Raft's queue, see forward.go
 
 	clientsMu sync.Mutex
 	clients   map[string]*peer.Client
@@ -188,6 +192,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 		Origin: n.self.ServerID, Incarnation: st.Incarnation, Leader: n.leader, Open: n.openSink, Log: n.log,
 	})
 	n.notifier = newNotifier(n)
+	n.tooOld = make(chan struct{}, 1)
 	n.admissions = &admissions{node: n, silent: map[string]silentSince{}, removed: map[string]bool{}}
 	n.space = &space{node: n, free: c.FreeSpace, now: make(chan struct{}, 1)}
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
@@ -201,11 +206,15 @@ func newNode(c Config, st *storage.Storage) *Node {
 func (n *Node) start() (err error) {
 	n.streams = newStreams(n.ctx, n.members, n.self, n.connectionEnded)
 	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), rpcTimeout)
-	transport := &raftTransport{n.transport, n.config.Timing.Election}
-	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, transport)
+	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.forRaft())
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting Raft: %w", err), n.transport.Close())
 	}
+	// Before anybody else can be heard: without it Raft's answers about a snapshot's end differ.
+	n.storage.Serve(storage.Hooks{
+		HangLimit: n.hangLimit, NoRoom: n.space.noRoom, Snapshot: n.lastSnapshot,
+		Leads: func() bool { return n.raft.State() == raft.Leader },
+	})
 	if n.config.Listener != nil {
 		n.listener = peer.NewListener(n.config.Listener, n.self, n.members.has, n.log)
 		n.listener.Handle(peer.KindRaft, n.streams.hand)
@@ -213,10 +222,6 @@ func (n *Node) start() (err error) {
 		n.listener.Handle(peer.KindQuery, n.serveQueries)
 		n.listener.Start()
 	}
-	n.storage.Serve(storage.Hooks{
-		HangLimit: n.hangLimit, NoRoom: n.space.noRoom,
-		Leads: func() bool { return n.raft.State() == raft.Leader },
-	})
 	n.wg.Go(func() { n.pipeline.Run(n.ctx) })
 	n.wg.Go(n.watchLeader)
 	n.wg.Go(func() { n.sweep(n.ctx) })
@@ -231,6 +236,10 @@ func (n *Node) start() (err error) {
 		n.catchUp(n.ctx)
 	})
 	return nil
+}
+
+func (n *Node) forRaft() *raftTransport {
+	return &raftTransport{n.transport, n.config.Timing.Election, func() { signal(n.tooOld) }}
 }
 
 // hangLimit is how long a write to this node's disk may take: everybody waits for a leader's, nobody
@@ -314,7 +323,7 @@ func (c *Config) fatal(err error) {
 }
 
 // Ready tells whether reads here are served.
-func (n *Node) Ready() bool { return n.ready.Load() }
+func (n *Node) Ready() bool { return n.ready.Load() && !n.withdrawn.Load() }
 
 // Known tells whether the data directory held anything when the node was opened.
 func (n *Node) Known() bool { return n.storage.Known }

@@ -70,8 +70,9 @@ type (
 		NoRoom    bool     // its disk is nearly full
 	}
 	marksAnswer struct {
-		Release string // hashes of two releases cannot be compared
-		Marks   []fsm.Mark
+		Release   string // hashes of two releases cannot be compared
+		Marks     []fsm.Mark
+		Withdrawn bool // it serves nobody, see compare.go
 	}
 	joinAnswer struct {
 		Leads    bool
@@ -119,7 +120,7 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 	case q.Change != nil:
 		return answer{Change: n.admissions.change(q.Change)}
 	case q.Marks != nil:
-		return answer{Marks: &marksAnswer{Release: fsm.Release, Marks: n.fsm.Marks()}}
+		return answer{Marks: &marksAnswer{Release: fsm.Release, Marks: n.fsm.Marks(), Withdrawn: n.withdrawn.Load()}}
 	case q.Servers != nil:
 		a, err := n.confirmedServers()
 		if err != nil {

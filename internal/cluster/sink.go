@@ -42,11 +42,23 @@ func newProposer(n *Node) *proposer {
 // propose stamps entry in place and gives it to Raft, which keeps it. It returns once Raft has it in
 // its queue; what became of it shows in failed.
 func (p *proposer) propose(entry []byte) error {
+	future, err := p.enqueue(entry)
+	if err != nil {
+		return err
+	}
+	return p.await(future)
+}
+
+func (p *proposer) enqueue(entry []byte) (raft.ApplyFuture, error) {
 	if p.node.raft.State() != raft.Leader {
-		return errNotLeading
+		return nil, errNotLeading
 	}
 	fsm.SetStamp(entry, p.node.clock.Now())
-	future := p.node.raft.Apply(entry, enqueueTimeout)
+	return p.node.raft.Apply(entry, enqueueTimeout), nil
+}
+
+// await has the entry's fate waited for, once there are not too many others.
+func (p *proposer) await(future raft.ApplyFuture) error {
 	select {
 	case p.futures <- future:
 		return nil

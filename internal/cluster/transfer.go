@@ -124,17 +124,34 @@ func (n *Node) transferOnce(ctx context.Context, target string) error {
 // leadsOn returns after a failed transfer when this node takes writes again, or does not lead any more:
 // false. Raft may refuse them for ever: then the process ends, and the others elect.
 func (n *Node) leadsOn() bool {
+	refused := false
 	for end := time.Now().Add(transferStuck); time.Now().Before(end); {
 		err := waitFuture(n.raft.Barrier(enqueueTimeout), n.stopped)
-		if err == nil || !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
-			return err == nil
+		if over, leads := afterTransfer(err, n.raft.State()); over {
+			return leads
 		}
+		refused = errors.Is(err, raft.ErrLeadershipTransferInProgress)
 		if pause(n.ctx) != nil {
 			return false
 		}
 	}
-	n.fatal(fmt.Errorf("this leader takes no writes: a transfer of leadership that failed has not ended in %v", transferStuck))
-	return false
+	if refused {
+		n.fatal(fmt.Errorf("this leader takes no writes: a transfer of leadership that failed has not ended in %v", transferStuck))
+		return false
+	}
+	return n.raft.State() == raft.Leader // and slow: that is not for the transfer to judge
+}
+
+// afterTransfer tells from how a barrier behind a failed transfer ended whether it is decided who leads,
+// and if so, whether it is this node. A full queue (raft.ErrEnqueueTimeout) says nothing about that.
+func afterTransfer(barrier error, state raft.RaftState) (over, leads bool) {
+	switch {
+	case barrier == nil:
+		return true, true
+	case errors.Is(barrier, raft.ErrNotLeader), errors.Is(barrier, raft.ErrLeadershipLost), errors.Is(barrier, raft.ErrRaftShutdown):
+		return true, false
+	}
+	return state != raft.Leader, false
 }
 
 // best is the other voter that answers, may be tried, and has most of the log; one with a full disk only

@@ -87,3 +87,25 @@ func TestBestHeir(t *testing.T) {
 		t.Errorf("the best of none is %q", best)
 	}
 }
+
+// Only a barrier that says that leadership is lost, or Raft itself, means that it was handed over.
+func TestAfterTransfer(t *testing.T) {
+	for _, c := range []struct {
+		barrier     error
+		state       raft.RaftState
+		over, leads bool
+	}{
+		{nil, raft.Leader, true, true},
+		{raft.ErrLeadershipTransferInProgress, raft.Leader, false, false},
+		{raft.ErrEnqueueTimeout, raft.Leader, false, false},
+		{errors.New("no room"), raft.Leader, false, false},
+		{raft.ErrEnqueueTimeout, raft.Follower, true, false},
+		{raft.ErrNotLeader, raft.Leader, true, false}, // it was elected again since
+		{raft.ErrLeadershipLost, raft.Follower, true, false},
+		{raft.ErrRaftShutdown, raft.Shutdown, true, false},
+	} {
+		if over, leads := afterTransfer(c.barrier, c.state); over != c.over || leads != c.leads {
+			t.Errorf("%v, %v: over %v, leads %v", c.barrier, c.state, over, leads)
+		}
+	}
+}

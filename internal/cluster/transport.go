@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"ciderd/internal/fsm"
 	"ciderd/internal/peer"
 )
 
@@ -153,10 +156,23 @@ func newTransport(s *streams, log hclog.Logger, timeout time.Duration) *raft.Net
 }
 
 // raftTransport is what Raft gets: the network's, but for the one call that a leader waits for without
-// taking writes, and for heartbeats.
+// taking writes, for heartbeats, and for an eye on snapshots that are refused.
 type raftTransport struct {
 	*raft.NetworkTransport
 	limit time.Duration
+	// tooOld is called when a follower has refused a snapshot of ours that is older than its state. It
+	// must return at once.
+	tooOld func()
+}
+
+// InstallSnapshot sends a snapshot.
+func (t *raftTransport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress, request *raft.InstallSnapshotRequest,
+	response *raft.InstallSnapshotResponse, data io.Reader) error {
+	err := t.NetworkTransport.InstallSnapshot(id, target, request, response, data)
+	if err != nil && strings.Contains(err.Error(), fsm.ErrOldSnapshot.Error()) { // errors come over as text
+		t.tooOld()
+	}
+	return err
 }
 
 // TimeoutNow asks a server to stand for election at once. Whoever hangs is not waited for; the request

@@ -62,7 +62,11 @@ func entrySum(l *raft.Log) []byte {
 }
 
 func (c *checked) GetLog(index uint64, l *raft.Log) error {
-	if err := c.backend.GetLog(index, l); err != nil {
+	err := c.backend.GetLog(index, l)
+	if errors.Is(err, raft.ErrLogNotFound) && c.standIn(index, l) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if l.Index != index || string(l.Extensions) != string(entrySum(l)) {
@@ -80,6 +84,9 @@ func (c *checked) StoreLog(l *raft.Log) error { return c.StoreLogs([]*raft.Log{l
 func (c *checked) StoreLogs(logs []*raft.Log) error {
 	entries := make([]*raft.Log, len(logs))
 	for i, l := range logs {
+		if l.Type == boundary {
+			return errBoundary
+		}
 		with := *l // the original goes on to followers, without the sum
 		with.Extensions = entrySum(l)
 		entries[i] = &with
@@ -109,6 +116,9 @@ func (c *checked) changesServers(logs []*raft.Log) bool {
 const cutSlice = 4096
 
 func (c *checked) DeleteRange(first, last uint64) error {
+	if index, term := c.snapshot(); first <= index {
+		return c.cutFront(first, last, index, term)
+	}
 	end, err := c.LastIndex()
 	if err != nil {
 		return err
@@ -121,6 +131,10 @@ func (c *checked) DeleteRange(first, last uint64) error {
 		c.cut.Store(err == nil)
 		return err
 	}
+	return c.cutSlices(first, last)
+}
+
+func (c *checked) cutSlices(first, last uint64) error {
 	for from := first; from <= last; from += cutSlice {
 		if err := c.cutOff(from, min(last, from+cutSlice-1)); err != nil {
 			return err

@@ -103,7 +103,7 @@ func (w *worker) do(step func() error) {
 }
 
 func (w *worker) step() {
-	switch w.random.IntN(6) {
+	switch w.random.IntN(7) {
 	case 0:
 		w.Term++
 		w.do(func() error { return w.s.Stable.SetUint64([]byte("CurrentTerm"), w.Term) })
@@ -111,6 +111,8 @@ func (w *worker) step() {
 		w.snapshot()
 	case 2:
 		w.cutEnd()
+	case 3:
+		w.install()
 	default:
 		w.append()
 	}
@@ -121,6 +123,7 @@ func (w *worker) append() {
 		return // Raft has a term before it has a log
 	}
 	var batch []*raft.Log
+	w.Last = max(w.Last, w.Snapshot)
 	for range 1 + w.random.IntN(8) {
 		w.Last++
 		w.Terms = append(w.Terms, w.Term)
@@ -149,21 +152,39 @@ func (w *worker) snapshot() {
 	}
 	before := w.Snapshot
 	w.Snapshot = w.Last
-	w.do(func() error {
-		sink, err := w.s.Snapshots.Create(1, w.Last, w.Term, raft.Configuration{}, 1, nil)
-		if err != nil {
-			return err
-		}
-		if _, err := sink.Write(data(w.Last, 0)); err != nil {
-			return errors.Join(err, sink.Cancel())
-		}
-		return sink.Close()
-	})
+	w.do(func() error { return w.storeSnapshot(w.Terms[len(w.Terms)-1]) })
 	if first := w.First; before >= first && before < w.Last {
 		w.Terms = w.Terms[before+1-first:]
 		w.First = before + 1
 		w.do(func() error { return w.s.Logs.DeleteRange(first, before) })
 	}
+}
+
+func (w *worker) storeSnapshot(term uint64) error {
+	sink, err := w.s.Snapshots.Create(1, w.Snapshot, term, raft.Configuration{}, 1, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := sink.Write(data(w.Snapshot, 0)); err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	return sink.Close()
+}
+
+// install stores a snapshot that goes past the log, as a leader sends one, which is the end of the log.
+func (w *worker) install() {
+	if w.Term == 0 {
+		return
+	}
+	first, last := w.First, w.Last
+	w.Snapshot = max(w.Last, w.Snapshot) + 1 + w.random.Uint64N(5)
+	w.First, w.Last, w.Terms = 0, 0, nil
+	w.do(func() error {
+		if err := w.storeSnapshot(w.Term); err != nil || last == 0 {
+			return err
+		}
+		return w.s.Logs.DeleteRange(first, last)
+	})
 }
 
 // powerState is what a directory holds.

@@ -4,7 +4,8 @@
 //
 // It promises that what it says is stored has been synced, and that a directory is used by one
 // process at a time. It never deletes anything but snapshots that newer ones have made useless, the
-// leftovers of those that were not finished, and the reserve that it keeps for a full disk. A power
+// leftovers of those that were not finished, entries that a snapshot took the place of (installed.go), and
+// the reserve that it keeps for a full disk. A power
 // loss at any moment leaves a directory that opens, with all that was said to be stored.
 package storage
 
@@ -142,6 +143,9 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	if err = verify(dir, s.store, s.Snapshots); err != nil {
 		return err
 	}
+	if err = s.store.dropOld(s.Snapshots); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	if s.Logs, err = raft.NewLogCache(cachedEntries, s.store); err != nil {
 		return err
 	}
@@ -194,6 +198,8 @@ type Hooks struct {
 	HangLimit func() time.Duration
 	Leads     func() bool // this node leads
 	NoRoom    func()      // a write has found no room
+	// Snapshot is index and term of the last entry of the snapshot that Raft relies on; 0, 0: none.
+	Snapshot func() (index, term uint64)
 }
 
 // Serve sets the hooks, once Raft runs. From then on a vote that finds no room on the disk waits for

@@ -85,6 +85,24 @@ func verifyVotes(path string, b *checked, end uint64) error {
 	return nil
 }
 
+// verifyMeta compares a snapshot's description, which has no checksum, with the name that it was given:
+// what the log is measured by must be right.
+func verifyMeta(path, name string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var meta raft.SnapshotMeta
+	if err := json.Unmarshal(text, &meta); err != nil {
+		return err
+	}
+	if meta.ID != name || !strings.HasPrefix(name, fmt.Sprintf("%d-%d-", meta.Term, meta.Index)) {
+		return fmt.Errorf("%w: it is called %s, and describes %s up to entry %d of term %d",
+			ErrDamaged, name, meta.ID, meta.Index, meta.Term)
+	}
+	return nil
+}
+
 // verifySnapshots returns the index of the newest snapshot, 0 if there is none.
 func verifySnapshots(dir string, store raft.SnapshotStore) (uint64, error) {
 	entries, err := os.ReadDir(dir)
@@ -97,11 +115,7 @@ func verifySnapshots(dir string, store raft.SnapshotStore) (uint64, error) {
 		if strings.HasSuffix(e.Name(), ".tmp") || !e.IsDir() {
 			continue
 		}
-		text, err := os.ReadFile(path)
-		if err == nil && !json.Valid(text) {
-			err = ErrDamaged
-		}
-		if err != nil {
+		if err := verifyMeta(path, e.Name()); err != nil {
 			return 0, damage(path, err)
 		}
 	}
