@@ -24,16 +24,20 @@ const (
 )
 
 // describedIn reads the description in a snapshot's directory.
-func describedIn(dir string) (m raft.SnapshotMeta, err error) {
+func describedIn(dir string) (raft.SnapshotMeta, error) {
+	var m struct { // as Raft's store has it
+		raft.SnapshotMeta
+		CRC []byte
+	}
 	path := filepath.Join(dir, descriptionFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return m, err
+		return m.SnapshotMeta, err
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
-		return m, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+		return m.SnapshotMeta, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
 	}
-	return m, nil
+	return m.SnapshotMeta, nil
 }
 
 // descriptionSum is of what a description says, not of how it is written.

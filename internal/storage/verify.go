@@ -101,18 +101,23 @@ func verifySnapshots(dir string, store raft.SnapshotStore) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	finished := 0
 	for _, e := range entries {
-		// The store would pass over one whose description cannot be read, and take an older one.
-		if strings.HasSuffix(e.Name(), ".tmp") || !e.IsDir() {
+		// The store would pass over one whose description it cannot read, and take an older one.
+		if strings.HasSuffix(e.Name(), tmpSuffix) || !e.IsDir() {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
 		if err := checkDescription(path); err != nil {
 			return 0, damage(path, err)
 		}
+		finished++
 	}
 	list, err := store.List()
-	if err != nil || len(list) == 0 {
+	if err == nil && len(list) != finished {
+		err = damage(dir, fmt.Errorf("%w: %d of %d snapshots can be read", ErrDamaged, len(list), finished))
+	}
+	if err != nil || finished == 0 {
 		return 0, err
 	}
 	newest := list[0]
