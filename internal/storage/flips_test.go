@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func small(t *testing.T) string {
 		t.Fatal(err)
 	}
 	_, err = sink.Write([]byte("contents"))
-	big := &raft.Log{Index: 10, Term: 1, Data: make([]byte, 5000)}
+	big := &raft.Log{Index: 10, Term: 1, Data: bytes.Repeat([]byte("b"), 5000)}
 	err = errors.Join(err, sink.Close(), s.Logs.StoreLog(big), s.SetRecovered(7), s.Logs.DeleteRange(1, 2),
 		s.Stable.SetUint64([]byte(keyVoteTerm), 1), s.Stable.Set([]byte(keyVoteCandidate), []byte("n1-id")))
 	if err != nil {
@@ -247,6 +248,26 @@ func TestDescriptions(t *testing.T) {
 			}
 			f.without(path)
 		}
+	}
+}
+
+// TestUnknownVersion: a snapshot that Raft's store passes over is not passed over.
+func TestUnknownVersion(t *testing.T) {
+	dir := small(t)
+	all, err := filepath.Glob(filepath.Join(dir, "snapshots", "*", descriptionFile))
+	if err != nil || len(all) != 2 {
+		t.Fatal(all, err)
+	}
+	text, err := os.ReadFile(all[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := bytes.Replace(text, []byte(`"Version":1`), []byte(`"Version":9`), 1)
+	if err := errors.Join(os.WriteFile(all[1], other, 0o600), writeSum(filepath.Dir(all[1]))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Look(dir, quiet()); !errors.Is(err, ErrDamaged) {
+		t.Errorf("it opens: %v", err)
 	}
 }
 
