@@ -369,3 +369,35 @@ func TestCounts(t *testing.T) {
 		t.Errorf("%d pages were noticed", noticed)
 	}
 }
+
+// TestCircle: a page that has become its own child is noticed.
+func TestCircle(t *testing.T) {
+	dir := filled(t)
+	path := filepath.Join(dir, logFile)
+	file, size := openFile(t, path)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noticed := 0
+	for page := int64(2 * os.Getpagesize()); page < size; page += int64(os.Getpagesize()) {
+		if binary.NativeEndian.Uint16(whole[page+8:]) != branchFlag {
+			continue
+		}
+		child := page + pageHeader + 8
+		if _, err := file.WriteAt(whole[page:page+8], child); err != nil { // its own number
+			t.Fatal(err)
+		}
+		if s, err := Look(dir, quiet()); err == nil {
+			mustClose(t, s) // the page was free
+		} else if noticed++; !errors.Is(err, ErrDamaged) {
+			t.Error(err)
+		}
+		if _, err := file.WriteAt(whole[child:child+8], child); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if noticed == 0 {
+		t.Error("nothing was noticed")
+	}
+}
