@@ -161,11 +161,18 @@ func (c *checked) Get(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	value, err := valueOf(key, stored)
+	if err != nil {
+		c.fatal(err)
+	}
+	return value, err
+}
+
+// valueOf takes the sum off what is stored under a key.
+func valueOf(key, stored []byte) ([]byte, error) {
 	n := len(stored) - crc32.Size
 	if n < 0 || string(stored[n:]) != string(valueSum(key, stored[:n])) {
-		err := fmt.Errorf("value %q: %w", key, ErrDamaged)
-		c.fatal(err)
-		return nil, err
+		return nil, fmt.Errorf("value %q: %w", key, ErrDamaged)
 	}
 	return stored[:n], nil
 }

@@ -94,7 +94,7 @@ func TestDamageIsRefused(t *testing.T) {
 		rel, _ := filepath.Rel(dir, f)
 		files = append(files, rel)
 	}
-	if len(files) != 3 {
+	if len(files) != 4 {
 		t.Fatalf("files: %v", files)
 	}
 	random := rand.New(rand.NewPCG(1, 2))

@@ -27,6 +27,9 @@ func Look(dir string, log hclog.Logger) (*Storage, error) {
 	}
 	var bolt *raftboltdb.BoltStore
 	err := guarded(func() (err error) {
+		if err = walk(path, lookLock); err != nil {
+			return err
+		}
 		bolt, err = raftboltdb.New(raftboltdb.Options{
 			Path:        path,
 			BoltOptions: &bbolt.Options{Timeout: lookLock, ReadOnly: true, FreelistType: bbolt.FreelistMapType},
@@ -35,6 +38,9 @@ func Look(dir string, log hclog.Logger) (*Storage, error) {
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%s is in use by another process", path)
+	}
+	if errors.Is(err, ErrDamaged) {
+		return nil, damage(path, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -48,8 +54,8 @@ func Look(dir string, log hclog.Logger) (*Storage, error) {
 }
 
 func (s *Storage) look(dir string, log hclog.Logger) (err error) {
-	if s.Snapshots, err = raft.NewFileSnapshotStoreWithLogger(dir, keptSnapshots, log.Named("snapshot")); err != nil {
-		return fmt.Errorf("snapshots in %s: %w", dir, err)
+	if s.Snapshots, err = openSnapshots(dir, log); err != nil {
+		return err
 	}
 	if err = verify(dir, s.store, s.Snapshots); err != nil {
 		return err

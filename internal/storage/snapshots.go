@@ -1,12 +1,16 @@
 package storage
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 )
 
@@ -17,13 +21,25 @@ const tmpSuffix = ".tmp" // of the directory of a snapshot that is not finished
 const neverReap = math.MaxInt
 
 // snapshots is Raft's store of snapshot files, but for what that leaves behind when a snapshot fails (on
-// a disk that is full, what was written of it would keep the disk full), and for the removal of old ones.
+// a disk that is full, what was written of it would keep the disk full), for the removal of old ones, and
+// for the sum of a description (see described.go).
 type snapshots struct {
 	*raft.FileSnapshotStore
 	dir string
 
 	mu      sync.Mutex          // writing
 	writing map[string]struct{} // ids of snapshots that are being written
+}
+
+// openSnapshots makes the directory of snapshots in a data directory if there is none.
+func openSnapshots(dir string, log hclog.Logger) (*snapshots, error) {
+	files, err := raft.NewFileSnapshotStoreWithLogger(dir, neverReap, log.Named("snapshot"))
+	if err != nil {
+		return nil, fmt.Errorf("snapshots in %s: %w", dir, err)
+	}
+	return &snapshots{
+		FileSnapshotStore: files, dir: filepath.Join(dir, "snapshots"), writing: map[string]struct{}{},
+	}, nil
 }
 
 // Create begins a snapshot.
@@ -36,8 +52,21 @@ func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, c r
 		_ = removeLeftovers(s.dir, s.writing) // tried again with the next one
 		return nil, err
 	}
+	if err := writeSum(filepath.Join(s.dir, sink.ID()+tmpSuffix)); err != nil {
+		err = errors.Join(err, sink.Cancel())
+		_ = removeLeftovers(s.dir, s.writing)
+		return nil, err
+	}
 	s.writing[sink.ID()] = struct{}{}
 	return &snapshotSink{SnapshotSink: sink, store: s}, nil
+}
+
+// Open begins to read a snapshot, after it has compared all of it with its checksums.
+func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
+	if err := checkDescription(filepath.Join(s.dir, id)); err != nil {
+		return nil, nil, err
+	}
+	return s.FileSnapshotStore.Open(id)
 }
 
 // ended is told that a snapshot is not being written any more.

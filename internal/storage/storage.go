@@ -133,12 +133,8 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	if err := removeLeftovers(filepath.Join(dir, "snapshots"), nil); err != nil {
 		return err
 	}
-	files, err := raft.NewFileSnapshotStoreWithLogger(dir, neverReap, log.Named("snapshot"))
-	if err != nil {
-		return fmt.Errorf("snapshots in %s: %w", dir, err)
-	}
-	s.Snapshots = &snapshots{
-		FileSnapshotStore: files, dir: filepath.Join(dir, "snapshots"), writing: map[string]struct{}{},
+	if s.Snapshots, err = openSnapshots(dir, log); err != nil {
+		return err
 	}
 	if err = verify(dir, s.store, s.Snapshots); err != nil {
 		return err

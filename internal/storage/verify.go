@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 )
 
 // wayOut is what can be done about a damaged directory; nothing in it has been changed.
@@ -69,36 +69,28 @@ func verify(dir string, b *checked, snapshots raft.SnapshotStore) error {
 	})
 }
 
-// verifyVotes reads what Raft remembers of terms and votes: without it a server could vote twice. end
-// is the last index that the directory has.
+// verifyVotes reads what Raft remembers of terms and votes: without it a server could vote twice. So must
+// the server's own id and the count of its starts be there, which are stored before. end is the last
+// index that the directory has.
 func verifyVotes(path string, b *checked, end uint64) error {
-	for _, key := range []string{"CurrentTerm", "LastVoteTerm", "LastVoteCand"} {
+	has := map[string]bool{}
+	for _, key := range []string{keyTerm, keyVoteTerm, keyVoteCandidate, string(keyShortID), string(keyIncarnation)} {
 		_, err := b.Get([]byte(key))
-		missing := err != nil && !errors.Is(err, ErrDamaged)
-		if missing && (key != "CurrentTerm" || end == 0) {
-			continue // it has not voted yet
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, raftboltdb.ErrKeyNotFound) {
 			return damage(path, fmt.Errorf("%s: %w", key, err))
 		}
+		has[key] = err == nil
 	}
-	return nil
-}
-
-// verifyMeta compares a snapshot's description, which has no checksum, with the name that it was given:
-// what the log is measured by must be right.
-func verifyMeta(path, name string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	var meta raft.SnapshotMeta
-	if err := json.Unmarshal(text, &meta); err != nil {
-		return err
-	}
-	if meta.ID != name || !strings.HasPrefix(name, fmt.Sprintf("%d-%d-", meta.Term, meta.Index)) {
-		return fmt.Errorf("%w: it is called %s, and describes %s up to entry %d of term %d",
-			ErrDamaged, name, meta.ID, meta.Index, meta.Term)
+	began := end > 0 || has[keyTerm]
+	for key, must := range map[string]bool{
+		keyTerm:                began || has[keyVoteCandidate],
+		keyVoteCandidate:       has[keyVoteTerm], // the other way round it may be, see votes.go
+		string(keyShortID):     began,
+		string(keyIncarnation): began,
+	} {
+		if must && !has[key] {
+			return damage(path, fmt.Errorf("%w: %s is missing", ErrDamaged, key))
+		}
 	}
 	return nil
 }
@@ -109,18 +101,23 @@ func verifySnapshots(dir string, store raft.SnapshotStore) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	finished := 0
 	for _, e := range entries {
-		// The store would pass over one whose description cannot be read, and take an older one.
-		path := filepath.Join(dir, e.Name(), "meta.json")
-		if strings.HasSuffix(e.Name(), ".tmp") || !e.IsDir() {
+		// The store would pass over one whose description it cannot read, and take an older one.
+		if strings.HasSuffix(e.Name(), tmpSuffix) || !e.IsDir() {
 			continue
 		}
-		if err := verifyMeta(path, e.Name()); err != nil {
+		path := filepath.Join(dir, e.Name())
+		if err := checkDescription(path); err != nil {
 			return 0, damage(path, err)
 		}
+		finished++
 	}
 	list, err := store.List()
-	if err != nil || len(list) == 0 {
+	if err == nil && len(list) != finished {
+		err = damage(dir, fmt.Errorf("%w: %d of %d snapshots can be read", ErrDamaged, len(list), finished))
+	}
+	if err != nil || finished == 0 {
 		return 0, err
 	}
 	newest := list[0]

@@ -26,10 +26,10 @@ const (
 	roomVote = 64 << 10 // bytes
 )
 
-// What Raft calls its vote. It stores the term first and then for whom; a crash in between would leave
-// the new term with the last one's candidate, who would be given this vote too, whatever its log. The
-// other way round is harmless, as Raft's current term is stored before: votes of earlier ones are not
-// asked for any more. So the term waits here for the candidate.
+// What Raft calls its term and its vote. Of a vote it stores the term first and then for whom; a crash in
+// between would leave the new term with the last one's candidate, who would be given this vote too,
+// whatever its log. The other way round is harmless, as Raft's current term is stored before: votes of
+// earlier ones are not asked for any more. So the term waits here for the candidate.
 const (
 	keyTerm          = "CurrentTerm"
 	keyVoteTerm      = "LastVoteTerm"

@@ -11,6 +11,12 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// The buckets that raft-boltdb makes: Raft's log, and what this package's Stable holds.
+const (
+	logBucket  = "logs"
+	confBucket = "conf"
+)
+
 // walk reads every page of the database that holds something, before it is opened for good: bbolt
 // looks for the free pages then (they are not written, which saves a good part of each commit) on a
 // goroutine of its own, where a damaged page is a panic that nobody can catch. Opened for reading
@@ -31,9 +37,31 @@ func walk(path string, lock time.Duration) error {
 		return err
 	}
 	defer db.Close()
+	if err := checkFile(path); err != nil { // now that nobody else can write
+		return err
+	}
 	return db.View(func(tx *bbolt.Tx) error {
-		return tx.ForEach(walkBucket)
+		return tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
+			if string(name) != confBucket && string(name) != logBucket {
+				return fmt.Errorf("%w: there is a bucket %q", ErrDamaged, name)
+			}
+			return walkBucket(name, b)
+		})
 	})
+}
+
+// checkFile checks what bbolt does not.
+func checkFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	newest, err := checkMetas(f)
+	if err != nil {
+		return err
+	}
+	return checkPages(f, newest)
 }
 
 // readThrough brings a file into the page cache in one sweep. bbolt's memory map is read a page at a
@@ -48,14 +76,18 @@ func readThrough(path string) error {
 	return err
 }
 
-// walkBucket checks that the keys are in order and that each can be found from above.
+// walkBucket checks that the keys are in order and that each can be found from above, and that the values
+// of confBucket are those of their keys: one whose name has changed would look as if it were not there.
 func walkBucket(name []byte, b *bbolt.Bucket) error {
 	find := b.Cursor()
 	var last []byte
-	return b.ForEach(func(k, _ []byte) error {
+	return b.ForEach(func(k, v []byte) error {
 		found, _ := find.Seek(k)
 		if last != nil && bytes.Compare(last, k) >= 0 || !bytes.Equal(found, k) {
 			return fmt.Errorf("%w: bucket %q: keys out of order", ErrDamaged, name)
+		}
+		if _, err := valueOf(k, v); err != nil && string(name) == confBucket {
+			return fmt.Errorf("bucket %q: %w", name, err)
 		}
 		last = append(last[:0], k...)
 		return nil

@@ -21,8 +21,8 @@ func diskFaults() []fault {
 		{name: "fsync-error", how: "strace makes fdatasync and fsync return EIO", act: fsyncError},
 		{name: "snapshot-install", how: "a follower is down while the others write more than they keep of the log", act: snapshotInstall},
 		{name: "snapshot-live", how: "a follower is cut off, and serves reads, while the others write more than they keep of the log", act: snapshotLive},
-		{name: "file-truncated", how: "raft.db or a snapshot of a stopped node loses its end", act: damage(truncateFile)},
-		{name: "file-flipped", how: "bits of raft.db or a snapshot of a stopped node are turned over", act: damage(flipBits)},
+		{name: "file-truncated", how: "raft.db, or a snapshot or its description, of a stopped node loses its end", act: damage(truncateFile)},
+		{name: "file-flipped", how: "one bit, or many, of raft.db (its meta pages above all), or of a snapshot or its description, of a stopped node are turned over", act: damage(flipBits)},
 	}
 }
 

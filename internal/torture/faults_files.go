@@ -1,10 +1,6 @@
 package torture
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -114,99 +110,4 @@ func (n *node) newestSnapshot() string {
 		return ""
 	}
 	return filepath.Base(s[len(s)-1])
-}
-
-// damage changes a file of a stopped node. The node may refuse to start, naming the file; or end
-// later, when it meets the damage; or not meet it at all, and then whatever it serves is right.
-func damage(change func(r *round, file string) error) func(*round) error {
-	return func(r *round) error {
-		n, err := r.target()
-		if err != nil {
-			return err
-		}
-		r.down(n)
-		if err := n.kill(); err != nil {
-			return err
-		}
-		file := filepath.Join(n.disk.data(), "raft.db")
-		if s := n.snapshots(); len(s) > 0 && r.random.IntN(3) == 0 {
-			file = filepath.Join(s[len(s)-1], "state.bin")
-		}
-		r.say("%s: damaging %s", n.name, file)
-		if err := change(r, file); err != nil {
-			return err
-		}
-		return n.judgeDamaged(r, file)
-	}
-}
-
-func (n *node) judgeDamaged(r *round, file string) error {
-	offset := n.logSize()
-	if err := n.start(); err != nil {
-		return err
-	}
-	err := until(r.ctx, healLimit, n.name+" serves or ends with a damaged "+filepath.Base(file), func() error {
-		if !n.running() {
-			return nil
-		}
-		return n.serving()
-	})
-	verdict := error(nil)
-	switch {
-	case !n.running():
-		r.say("%s refused to go on", n.name)
-		verdict = n.endedClearly(offset, n.disk.data())
-	case err != nil && !r.combined:
-		verdict = err
-	default:
-		r.say("%s serves with it", n.name)
-	}
-	if verdict == nil && !r.combined {
-		verdict = r.flows(r.cluster.others(n)...)
-	}
-	// The way out, whatever it said: an empty directory. The damage must not be met in a later round.
-	if err := errors.Join(n.kill(), n.disk.wipe()); err != nil {
-		return err
-	}
-	return errors.Join(verdict, r.back(n))
-}
-
-func truncateFile(r *round, file string) error {
-	info, err := os.Stat(file)
-	if err != nil {
-		return err
-	}
-	return os.Truncate(file, int64(float64(info.Size())*(0.1+0.8*r.random.Float64())))
-}
-
-// flipBits turns one bit over in each of up to 256 places, all in blocks that are not empty.
-func flipBits(r *round, file string) error {
-	f, err := os.OpenFile(file, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Mode().Type()&fs.ModeType != 0 || info.Size() == 0 {
-		return fmt.Errorf("%s is no file with contents", file)
-	}
-	var b [1]byte
-	for turned, tries := 0, 0; turned < 256 && tries < 1<<16; tries++ {
-		at := r.random.Int64N(info.Size())
-		if _, err := f.ReadAt(b[:], at); err != nil {
-			return err
-		}
-		if b[0] == 0 {
-			continue
-		}
-		b[0] ^= 1 << r.random.UintN(8)
-		if _, err := f.WriteAt(b[:], at); err != nil {
-			return err
-		}
-		turned++
-	}
-	return f.Sync()
 }
