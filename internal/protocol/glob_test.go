@@ -200,3 +200,45 @@ func FuzzGlob(f *testing.F) {
 		}
 	})
 }
+
+// Plain text is found without going back, however often its start is met; the rest tells what it took.
+func TestGlobSteps(t *testing.T) {
+	key := b(strings.Repeat("a", MaxKey))
+	as := strings.Repeat("a", 511)
+	for pattern, want := range map[string]int{
+		"*" + as + "b":                        0,
+		"*" + as + "b*":                       1,
+		strings.Repeat("*a", 511) + "*b*":     512,
+		"user:[0-9]*":                         1,
+		"*[bc]":                               3,
+		"*[bcd]*":                             4 * MaxKey,
+		"*" + strings.Repeat("?", 511) + "b*": 512 * 513,
+		"*" + as + "[b]*":                     513 * 513,
+		"*" + as + "\xff*":                    512 * 513,
+		"*" + as + "[^b]z*":                   514 * 512,
+	} {
+		g := CompileGlob(b(pattern))
+		if ok, steps := g.Steps(key); ok || steps != want {
+			t.Errorf("%.20q: %v after %d steps, want %d", pattern, ok, steps, want)
+		}
+	}
+}
+
+func BenchmarkGlobHostile(b *testing.B) {
+	key := []byte(strings.Repeat("a", 1000) + "000000")
+	for name, pattern := range map[string]string{
+		"text":    "*" + strings.Repeat("a", 500) + "b",
+		"inside":  "*" + strings.Repeat("a", 500) + "b*",
+		"letters": strings.Repeat("*a", 500) + "*b*",
+		"any":     "*" + strings.Repeat("?", 500) + "b*",
+	} {
+		b.Run(name, func(b *testing.B) {
+			g := CompileGlob([]byte(pattern))
+			for b.Loop() {
+				if g.Match(key) {
+					b.Fatal("matches")
+				}
+			}
+		})
+	}
+}
