@@ -1,0 +1,158 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// endless is a KEYS that would take minutes on a user's keys from startEndless, which end in a digit.
+var endless = "KEYS *" + strings.Repeat("?", 500) + "x*\n"
+
+// startEndless starts a server on which one scan may run at a time, with a user u that runs an endless one.
+func startEndless(t *testing.T, cfg Config) (*world, *client) {
+	t.Helper()
+	w := start(t, cfg)
+	w.server.scanSteps = 1 << 62
+	w.server.scans = make(places, 1)
+	c := w.user("u")
+	w.fill("u", 40_000)
+	c.send(endless)
+	until(t, "the scan runs", func() bool { return len(w.server.scans) == 1 })
+	return w, c
+}
+
+// fill gives a user keys of 1,000 bytes.
+func (w *world) fill(user string, n int) {
+	u, _ := w.node.fsm.Lookup([]byte(user))
+	ks := w.node.fsm.Reader(u.ID).Keyspace()
+	for i := range n {
+		ks.Set(fmt.Appendf(nil, "%01000d", i), nil, 0)
+	}
+}
+
+// running says whether u's scan is still going on.
+func (w *world) running() bool {
+	w.server.users.mu.Lock()
+	defer w.server.users.mu.Unlock()
+	u, _ := w.node.fsm.Lookup([]byte("u"))
+	return len(w.server.users.accounts[u.ID].scan) == 1
+}
+
+func TestScansTakeTurns(t *testing.T) {
+	w, _ := startEndless(t, Config{})
+	w.user("v").talk("> SET k v\nOK\n> KEYS\nk\nEND\n> KEYS k*\nk\nEND")
+	if !w.running() {
+		t.Error("they had to wait for the end of a scan")
+	}
+	// Close stops it too: see start.
+}
+
+func TestShutdownDoesNotWaitForAScan(t *testing.T) {
+	w, c := startEndless(t, Config{})
+	ended := make(chan error, 1)
+	go func() { ended <- w.server.Shutdown(context.Background()) }()
+	c.talk("!SHUTTING_DOWN\n.")
+	c.conn.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// One that waits for its turn again is not waited for either.
+func TestShutdownDoesNotWaitForAScansTurn(t *testing.T) {
+	w, c := startEndless(t, Config{})
+	if err := w.server.scans.take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	go w.server.Shutdown(context.Background())
+	c.talk("!SHUTTING_DOWN\n.")
+}
+
+func TestCloseStopsAScan(t *testing.T) {
+	w, _ := startEndless(t, Config{})
+	w.server.Close()
+}
+
+func TestScanEndsWithItsSession(t *testing.T) {
+	w, c := startEndless(t, Config{})
+	w.user("u").talk("> PASSWD pw-u new\nOK")
+	c.talk("!SESSION_ENDED\n.")
+	if w.running() || len(w.server.scans) > 0 {
+		t.Error("it has kept a place")
+	}
+}
+
+func TestScanEndsWithTheAccount(t *testing.T) {
+	w, c := startEndless(t, Config{})
+	w.user("u").talk("> UNREGISTER pw-u\nOK\n.")
+	c.talk("!SESSION_ENDED\n.")
+}
+
+// When the client resets the connection its scans are given up; what else it has sent is done.
+func TestResetStopsAScan(t *testing.T) {
+	w, c := startEndless(t, Config{})
+	n := len(w.node.proposed())
+	c.send(endless + endless + "SET a b\n")
+	c.reset()
+	until(t, "the session has ended", func() bool { return w.server.Sessions() == 0 })
+	if w.running() {
+		t.Error("it has kept its place")
+	}
+	if n = len(w.node.proposed()) - n; n != 1 {
+		t.Errorf("%d writes were done", n)
+	}
+}
+
+// What was answered before a scan does not wait for it.
+func TestAnswersBeforeAScan(t *testing.T) {
+	w := start(t, Config{})
+	w.server.scanSteps = 1 << 62
+	c := w.user("u")
+	w.fill("u", 40_000)
+	c.send("GET a\n" + endless)
+	c.expect("NOT_FOUND")
+}
+
+func TestHardPatternIsRefused(t *testing.T) {
+	w := start(t, Config{})
+	w.server.scanSteps = 1 << 20
+	c := w.user("u")
+	w.fill("u", 100)
+	c.send(endless)
+	c.talk("!BUSY\n> KEYS *" + strings.Repeat("0", 990) + "x*\nEND\n> KEYS [0-9]*00007\n~ 0*7\nEND\n> KEYS *0?* LIMIT 1\n~ 0*\n~ MORE 0*")
+	if len(w.server.scans) > 0 || w.running() {
+		t.Error("it has kept a place")
+	}
+}
+
+// Who waits for a place gets it in turn, and nobody who comes later gets in between.
+func TestPlacesAreTakenInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := make(places, 1)
+		if err := p.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		order := make(chan int, 3)
+		for i := range 2 {
+			go func() {
+				p.take(t.Context())
+				order <- i
+			}()
+			synctest.Wait()
+		}
+		p.leave()
+		late, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := p.take(late); err != context.DeadlineExceeded {
+			t.Errorf("who came last: %v", err)
+		}
+		p.leave()
+		if a, b := <-order, <-order; a != 0 || b != 1 {
+			t.Errorf("%d was before %d", a, b)
+		}
+	})
+}
