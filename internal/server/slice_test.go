@@ -1,15 +1,16 @@
 package server
 
 import (
+	"bytes"
 	"context"
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// endless is a KEYS that would take minutes on a user's keys from startEndless, which end in a digit.
+// endless is a KEYS that would take long on a user's keys from startEndless, which end in a digit.
 var endless = "KEYS *" + strings.Repeat("?", 500) + "x*\n"
 
 // startEndless starts a server on which one scan may run at a time, with a user u that runs an endless one.
@@ -18,19 +19,23 @@ func startEndless(t *testing.T, cfg Config) (*world, *client) {
 	w := start(t, cfg)
 	w.server.scanSteps = 1 << 62
 	w.server.scans = make(places, 1)
+	w.fill("u", 10_000)
 	c := w.user("u")
-	w.fill("u", 40_000)
 	c.send(endless)
 	until(t, "the scan runs", func() bool { return len(w.server.scans) == 1 })
 	return w, c
 }
 
-// fill gives a user keys of 1,000 bytes.
+// fill signs a user up and gives it keys of 1,000 digits.
 func (w *world) fill(user string, n int) {
+	w.user(user).conn.Close()
 	u, _ := w.node.fsm.Lookup([]byte(user))
 	ks := w.node.fsm.Reader(u.ID).Keyspace()
+	key := bytes.Repeat([]byte("0"), 1000)
 	for i := range n {
-		ks.Set(fmt.Appendf(nil, "%01000d", i), nil, 0)
+		number := strconv.Itoa(i)
+		copy(key[len(key)-len(number):], number)
+		ks.Set(key, nil, 0)
 	}
 }
 
@@ -48,7 +53,6 @@ func TestScansTakeTurns(t *testing.T) {
 	if !w.running() {
 		t.Error("they had to wait for the end of a scan")
 	}
-	// Close stops it too: see start.
 }
 
 func TestShutdownDoesNotWaitForAScan(t *testing.T) {
@@ -73,8 +77,19 @@ func TestShutdownDoesNotWaitForAScansTurn(t *testing.T) {
 }
 
 func TestCloseStopsAScan(t *testing.T) {
-	w, _ := startEndless(t, Config{})
+	w := start(t, Config{})
+	sl := slicer{session: newSession(w.server, w.dial().conn)}
+	if !sl.next() || len(w.server.scans) != 1 {
+		t.Error("it does not go on")
+	}
 	w.server.Close()
+	if sl.next() {
+		t.Error("it goes on")
+	}
+	sl.leave()
+	if len(w.server.scans) != 0 {
+		t.Error("it has kept its place")
+	}
 }
 
 func TestScanEndsWithItsSession(t *testing.T) {
@@ -111,8 +126,8 @@ func TestResetStopsAScan(t *testing.T) {
 func TestAnswersBeforeAScan(t *testing.T) {
 	w := start(t, Config{})
 	w.server.scanSteps = 1 << 62
+	w.fill("u", 10_000)
 	c := w.user("u")
-	w.fill("u", 40_000)
 	c.send("GET a\n" + endless)
 	c.expect("NOT_FOUND")
 }
@@ -120,8 +135,8 @@ func TestAnswersBeforeAScan(t *testing.T) {
 func TestHardPatternIsRefused(t *testing.T) {
 	w := start(t, Config{})
 	w.server.scanSteps = 1 << 20
-	c := w.user("u")
 	w.fill("u", 100)
+	c := w.user("u")
 	c.send(endless)
 	c.talk("!BUSY\n> KEYS *" + strings.Repeat("0", 990) + "x*\nEND\n> KEYS [0-9]*00007\n~ 0*7\nEND\n> KEYS *0?* LIMIT 1\n~ 0*\n~ MORE 0*")
 	if len(w.server.scans) > 0 || w.running() {
