@@ -17,6 +17,11 @@ func TestGlob(t *testing.T) {
 		{"*a", "a ba bca", "ab"},
 		{"a*b*c", "abc aXbXc aabbcc abcbc", "ab acb abcd"},
 		{"**a**", "a xay", "x"},
+		{"a*a", "aa aba", "a"},
+		{"*a*a", "aa aba", "a"},
+		{"a*b*b", "abb abab", "ab"},
+		{"*[a]*[a]", "aa aba", "a"},
+		{"*?\xa9", "\xa9\xa9 \u00e9\xa9 a\xa9", "\xa9 \u00e9 a\u00e9"},
 		{"a?c", "abc a?c a\u00e9c a\u20acc a\xffc", "ac abbc"},
 		{"*??", "ab abc \u00e9\u00e9", "a \u20ac"},
 		{"[abc]", "a b c", "d ab []"},
@@ -186,6 +191,7 @@ func TestGlobRandom(t *testing.T) {
 		pattern := draw([]string{"*", "*", "?", "[", "]", "[", "]", "^", "!", "-", `\`, "a", "b", "c", "\u00e9", "\xc3", "\xa9"}, 9)
 		key := draw([]string{"a", "b", "c", "a", "]", "[", "-", "\u00e9", "\xc3", "\xa9"}, 8)
 		checkGlob(t, pattern, key)
+		checkGlob(t, draw([]string{"*", "*", "?", "a", "b", "[a]"}, 7), draw([]string{"a", "b"}, 6))
 	}
 }
 

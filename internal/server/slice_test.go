@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,8 +108,35 @@ func TestScanEndsWithTheAccount(t *testing.T) {
 	c.talk("!SESSION_ENDED\n.")
 }
 
-// When the client resets the connection its scans are given up; what else it has sent is done.
 func TestResetStopsAScan(t *testing.T) {
+	w := start(t, Config{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w.addr = l.Addr().String()
+	c := w.dial()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	sl := slicer{session: newSession(w.server, conn)}
+	defer sl.leave()
+	c.conn.(*net.TCPConn).CloseWrite() // may be half of the connection only
+	if !sl.next() {
+		t.Error("a half-close has stopped it")
+	}
+	c.reset()
+	until(t, "it is given up", func() bool { return !sl.next() })
+	if sl.err != errHungUp || sl.placed != (len(w.server.scans) == 1) {
+		t.Errorf("%v, %d places taken", sl.err, len(w.server.scans))
+	}
+}
+
+// When the client resets the connection its scans are given up; what else it has sent is done.
+func TestResetSparesWhatCameAfterAScan(t *testing.T) {
 	w, c := startEndless(t, Config{})
 	n := len(w.node.proposed())
 	c.send(endless + endless + "SET a b\n")
@@ -130,6 +158,9 @@ func TestAnswersBeforeAScan(t *testing.T) {
 	c := w.user("u")
 	c.send("GET a\n" + endless)
 	c.expect("NOT_FOUND")
+	if !w.running() {
+		t.Error("it has waited for the scan")
+	}
 }
 
 func TestHardPatternIsRefused(t *testing.T) {
