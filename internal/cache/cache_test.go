@@ -299,12 +299,17 @@ func TestKeysYields(t *testing.T) {
 		k.Set(fmt.Append(nil, i), nil, 0)
 	}
 	yields := 0
-	keys, more := k.Freeze().Keys(0, func(key []byte) bool { return bytes.HasPrefix(key, []byte("199")) }, nil, 3, func() { yields++ })
+	keys, more := k.Freeze().Keys(0, func(key []byte) bool { return bytes.HasPrefix(key, []byte("199")) }, nil, 3, func() bool { yields++; return true })
 	if !more || !slices.EqualFunc(keys, []string{"199", "1990", "19900"}, func(a []byte, b string) bool { return string(a) == b }) {
 		t.Errorf("%q %v", keys, more)
 	}
 	if yields < 3 || yields > 20000/1000 {
 		t.Errorf("%d yields in 20,000 items", yields)
+	}
+	yields = 0
+	keys, more = k.Freeze().Keys(0, nil, nil, 30000, func() bool { yields++; return yields < 2 })
+	if yields != 2 || len(keys) > 0 || more {
+		t.Errorf("stopped at the second yield: %d yields, %d keys, %v", yields, len(keys), more)
 	}
 }
 

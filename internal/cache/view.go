@@ -38,12 +38,13 @@ const yieldEvery = 4096
 // Keys returns, in byte order, the first limit keys behind after (nil: all) that
 // are visible at the time now and that match (nil: all) accepts, and whether
 // there are more. A limit below one gives none. The keys must not be modified.
-// It looks at every item; yield (may be nil) is called every few thousand slots.
-func (v *View) Keys(now int64, match func(key []byte) bool, after []byte, limit int, yield func()) (keys [][]byte, more bool) {
+// It looks at every item; yield (may be nil) is called every few thousand slots,
+// and when it returns false that is the end, without any keys.
+func (v *View) Keys(now int64, match func(key []byte) bool, after []byte, limit int, yield func() bool) (keys [][]byte, more bool) {
 	if limit < 1 {
 		return nil, false
 	}
-	low, slots := lowest{limit: limit}, 0
+	low, slots, stopped := lowest{limit: limit}, 0, false
 	v.dir.each(func(t *table) bool {
 		t.each(func(r *record) bool {
 			key := r.key()
@@ -54,11 +55,14 @@ func (v *View) Keys(now int64, match func(key []byte) bool, after []byte, limit 
 			return true
 		})
 		if slots += len(t.groups) * groupSlots; slots >= yieldEvery && yield != nil {
-			yield()
+			stopped = !yield()
 			slots = 0
 		}
-		return true
+		return !stopped
 	})
+	if stopped {
+		return nil, false
+	}
 	low.cut()
 	return low.keys, low.more
 }

@@ -131,6 +131,8 @@ var table = []Command{
 		Notes: []string{
 			"Glob: * ? [a-z] [^a-z], a backslash makes the next character ordinary.",
 			"LIMIT is 1,000 unless given, 1,000,000 at most. To go on after MORE k: AFTER k.",
+			"BUSY: too many KEYS run on this node, or the pattern is too much work for so",
+			"many keys, as ? and [ ] behind a * can be.",
 			"  KEYS user:* LIMIT 10 AFTER user:7",
 		},
 	},

@@ -10,9 +10,10 @@ import "unicode/utf8"
 // A ] that comes first in a class is a member of it. A class that does not end, and a backslash
 // at the very end, are ordinary characters.
 //
-// Match takes at most len(key) * len(pattern) steps, whatever the pattern.
+// Match takes at most len(key) * len(pattern) steps, whatever the pattern, and about len(key) if no ?
+// and no class stands behind a *, as is usual; see Steps.
 type Glob struct {
-	tokens []token
+	segments []segment // what stands between the stars: with n stars there are n+1
 }
 
 type tokenKind uint8
@@ -53,14 +54,21 @@ func charAt[T ~string | ~[]byte](s T, i int) (rune, int) {
 // CompileGlob compiles a pattern, of which it keeps nothing. Every pattern is valid.
 func CompileGlob(pattern []byte) Glob {
 	var g Glob
+	var tokens []token
+	star := false // the last token was one: more of them mean no more
 	for i := 0; i < len(pattern); {
 		tok, n := nextToken(pattern[i:])
 		i += n
-		if last := len(g.tokens) - 1; tok.kind == tokStar && last >= 0 && g.tokens[last].kind == tokStar {
-			continue
+		switch {
+		case tok.kind != tokStar:
+			tokens = append(tokens, tok)
+		case !star:
+			g.segments = append(g.segments, newSegment(tokens))
+			tokens = nil
 		}
-		g.tokens = append(g.tokens, tok)
+		star = tok.kind == tokStar
 	}
+	g.segments = append(g.segments, newSegment(tokens))
 	return g
 }
 
@@ -110,41 +118,6 @@ func classToken(p []byte) (token, int) {
 		tok.class = append(tok.class, span{min(lo, hi), max(lo, hi)})
 	}
 	return token{}, 0
-}
-
-// Match reports whether the whole key matches.
-func (g *Glob) Match(key []byte) bool { return match(g.tokens, key) }
-
-// match goes through key and tokens together. Where they part, the last star takes one more
-// character: an earlier one need not, as what stands between the two was found at its first place.
-func match(tokens []token, key []byte) bool {
-	k, t := 0, 0
-	star, mark := -1, 0 // the last star, and where in key what follows it was tried
-	for k < len(key) {
-		if t < len(tokens) && tokens[t].kind == tokStar {
-			if t == len(tokens)-1 {
-				return true
-			}
-			star, mark = t, k
-			t++
-			continue
-		}
-		c, n := charAt(key, k)
-		if t < len(tokens) && tokens[t].matches(c) {
-			k, t = k+n, t+1
-			continue
-		}
-		if star < 0 {
-			return false
-		}
-		_, n = charAt(key, mark)
-		mark += n
-		k, t = mark, star+1
-	}
-	for t < len(tokens) && tokens[t].kind == tokStar {
-		t++
-	}
-	return t == len(tokens)
 }
 
 // matches reports whether the token, which is no star, stands for c.

@@ -17,6 +17,11 @@ func TestGlob(t *testing.T) {
 		{"*a", "a ba bca", "ab"},
 		{"a*b*c", "abc aXbXc aabbcc abcbc", "ab acb abcd"},
 		{"**a**", "a xay", "x"},
+		{"a*a", "aa aba", "a"},
+		{"*a*a", "aa aba", "a"},
+		{"a*b*b", "abb abab", "ab"},
+		{"*[a]*[a]", "aa aba", "a"},
+		{"*?\xa9", "\xa9\xa9 \u00e9\xa9 a\xa9", "\xa9 \u00e9 a\u00e9"},
 		{"a?c", "abc a?c a\u00e9c a\u20acc a\xffc", "ac abbc"},
 		{"*??", "ab abc \u00e9\u00e9", "a \u20ac"},
 		{"[abc]", "a b c", "d ab []"},
@@ -186,6 +191,7 @@ func TestGlobRandom(t *testing.T) {
 		pattern := draw([]string{"*", "*", "?", "[", "]", "[", "]", "^", "!", "-", `\`, "a", "b", "c", "\u00e9", "\xc3", "\xa9"}, 9)
 		key := draw([]string{"a", "b", "c", "a", "]", "[", "-", "\u00e9", "\xc3", "\xa9"}, 8)
 		checkGlob(t, pattern, key)
+		checkGlob(t, draw([]string{"*", "*", "?", "a", "b", "[a]"}, 7), draw([]string{"a", "b"}, 6))
 	}
 }
 
@@ -199,4 +205,46 @@ func FuzzGlob(f *testing.F) {
 			checkGlob(t, pattern, key)
 		}
 	})
+}
+
+// Plain text is found without going back, however often its start is met; the rest tells what it took.
+func TestGlobSteps(t *testing.T) {
+	key := b(strings.Repeat("a", MaxKey))
+	as := strings.Repeat("a", 511)
+	for pattern, want := range map[string]int{
+		"*" + as + "b":                        0,
+		"*" + as + "b*":                       1,
+		strings.Repeat("*a", 511) + "*b*":     512,
+		"user:[0-9]*":                         1,
+		"*[bc]":                               3,
+		"*[bcd]*":                             4 * MaxKey,
+		"*" + strings.Repeat("?", 511) + "b*": 512 * 513,
+		"*" + as + "[b]*":                     513 * 513,
+		"*" + as + "\xff*":                    512 * 513,
+		"*" + as + "[^b]z*":                   514 * 512,
+	} {
+		g := CompileGlob(b(pattern))
+		if ok, steps := g.Steps(key); ok || steps != want {
+			t.Errorf("%.20q: %v after %d steps, want %d", pattern, ok, steps, want)
+		}
+	}
+}
+
+func BenchmarkGlobHostile(b *testing.B) {
+	key := []byte(strings.Repeat("a", 1000) + "000000")
+	for name, pattern := range map[string]string{
+		"text":    "*" + strings.Repeat("a", 500) + "b",
+		"inside":  "*" + strings.Repeat("a", 500) + "b*",
+		"letters": strings.Repeat("*a", 500) + "*b*",
+		"any":     "*" + strings.Repeat("?", 500) + "b*",
+	} {
+		b.Run(name, func(b *testing.B) {
+			g := CompileGlob([]byte(pattern))
+			for b.Loop() {
+				if g.Match(key) {
+					b.Fatal("matches")
+				}
+			}
+		})
+	}
 }

@@ -35,6 +35,12 @@
 //   - An MGET keeps the values that it has yet to send as they were at its cut, and no others: for a client
 //     that takes them slowly, up to what its user's cache held then. It is cut off when it takes nothing
 //     for StallTimeout; while it takes a little now and then, it is not.
+//   - A KEYS goes over all keys of its user in slices of some milliseconds, and between two it lets the
+//     KEYS of others have their turn. It ends there, unfinished, with SESSION_ENDED or SHUTTING_DOWN, or
+//     without an answer when its client has reset the connection: lines that came behind it are still
+//     done in that last case only. What has been answered before it is sent before it begins.
+//   - A pattern that takes more than scanSteps on the user's keys is answered BUSY: there is no MORE for
+//     it, as the keys are looked at in no order. Only ? and classes behind a * can take that much.
 //   - After the write side of a connection has failed, the lines that come are still done, as after an
 //     EOF; but a client that was cut off for not reading is not served any more.
 package server

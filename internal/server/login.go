@@ -82,7 +82,7 @@ func (s *session) hides() bool {
 // patience bounds the wait for bcrypt by the time that there is for the login, or for a write.
 func (s *session) patience() (context.Context, context.CancelFunc) {
 	if s.reader == nil {
-		return context.WithDeadline(s.srv.logins, s.loginBy)
+		return context.WithDeadline(s.srv.waits, s.loginBy)
 	}
 	return context.WithTimeout(s.srv.ctx, s.srv.config.Load().LoginTimeout)
 }

@@ -26,7 +26,7 @@ type account struct {
 	id       uint64
 	sessions map[*session]struct{}
 	counts   counts
-	scan     chan struct{} // a place for the one KEYS of this user that may run
+	scan     places // for the one KEYS of this user that may run
 }
 
 // counts is what this node has served of one user's cache since it started.
@@ -53,7 +53,7 @@ func (r *registry) join(s *session, user fsm.User) bool {
 	}
 	a := r.accounts[user.ID]
 	if a == nil {
-		a = &account{id: user.ID, sessions: map[*session]struct{}{}, scan: make(chan struct{}, 1)}
+		a = &account{id: user.ID, sessions: map[*session]struct{}{}, scan: make(places, 1)}
 		r.accounts[user.ID] = a
 	}
 	a.sessions[s] = struct{}{}

@@ -2,7 +2,7 @@ package server
 
 import (
 	"context"
-	"runtime"
+	"errors"
 
 	"ciderd/internal/protocol"
 )
@@ -19,9 +19,13 @@ const (
 // keys looks at every key that the user has. It does that on a frozen view, so writes go on, and only
 // in a place of its own among all scans, so that they cannot take the machine.
 func (s *session) keys() {
-	found, ok := s.scan()
-	if !ok {
-		s.fail(protocol.Busy, "too many KEYS are running on this node; nothing was done")
+	s.flush() // what is answered already does not wait for the scan
+	if s.over || s.broken != nil {
+		return
+	}
+	found, err := s.scan()
+	if err != nil {
+		s.failScan(err)
 		return
 	}
 	defer s.srv.memory.used.Add(-found.charged)
@@ -41,38 +45,28 @@ func (s *session) keys() {
 	s.replyKey(found.text[len(found.text)-found.ends[len(found.ends)-1]:])
 }
 
+// failScan answers a KEYS that has found nothing, for a reason that scan has.
+func (s *session) failScan(err error) {
+	switch {
+	case errors.Is(err, errHungUp):
+		s.broken = err // nobody will see the answer; what else has come is done, as ever
+	case errors.Is(err, errHardGlob):
+		s.fail(protocol.Busy, "that pattern is too much work on so many keys; use fewer ? and [ ] behind a *")
+	case errors.Is(err, context.DeadlineExceeded):
+		s.fail(protocol.Busy, "too many KEYS are running on this node; nothing was done")
+	case s.ending.Load() == endUser:
+		s.ended(endUser)
+	default:
+		s.ended(endShutdown)
+	}
+}
+
 // found is the keys that a scan found, in order, and that there are more.
 type found struct {
 	text    []byte // the keys, joined
 	ends    []int  // the length of each
 	more    bool
 	charged int64 // bytes of Server.memory
-}
-
-// scan finds the keys. Without a place in time it is not ok.
-func (s *session) scan() (f found, ok bool) {
-	ctx, cancel := context.WithTimeout(s.srv.ctx, s.srv.config.Load().WriteTimeout)
-	defer cancel()
-	// The user's place comes first: who waits for it takes nobody else's.
-	for _, place := range []chan struct{}{s.login.account.scan, s.srv.scans} {
-		select {
-		case place <- struct{}{}:
-			defer func() { <-place }()
-		case <-ctx.Done():
-			return found{}, false
-		}
-	}
-	ks := s.keyspace()
-	if ks == nil {
-		return found{}, true
-	}
-	var match func([]byte) bool
-	if s.req.Glob != nil {
-		glob := protocol.CompileGlob(s.req.Glob)
-		match = glob.Match
-	}
-	keys, more := ks.Freeze().Keys(s.clock(), match, s.req.After, s.req.Limit, runtime.Gosched)
-	return s.copied(keys, more), true
 }
 
 // copied copies as many of the keys as may be held, at least one.

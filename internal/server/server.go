@@ -33,17 +33,17 @@ type Server struct {
 	config  atomic.Pointer[Config]
 	started time.Time
 	users   *registry
-	memory  budget        // what long lines and the keys of KEYS take, of all sessions
-	scans   chan struct{} // a place for each KEYS that may run at a time
+	memory  budget // what long lines and the keys of KEYS take, of all sessions
+	scans   places // for each KEYS that may run at a time
 
-	scanBytes int // the constant, except in tests
+	scanBytes, scanSteps int // the constants, except in tests
 
-	ctx       context.Context // ends with Close: whoever still waits for bcrypt or SYNC gives up
-	cancel    context.CancelFunc
-	logins    context.Context // ends with Shutdown already: who waits for a login has nothing to finish
-	endLogins context.CancelFunc
-	stopped   chan struct{} // closed when no more connections are wanted
-	running   sync.WaitGroup
+	ctx      context.Context // ends with Close: whoever still waits for bcrypt or SYNC gives up
+	cancel   context.CancelFunc
+	waits    context.Context // ends with Shutdown already: who waits for a login or a scan has nothing to finish
+	endWaits context.CancelFunc
+	stopped  chan struct{} // closed when no more connections are wanted
+	running  sync.WaitGroup
 
 	mu        sync.Mutex // protects all below
 	stopping  bool
@@ -56,17 +56,18 @@ type Server struct {
 // New returns a server of node's data. It starts nothing.
 func New(cfg Config, node Node, hasher Hasher, log hclog.Logger) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
-	logins, endLogins := context.WithCancel(ctx)
+	waits, endWaits := context.WithCancel(ctx)
 	s := &Server{
 		node: node, hasher: hasher, log: log, started: time.Now(),
 		users:     newRegistry(node.FSM()),
 		memory:    budget{limit: lineMemory},
-		scans:     make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		scans:     make(places, max(1, runtime.GOMAXPROCS(0)/2)),
 		scanBytes: scanBytes,
+		scanSteps: scanSteps,
 		ctx:       ctx,
 		cancel:    cancel,
-		logins:    logins,
-		endLogins: endLogins,
+		waits:     waits,
+		endWaits:  endWaits,
 		stopped:   make(chan struct{}),
 		listeners: map[net.Listener]struct{}{},
 		sessions:  map[*session]struct{}{},
@@ -150,8 +151,8 @@ func (s *Server) isStopping() bool {
 }
 
 // Shutdown refuses new connections, lets each session finish the commands that it has read, answers
-// SHUTTING_DOWN and closes it. It returns when all have ended; or with ctx's error after cutting off
-// those that have not.
+// SHUTTING_DOWN and closes it; a KEYS that takes long is not finished. It returns when all have ended;
+// or with ctx's error after cutting off those that have not.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	s.mu.Lock()
@@ -191,7 +192,7 @@ func (s *Server) stop() {
 	}
 	s.stopping = true
 	close(s.stopped)
-	s.endLogins()
+	s.endWaits()
 	for l := range s.listeners {
 		l.Close()
 	}
