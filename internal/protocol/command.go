@@ -49,26 +49,30 @@ var table = []Command{
 		Usage: "SIGNUP [user password]", Summary: "Create an account and log in to it.",
 		Notes: []string{
 			"Without arguments it asks. A user is 1 to 64 of A-Z a-z 0-9 . _ - @;",
-			"a password is 1 to 72 bytes, here the rest of the line as it is.",
+			"a password is 1 to 72 bytes: the rest of the line, blanks at both ends cut off.",
 		},
 	},
 	{
 		Verb: VerbLogin, Name: "LOGIN", Like: []string{"AUTH"}, args: argLogin, BeforeLogin: true,
 		Usage: "LOGIN [user password]", Summary: "Log in.",
-		Notes: []string{"Without arguments it asks. The password is the rest of the line as it is."},
+		Notes: []string{
+			"Without arguments it asks. The password is the rest of the line, blanks at",
+			"both ends cut off; a quote is a part of it.",
+		},
 	},
 	{
 		Verb: VerbPasswd, Name: "PASSWD", args: argPasswd,
 		Usage: "PASSWD [old new]", Summary: "Change your password.",
 		Notes: []string{
 			"Without arguments it asks. Quote a password that has blanks or starts with \".",
+			"Blanks at both ends are cut off, in quotes too.",
 			"Your other sessions are ended on every node.",
 		},
 	},
 	{
 		Verb: VerbUnregister, Name: "UNREGISTER", args: argRest,
 		Usage: "UNREGISTER password", Summary: "Remove your account and all you have stored, and close.",
-		Notes: []string{"The password is the rest of the line as it is."},
+		Notes: []string{"The password is the rest of the line, blanks at both ends cut off."},
 	},
 	{
 		Verb: VerbLogout, Name: "LOGOUT",
