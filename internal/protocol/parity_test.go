@@ -30,7 +30,7 @@ func TestReadingIsAsTheInterfaceSays(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	seen := make(map[string]int)
 	for range 80_000 {
-		head := []string{"", " ", ` k`, ` k "v" `, ` k "v" EX`, ` k "v" NX`, ` k v`}[rng.IntN(7)]
+		head := []string{"", " ", ` k`, ` k "v" `, ` k "v" EX`, ` k "v" XX NX`, ` k v`}[rng.IntN(7)]
 		checkReading(t, head+randomPieces(rng), seen)
 	}
 	for _, c := range readCases {
