@@ -24,6 +24,7 @@ listen {
 limits {
   max_value_size  = "512KiB" # 1MiB at most
   max_connections = 10000
+  # max_connections_per_address = 100 # 0, unless set: no limit; set it where strangers can reach the port
 }
 
 auth {

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,13 +49,36 @@ type met struct {
 func newMet() *met { return &met{codes: make(map[string]bool), verbs: make(map[string]bool)} }
 
 // reply notes a reply that was as the script says. A code counts if the script
-// names it: `ERR \S+ .+` is not about any.
+// names it and no other: `ERR \S+ .+` is not about any, nor is `ERR (SYNTAX|ARGS) .+`.
 func (m *met) reply(got, pattern string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if rest, ok := strings.CutPrefix(got, "ERR "); ok {
 		code, _, _ := strings.Cut(rest, " ")
-		m.codes[code] = m.codes[code] || strings.Contains(pattern, code)
+		m.codes[code] = m.codes[code] || onlyCode(pattern) == code
+	}
+}
+
+var oneCode = regexp.MustCompile(`^(?:\(\?i\)|\(\?P<\w+>)?ERR ([A-Z_]+) `)
+
+// onlyCode gives the one code that a line or a pattern names; "" if that is none, or more.
+func onlyCode(pattern string) string {
+	m := oneCode.FindStringSubmatch(pattern)
+	if m == nil || strings.Contains(pattern, "|ERR ") {
+		return ""
+	}
+	return m[1]
+}
+
+func TestOnlyCode(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"ERR BUSY .+": "BUSY", "ERR AUTH_FAILED {words}": "AUTH_FAILED", "(?i)ERR UNKNOWN_COMMAND .*GET.*": "UNKNOWN_COMMAND",
+		"(?P<err>ERR NOT_A_NUMBER .+)": "NOT_A_NUMBER", "ERR MEMORY_FULL .*(disk|room).*": "MEMORY_FULL",
+		"ERR (SYNTAX|ARGS) .+": "", `ERR \S+ .+`: "", "ERR BUSY .+|ERR QUOTA .+": "", "ERR .*": "", ".*": "", "ERR BUSY?.+": "", "OK": "",
+	} {
+		if got := onlyCode(pattern); got != want {
+			t.Errorf("%s: got %q, want %q", pattern, got, want)
+		}
 	}
 }
 
@@ -103,16 +127,13 @@ func checkMet(t *testing.T, heard map[string]*met) {
 	}
 }
 
-// codesNamed gives the codes that scripts wait for.
+// codesNamed gives the codes that scripts wait for, and "".
 func codesNamed(all map[string]convFile) map[string]bool {
 	named := make(map[string]bool)
 	for _, s := range all {
 		for _, step := range s.steps {
 			for _, text := range []string{step.text, step.want} {
-				if rest, ok := strings.CutPrefix(text, "ERR "); ok {
-					code, _, _ := strings.Cut(rest, " ")
-					named[code] = true
-				}
+				named[onlyCode(text)] = true
 			}
 		}
 	}

@@ -19,7 +19,7 @@ func (p *Parser) text(c *cursor, req *Request) (err *Error) {
 	return err
 }
 
-// login parses a user name and a password, both as they are: a quote is a part of a password.
+// login parses a user name and a password, without blanks at its ends: a quote is a part of it.
 func (p *Parser) login(c *cursor, req *Request) (err *Error) {
 	if c.done() {
 		return nil
@@ -29,6 +29,8 @@ func (p *Parser) login(c *cursor, req *Request) (err *Error) {
 	return err
 }
 
+// passwd parses two passwords. Blanks at their ends do not count, in quotes neither: no other command
+// could ever give such a password.
 func (p *Parser) passwd(c *cursor, req *Request) (err *Error) {
 	if c.done() {
 		return nil
@@ -37,6 +39,7 @@ func (p *Parser) passwd(c *cursor, req *Request) (err *Error) {
 		return err
 	}
 	req.NewPassword, err = p.need(c)
+	req.Password, req.NewPassword = trimBlanks(req.Password), trimBlanks(req.NewPassword)
 	return err
 }
 

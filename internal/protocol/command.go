@@ -49,26 +49,30 @@ var table = []Command{
 		Usage: "SIGNUP [user password]", Summary: "Create an account and log in to it.",
 		Notes: []string{
 			"Without arguments it asks. A user is 1 to 64 of A-Z a-z 0-9 . _ - @;",
-			"a password is 1 to 72 bytes, here the rest of the line as it is.",
+			"a password is 1 to 72 bytes: the rest of the line, blanks at both ends cut off.",
 		},
 	},
 	{
 		Verb: VerbLogin, Name: "LOGIN", Like: []string{"AUTH"}, args: argLogin, BeforeLogin: true,
 		Usage: "LOGIN [user password]", Summary: "Log in.",
-		Notes: []string{"Without arguments it asks. The password is the rest of the line as it is."},
+		Notes: []string{
+			"Without arguments it asks. The password is the rest of the line, blanks at",
+			"both ends cut off; a quote is a part of it.",
+		},
 	},
 	{
 		Verb: VerbPasswd, Name: "PASSWD", args: argPasswd,
 		Usage: "PASSWD [old new]", Summary: "Change your password.",
 		Notes: []string{
 			"Without arguments it asks. Quote a password that has blanks or starts with \".",
+			"Blanks at both ends are cut off, in quotes too.",
 			"Your other sessions are ended on every node.",
 		},
 	},
 	{
 		Verb: VerbUnregister, Name: "UNREGISTER", args: argRest,
 		Usage: "UNREGISTER password", Summary: "Remove your account and all you have stored, and close.",
-		Notes: []string{"The password is the rest of the line as it is."},
+		Notes: []string{"The password is the rest of the line, blanks at both ends cut off."},
 	},
 	{
 		Verb: VerbLogout, Name: "LOGOUT",
@@ -92,7 +96,11 @@ var table = []Command{
 	{
 		Verb: VerbSetEX, Name: "SETEX", Like: []string{"PSETEX"}, args: argKeyTTLValue, Write: true,
 		Usage: "SETEX k d v", Summary: "Store a value for a time: OK.",
-		Notes: []string{"The value is quoted or the rest of the line.", "  SETEX token 1.5h abc"},
+		Notes: []string{
+			"The value is quoted or the rest of the line.",
+			"A duration is 1ms to 36500d; parts of a millisecond are cut off.",
+			"  SETEX token 1.5h abc",
+		},
 	},
 	{
 		Verb: VerbSetNX, Name: "SETNX", Like: []string{"ADD"}, args: argKeyValue, Write: true,
@@ -143,12 +151,16 @@ var table = []Command{
 	{
 		Verb: VerbCAS, Name: "CAS", args: argKeyVersionValue, Write: true,
 		Usage: "CAS k version v", Summary: "Store if the version is still that: OK, CONFLICT version or NOT_FOUND.",
-		Notes: []string{"GETV prints versions. The value is quoted or the rest of the line."},
+		Notes: []string{
+			"GETV prints versions. The value is quoted or the rest of the line.",
+			"As with SET, a deadline that the key had is gone.",
+		},
 	},
 	{
 		Verb: VerbDelete, Name: "DELETE", Aliases: []string{"DEL"}, Like: []string{"UNLINK", "REMOVE", "RM"},
 		args: argKeys, Write: true,
 		Usage: "DELETE k ...", Summary: "Remove keys (also DEL). One: OK or NOT_FOUND; several: how many there were.",
+		Notes: []string{"At most 16,384 keys."},
 	},
 	{
 		Verb: VerbIncr, Name: "INCR", Like: []string{"INCRBY"}, args: argKeyNumber, Write: true,
@@ -168,16 +180,21 @@ var table = []Command{
 	{
 		Verb: VerbExpire, Name: "EXPIRE", Like: []string{"PEXPIRE", "TOUCH"}, args: argKeyTTL, Write: true,
 		Usage: "EXPIRE k d", Summary: "Forget the key after d: OK or NOT_FOUND.",
-		Notes: []string{"  EXPIRE session 30m"},
+		Notes: []string{
+			"A duration is 1ms to 36500d; parts of a millisecond are cut off.",
+			"The key has a new version after it, as after every change.",
+			"  EXPIRE session 30m",
+		},
 	},
 	{
 		Verb: VerbPersist, Name: "PERSIST", args: argKey, Write: true,
 		Usage: "PERSIST k", Summary: "Keep the key for good: OK or NOT_FOUND.",
+		Notes: []string{"The key has a new version after it, as after every change."},
 	},
 	{
 		Verb: VerbMSet, Name: "MSET", args: argMSet, Write: true,
 		Usage: "MSET k v [k v] ...", Summary: "Store several values, all or none: OK.",
-		Notes: []string{"Each is one word: quote a value that has blanks."},
+		Notes: []string{"Each is one word: quote a value that has blanks. At most 16,384 words."},
 	},
 	{
 		Verb: VerbFlush, Name: "FLUSH", Like: []string{"FLUSHALL", "FLUSHDB", "FLUSH_ALL", "CLEAR"}, args: argAll, Write: true,

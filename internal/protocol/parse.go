@@ -172,7 +172,7 @@ func (p *Parser) rawValue(c *cursor) ([]byte, *Error) {
 	return v, p.checkValue(v)
 }
 
-// rest takes the rest of the line as it is; there must be one.
+// rest takes the rest of the line, whose end is trimmed already; there must be one.
 func (p *Parser) rest(c *cursor) ([]byte, *Error) {
 	v := c.tail()
 	c.rest = nil

@@ -12,6 +12,7 @@ import (
 
 const (
 	authRequired = "LOGIN or SIGNUP first"
+	loggedIn     = "you are logged in; LOGOUT first"
 	loading      = "this node is catching up; nothing was done, try another node, or again soon"
 )
 
@@ -21,8 +22,8 @@ type credentials struct {
 	password []byte
 }
 
-// credentials come with the command or are asked for. Both questions are asked before anything is
-// answered, so that a script's second answer is never taken for a command; not ok: the session is over.
+// credentials come with the command or are asked for. Both questions are asked before an answer is
+// looked at, so that a script's second answer is not taken for a command. Not ok: see ask.
 func (s *session) credentials() (c credentials, ok bool) {
 	if s.req.User != nil {
 		return credentials{name: string(s.req.User), password: s.req.Password}, true
@@ -31,14 +32,14 @@ func (s *session) credentials() (c credentials, ok bool) {
 	if !ok {
 		return c, false
 	}
-	c.name = string(bytes.Trim(name, " \t"))
+	c.name = string(name)
 	c.password, ok = s.ask("Enter password: ", true)
 	return c, ok
 }
 
-// ask prints a prompt and returns the line that answers it, valid until the next one is read. A line
-// over the limit counts as an empty one, which is no more of a name or a password. Not ok: the session
-// is over.
+// ask prints a prompt and returns the line that answers it, valid until the next one is read. Blanks
+// at its ends do not count, as on one line. Not ok: there is nothing more to ask, as the session is over,
+// or the line was over the limit; then that has been answered.
 func (s *session) ask(prompt string, secret bool) (answer []byte, ok bool) {
 	hide := secret && s.hides()
 	if hide {
@@ -46,27 +47,38 @@ func (s *session) ask(prompt string, secret bool) (answer []byte, ok bool) {
 		s.out.b = b
 	}
 	s.add(prompt)
-	for !s.over && !ok {
-		line, event := s.next()
-		switch event {
-		case protocol.None:
+	event := protocol.None
+	for !s.over && event == protocol.None {
+		if answer, event = s.next(); event == protocol.None {
 			s.fill()
-			continue
-		case protocol.TooLong:
-			s.wasSqueezed()
 		}
-		answer, ok = line, true
 	}
 	if hide {
 		b := s.in.EndEcho(s.buffer())
 		s.out.b = b
 		s.reply("") // the client's own newline was not shown
 	}
-	if ok && len(answer) == 1 && answer[0] == 0x04 { // Ctrl-D
+	switch {
+	case event == protocol.None:
+		return nil, false
+	case event == protocol.TooLong:
+		s.tooLongAnswer()
+		return nil, false
+	case len(answer) == 1 && answer[0] == 0x04: // Ctrl-D
 		s.quit()
 		return nil, false
 	}
-	return answer, ok
+	return bytes.Trim(answer, " \t"), true
+}
+
+// tooLongAnswer answers a line over the limit at a prompt. It is a failure to log in as any other,
+// unless it was skipped for want of memory.
+func (s *session) tooLongAnswer() {
+	squeezed := s.squeezed
+	s.tooLong()
+	if !squeezed {
+		s.countFailure()
+	}
 }
 
 func (s *session) hides() bool {
@@ -89,7 +101,7 @@ func (s *session) patience() (context.Context, context.CancelFunc) {
 
 func (s *session) signup() {
 	if s.reader != nil {
-		s.failLoggedIn()
+		s.refuse(protocol.AlreadyLoggedIn, loggedIn)
 		return
 	}
 	if c, ok := s.credentials(); ok {
@@ -140,7 +152,7 @@ func (s *session) refuseSignup(k fsm.Kind) {
 
 func (s *session) logIn() {
 	if s.reader != nil {
-		s.failLoggedIn()
+		s.refuse(protocol.AlreadyLoggedIn, loggedIn)
 		return
 	}
 	c, ok := s.credentials()
@@ -246,8 +258,4 @@ func (s *session) countFailure() {
 	if s.failures++; s.failures >= loginAttempts {
 		s.over = true
 	}
-}
-
-func (s *session) failLoggedIn() {
-	s.fail(protocol.AlreadyLoggedIn, "you are logged in; LOGOUT first")
 }

@@ -176,8 +176,13 @@ func (s *session) malformed(err *protocol.Error) {
 		s.fail(protocol.AuthRequired, authRequired)
 		return
 	}
+	login := s.req.Verb == protocol.VerbLogin || s.req.Verb == protocol.VerbSignup
+	if login && s.reader != nil { // which arguments would be right is not what is wrong
+		s.refuse(protocol.AlreadyLoggedIn, loggedIn)
+		return
+	}
 	s.refuse(err.Code, err.Message)
-	if s.req.Verb == protocol.VerbLogin || s.req.Verb == protocol.VerbSignup {
+	if login {
 		s.countFailure()
 	}
 }

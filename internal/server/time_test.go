@@ -238,18 +238,30 @@ func TestShutdownEndsWaitingLogins(t *testing.T) {
 	})
 }
 
-func TestEmptyAnswersToPrompts(t *testing.T) {
+func TestEmptyAndTooLongAnswersToPrompts(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *client) {
 		c := dial()
 		c.expect("LOGIN or SIGNUP")
-		go c.sendBeside("SIGNUP\n\nx\nSIGNUP\nu\n\nLOGIN\n" + strings.Repeat("u", 600) + "\nx\nSIGNUP\n u \n pass word \nLOGOUT\nLOGIN u pass word\nLOGIN\nu\n pass word \n")
+		go c.sendBeside("SIGNUP\n\nx\nSIGNUP\nu\n\nLOGIN\n" + strings.Repeat("u", 600) +
+			"\nx\nLOGIN\nu\n" + strings.Repeat("p", 600) + "\nSIGNUP\n u \n pass word \nLOGOUT\nLOGIN u pass word\n")
 		c.talk(`
 			Enter username: Enter password: ERR BAD_USERNAME a user name is 1 to 64 of A-Z a-z 0-9 . _ - @
 			Enter username: Enter password: ERR BAD_PASSWORD a password is 1 to 72 bytes
-			Enter username: Enter password: ERR BAD_USERNAME a user name is 1 to 64 of A-Z a-z 0-9 . _ - @
+			Enter username: ERR LINE_TOO_LONG a line has at most 512 bytes here; this one was skipped
+			!AUTH_REQUIRED
+			Enter username: Enter password: ERR LINE_TOO_LONG a line has at most 512 bytes here; this one was skipped
 			Enter username: Enter password: User created successfully
 			LOGIN or SIGNUP
-			!AUTH_FAILED
-			Enter username: Enter password: Login successful`)
+			Login successful`)
+	})
+}
+
+// Each is a failed attempt, as every other error in a login.
+func TestFiveTooLongAnswersEndASession(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *client) {
+		c := dial()
+		c.expect("LOGIN or SIGNUP")
+		go c.sendBeside(strings.Repeat("LOGIN\n"+strings.Repeat("u", 600)+"\n", 5))
+		c.talk(strings.Repeat("Enter username: ERR LINE_TOO_LONG a line has at most 512 bytes here; this one was skipped\n", 5) + ".")
 	})
 }

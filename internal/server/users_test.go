@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/protocol"
 )
 
 func TestPasswdEndsTheOtherSessions(t *testing.T) {
@@ -50,6 +51,59 @@ func TestPasswdPrompts(t *testing.T) {
 	c.expectText("Enter old password: Enter new password: ERR AUTH_FAILED " + wrongPassword + "\n" +
 		"Enter old password: Enter new password: ERR BAD_PASSWORD a password is 1 to 72 bytes\n" +
 		"ERR AUTH_FAILED " + wrongPassword + "\nPONG\n")
+	long := strings.Repeat("x", 4*protocol.DefaultValue+16<<10+1)
+	c.send("PASSWD\n" + long + "\nPING\nPASSWD\ntwo words\n" + long + "\nPING\n")
+	const tooLong = "ERR LINE_TOO_LONG a line has at most 2113536 bytes here; this one was skipped\nPONG\n"
+	c.expectText("Enter old password: " + tooLong + "Enter old password: Enter new password: " + tooLong)
+}
+
+// A password is the same in every form of every command: without the blanks at its ends.
+func TestBlanksAroundPasswords(t *testing.T) {
+	c := start(t, Config{}).dial()
+	c.expect("LOGIN or SIGNUP")
+	c.send("SIGNUP\nu\n\t my pw \n")
+	c.expectText("Enter username: Enter password: User created successfully\n")
+	c.talk(`
+		> LOGOUT
+		LOGIN or SIGNUP
+		> LOGIN u   my pw  
+		Login successful
+		> PASSWD "my pw " "\t its next "
+		OK
+		> PASSWD " \t" x
+		!BAD_PASSWORD
+		> LOGOUT
+		LOGIN or SIGNUP
+		> LOGIN u its next
+		Login successful
+		> PASSWD`)
+	c.expectText("Enter old password: ")
+	c.send(" its next \n")
+	c.expectText("Enter new password: ")
+	c.send(" third \n")
+	c.talk(`
+		OK
+		> LOGOUT
+		LOGIN or SIGNUP
+		> LOGIN`)
+	c.expectText("Enter username: ")
+	c.send("u\n")
+	c.expectText("Enter password: ")
+	c.send("third  \n")
+	c.talk(`
+		Login successful
+		> UNREGISTER  third 
+		OK
+		.`)
+}
+
+// What is wrong with a LOGIN in a session that is logged in is not its arguments.
+func TestLoginInASession(t *testing.T) {
+	c := start(t, Config{}).user("u")
+	for _, line := range []string{"LOGIN", "LOGIN a", "LOGIN a b", "SIGNUP", "signup a ", "SIGNUP a b"} {
+		c.talk("> " + line + "\n!ALREADY_LOGGED_IN")
+	}
+	c.talk("> PING\nPONG")
 }
 
 // A PASSWD of another node, or of another session while this one's is on its way, ends the session.
