@@ -116,7 +116,7 @@ func (c *checked) changesServers(logs []*raft.Log) bool {
 const cutSlice = 4096
 
 func (c *checked) DeleteRange(first, last uint64) error {
-	if index, term := c.snapshot(); first <= index {
+	if index, term := c.snapshot(); index > 0 && first <= index {
 		return c.cutFront(first, last, index, term)
 	}
 	end, err := c.LastIndex()
