@@ -333,17 +333,24 @@ func compact(t *testing.T, path string) {
 	}
 }
 
-// TestCounts: a page that has fewer elements than it had is noticed, whatever the number was. The last of
-// the log's pages holds its end.
-func TestCounts(t *testing.T) {
-	dir := filled(t)
+// filledLog is a filled directory, its database open for writing, and what is in that.
+func filledLog(t *testing.T) (dir string, file *os.File, whole []byte) {
+	t.Helper()
+	dir = filled(t)
 	path := filepath.Join(dir, logFile)
-	file, size := openFile(t, path)
+	file, _ = openFile(t, path)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	noticed := 0
+	return dir, file, whole
+}
+
+// TestCounts: a page that has fewer elements than it had is noticed, whatever the number was. The last of
+// the log's pages holds its end.
+func TestCounts(t *testing.T) {
+	dir, file, whole := filledLog(t)
+	size, noticed := int64(len(whole)), 0
 	for page := int64(2 * os.Getpagesize()); page < size; page += int64(os.Getpagesize()) {
 		count := binary.NativeEndian.Uint16(whole[page+10:])
 		if count < 2 {
@@ -372,14 +379,8 @@ func TestCounts(t *testing.T) {
 
 // TestCircle: a page that has become its own child is noticed.
 func TestCircle(t *testing.T) {
-	dir := filled(t)
-	path := filepath.Join(dir, logFile)
-	file, size := openFile(t, path)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	noticed := 0
+	dir, file, whole := filledLog(t)
+	size, noticed := int64(len(whole)), 0
 	for page := int64(2 * os.Getpagesize()); page < size; page += int64(os.Getpagesize()) {
 		if binary.NativeEndian.Uint16(whole[page+8:]) != branchFlag {
 			continue
