@@ -23,4 +23,5 @@ type Status struct {
 	Applied  uint64 // the log index whose changes reads on this node see
 	Ready    bool   // reads are served
 	Voter    bool
+	NoRoom   bool // its disk is nearly full
 }

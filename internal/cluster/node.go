@@ -345,6 +345,7 @@ func (n *Node) Status() Status {
 	s := Status{
 		Cluster: n.self.Cluster, Node: n.self.Node, ServerID: n.self.ServerID, Leader: nodeName(n.leader()),
 		Term: n.raft.CurrentTerm(), Commit: n.raft.CommitIndex(), Applied: n.fsm.Applied(), Ready: n.Ready(),
+		NoRoom: n.space.low.Load(),
 	}
 	switch n.raft.State() {
 	case raft.Leader:

@@ -53,6 +53,13 @@ func (p *proposer) enqueue(entry []byte) (raft.ApplyFuture, error) {
 	if p.node.raft.State() != raft.Leader {
 		return nil, errNotLeading
 	}
+	if p.node.space.refuses() {
+		small, err := fsm.RefuseGrowth(entry)
+		if err != nil {
+			return nil, err
+		}
+		entry = small
+	}
 	fsm.SetStamp(entry, p.node.clock.Now())
 	return p.node.raft.Apply(entry, enqueueTimeout), nil
 }

@@ -3,6 +3,8 @@ package cluster
 import (
 	"testing"
 
+	"github.com/hashicorp/raft"
+
 	"ciderd/internal/fsm"
 )
 
@@ -45,6 +47,14 @@ func TestNoRoomAnywhere(t *testing.T) {
 	if c.get(n, "k") != "v" {
 		t.Errorf("k is %q", c.get(n, "k"))
 	}
+	// The refused value is in nobody's log: that would take what room there is.
+	big := fsm.Command{Op: fsm.OpSet, User: c.uid, Key: []byte("big"), Value: make([]byte, 100<<10)}
+	if r := c.do(n, &big); r.Kind != fsm.KindMemoryFull {
+		t.Errorf("a large value without room: %v", r)
+	}
+	if size := largestOf(t, c.leader(), 3); size > 1000 {
+		t.Errorf("a refused value is in the log: an entry of %d bytes", size)
+	}
 	if r := c.do(n, &fsm.Command{Op: fsm.OpDelete, User: c.uid, Words: [][]byte{[]byte("k")}}); r.Kind != fsm.KindOK {
 		t.Errorf("a deletion without room: %v", r)
 	}
@@ -53,4 +63,18 @@ func TestNoRoomAnywhere(t *testing.T) {
 		eventually(t, name+" open", func() bool { return !n.FSM().Closed() })
 	}
 	c.set(n, "k", "v3")
+}
+
+// largestOf is the size of the largest of the last entries in a node's log.
+func largestOf(t *testing.T, n *Node, last uint64) (largest int) {
+	t.Helper()
+	end := n.raft.LastIndex()
+	for i := end - last + 1; i <= end; i++ {
+		var l raft.Log
+		if err := n.storage.Logs.GetLog(i, &l); err != nil {
+			t.Fatal(err)
+		}
+		largest = max(largest, len(l.Data))
+	}
+	return largest
 }

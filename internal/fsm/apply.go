@@ -85,7 +85,7 @@ func (a *applier) once(c *Command) Result {
 
 // write runs a command of the account that was looked up.
 func (a *applier) write(c *Command) Result {
-	if a.closed && grows(c.Op) {
+	if c.Op == OpRefuse || a.closed && grows(c.Op) {
 		return Result{Kind: KindMemoryFull}
 	}
 	ks := a.account.keyspace

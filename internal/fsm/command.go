@@ -29,6 +29,7 @@ const (
 	OpSweep         // nothing: its entry's stamp is what removes what is due
 	OpGone          // Words: ids of servers that have left the configuration; their origins' rows are dropped
 	OpClose         // N: 1 closes the state to whatever makes it grow, 0 opens it again
+	OpRefuse        // User: stands for a command that RefuseGrowth took out; KindMemoryFull
 	opEnd
 )
 

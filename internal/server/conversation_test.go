@@ -263,6 +263,7 @@ func TestStatusAndHelpEndWithEND(t *testing.T) {
 		ready true
 		waiting -
 		voter true
+		disk ok
 		term 3
 		~ commit [0-9]+
 		~ applied [0-9]+

@@ -41,6 +41,7 @@ func (s *session) status() {
 	s.fact("ready", yesNo(st.Ready))
 	s.fact("waiting", orDash(st.Waiting))
 	s.fact("voter", yesNo(st.Voter))
+	s.fact("disk", diskFact(st.NoRoom))
 	s.factUint("term", st.Term)
 	s.factUint("commit", st.Commit)
 	s.factUint("applied", st.Applied)
@@ -56,6 +57,13 @@ func orDash(text string) string {
 		return "-"
 	}
 	return text
+}
+
+func diskFact(noRoom bool) string {
+	if noRoom {
+		return "full"
+	}
+	return "ok"
 }
 
 func yesNo(is bool) string { return strconv.FormatBool(is) }

@@ -98,8 +98,12 @@ func TestFullDisk(t *testing.T) {
 	}
 	fillUp(t, disk)
 	var err error
+	before := next
 	for err == nil {
 		err = store(100 << 10)
+	}
+	if got := int(next-before) * (100 << 10); got < reserveSize/2 {
+		t.Errorf("whoever fills the disk took what the reserve had given: %d bytes were left", got)
 	}
 	if !strings.Contains(err.Error(), "no space left") { // the cache over it does not wrap
 		t.Fatalf("an entry without room: %v", err)

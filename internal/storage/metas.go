@@ -33,6 +33,9 @@ func (m *meta) uint64(at int) uint64 { return binary.NativeEndian.Uint64(m[at:])
 func (m *meta) pageSize() uint32     { return m.uint32(24) }
 func (m *meta) transaction() uint64  { return m.uint64(64) }
 
+// pages is how many pages were ever in use: the rest of the file is only length.
+func (m *meta) pages() uint64 { return m.uint64(56) }
+
 // check compares the page with what bbolt writes: a header of 16 bytes (the page's number, flags), the
 // magic number, the version, what the page says, and a checksum from the magic number on.
 func (m *meta) check(page uint64) error {

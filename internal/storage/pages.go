@@ -33,7 +33,7 @@ func checkPages(f *os.File, newest *meta) error {
 	if err != nil {
 		return err
 	}
-	pages := newest.uint64(56)
+	pages := newest.pages()
 	if all := info.Size() / int64(newest.pageSize()); pages > uint64(all) {
 		return fmt.Errorf("%w: the file has %d pages of %d", ErrDamaged, all, pages)
 	}

@@ -18,9 +18,11 @@ const (
 )
 
 // reserve is room on the disk for when somebody else has filled it at once, and there was no time to
-// foresee it.
+// foresee it. What is released goes to the database's file at once, so that whoever took the rest of the
+// disk cannot take it too.
 type reserve struct {
-	path string // empty: there is none, and never will be
+	path     string // empty: there is none, and never will be
+	database string
 
 	mu   sync.Mutex // held
 	held bool
@@ -61,7 +63,7 @@ func allocate(path string, size int64) error {
 	return errors.Join(err, f.Close())
 }
 
-// release gives the reserve's room back to the disk; false: there was none.
+// release gives the reserve's room to the database; false: there was none.
 func (r *reserve) release() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +71,31 @@ func (r *reserve) release() bool {
 		return false
 	}
 	r.held = false
-	return os.Remove(r.path) == nil
+	if os.Remove(r.path) != nil {
+		return false
+	}
+	// A file system that cannot do this has given the room to everybody: the next write may still find it.
+	_ = extend(r.database, reserveSize)
+	return true
+}
+
+// extend takes up to size bytes of the disk for what a database will write behind its last page, in
+// steps, as the disk may have less than all of it: bbolt makes its file long without taking room for it.
+func extend(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	m, err := checkMetas(f)
+	if err != nil {
+		return err
+	}
+	const keepSize, step = 1, 64 << 10 // FALLOC_FL_KEEP_SIZE: its length is bbolt's business
+	for at := int64(m.pages()) * int64(m.pageSize()); size > 0 && err == nil; at, size = at+step, size-step {
+		err = syscall.Fallocate(int(f.Fd()), keepSize, at, step)
+	}
+	return err
 }
 
 // noRoom tells whether a write (not a sync) found no room: it changed nothing.

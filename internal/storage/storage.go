@@ -94,7 +94,7 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 		return nil, errors.Join(err, s.Close())
 	}
 	store.fatal = fatal
-	store.reserve.path = filepath.Join(dir, reserveFile)
+	store.reserve.path, store.reserve.database = filepath.Join(dir, reserveFile), filepath.Join(dir, logFile)
 	if err := s.KeepReserve(); err != nil {
 		log.Warn("no room is kept for a full disk", "error", err)
 	}
