@@ -199,9 +199,16 @@ func newNode(c Config, st *storage.Storage) *Node {
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
 	n.fsm = fsm.New(n.self.ServerID, fsm.Hooks{
-		Stamp: n.clock.Observe, Results: n.pipeline.Applied, Restored: n.pipeline.Restored, Fatal: n.fatal,
+		Stamp: n.clock.Observe, Results: n.pipeline.Applied, Restored: n.restored, Fatal: n.fatal,
 	})
 	return n
+}
+
+// restored is called when the state has been taken from a snapshot: this node's own at the start, or one
+// that a leader has sent.
+func (n *Node) restored(incarnation, sequence uint64) {
+	n.log.Info("state taken from a snapshot", "index", n.fsm.Applied())
+	n.pipeline.Restored(incarnation, sequence)
 }
 
 func (n *Node) start() (err error) {
