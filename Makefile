@@ -108,5 +108,5 @@ torture-plants: ## the bugs that are planted behind build tags, and what catches
 	internal/torture/plants.sh
 
 .PHONY: measure
-measure: ## failover (KILLS=20), rolling restart (ROUNDS=5), memory per connection, neighbours: figures, no verdict
+measure: ## failover (KILLS=20), rolling restart (ROUNDS=5), catching up (VALUES=100000), memory per connection, neighbours: figures, no verdict
 	MEASURE=1 $(GO) test -tags e2e -count=1 -v -run TestMeasure ./test
