@@ -38,7 +38,7 @@ func commands() []command {
 		{"member", "list the cluster's nodes, let one in, take one out, give one its vote", member},
 		{"transfer", "hand leadership to another node", transfer},
 		{"user", "add a user, also while signup is closed", user},
-		{"recover", "go on from one stopped node after the loss of a quorum for good", recovery},
+		{"recover", "go on from one stopped node after the loss of a quorum for good", recoverCommand},
 		{"version", "print the version", printVersion},
 		{"help", "print this", help},
 	}

@@ -12,15 +12,15 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"ciderd/internal/cluster"
 	"ciderd/internal/config"
 	"ciderd/internal/daemon"
+	"ciderd/internal/recovery"
 )
 
 const recoverUsage = "usage: ciderd recover -plan | -accept-loss [-config FILE] [-node NAME]\n"
 
-// recovery runs "recover": what cannot be undone asks for a flag that says so.
-func recovery(args []string) int {
+// recoverCommand runs "recover": what cannot be undone asks for a flag that says so.
+func recoverCommand(args []string) int {
 	var o config.Options
 	var plan, accept bool
 	words, err := split(args, func(f *flag.FlagSet) {
@@ -54,7 +54,7 @@ func recovery(args []string) int {
 
 func recoverFrom(c *config.Config, accept bool) error {
 	log := hclog.New(&hclog.LoggerOptions{Name: "ciderd", Level: hclog.Error, Output: os.Stderr})
-	r := daemon.Recovery(c, version, log)
+	r := daemon.Survivor(c, version, log)
 	if !accept {
 		p, err := r.Plan(context.Background())
 		if err == nil {
@@ -76,7 +76,7 @@ let in by itself. Never start another one with its old data while this one canno
 	return nil
 }
 
-func printPlan(p *cluster.RecoveryPlan) {
+func printPlan(p *recovery.Plan) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...))

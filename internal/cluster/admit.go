@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/peer"
 )
 
 // How servers come and go by themselves.
@@ -50,7 +51,7 @@ func (a *admissions) answer(name, id string) *joinAnswer {
 	if a.node.raft.State() != raft.Leader {
 		return &joinAnswer{Reason: "not the leader"}
 	}
-	if nodeName(id) != name {
+	if peer.NodeName(id) != name {
 		return &joinAnswer{Leads: true, Reason: fmt.Sprintf("%s asks for %s", name, id)}
 	}
 	if !a.mu.TryLock() {
@@ -72,7 +73,7 @@ func (a *admissions) admit(name, id string) error {
 		switch {
 		case string(s.ID) == id:
 			return nil
-		case nodeName(string(s.ID)) == name:
+		case peer.NodeName(string(s.ID)) == name:
 			if err := a.replace(string(s.ID), id); err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"ciderd/internal/recovery"
 	"ciderd/internal/storage"
 )
 
@@ -32,7 +33,7 @@ func (c *testCluster) breakOff(name string, steps int, half bool) (all int) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	list := r.steps(st, &Recovered{RecoveryPlan: p})
+	list := r.Steps(st, &recovery.Result{Plan: p})
 	for _, step := range list[:steps] {
 		if err := step(); err != nil {
 			c.t.Fatal(err)
@@ -107,7 +108,7 @@ func (c *testCluster) checkRecovered(name, was string) {
 	if len(copies) != 1 {
 		c.t.Fatalf("copies: %v", copies)
 	}
-	kept := &Recovery{Cluster: "test", Node: name, DataDir: copies[0], Log: hclog.NewNullLogger()}
+	kept := &recovery.Survivor{Cluster: "test", Node: name, DataDir: copies[0], Log: hclog.NewNullLogger()}
 	p, err := kept.Plan(c.t.Context())
 	if err != nil || p.ServerID != was || len(p.Voters) != 3 || p.BrokenOff != "" || !p.Recovered.IsZero() {
 		c.t.Errorf("the copy: %+v, %v", p, err)

@@ -97,7 +97,7 @@ func (n *Node) askLeader(ctx context.Context, q question) (a answer, err error) 
 	case n.self.ServerID:
 		return n.answer(q, n.self), nil
 	}
-	address, err := n.members.address(leader)
+	address, err := n.members.Address(leader)
 	if err != nil {
 		return a, err
 	}
@@ -152,8 +152,8 @@ func (a *admissions) make(ctx context.Context, op, name string) (string, error) 
 
 func (a *admissions) add(ctx context.Context, name string) (string, error) {
 	n := a.node
-	if !n.members.has(name) {
-		return "", refuse("there is no node %q in the file of %s; it names %s", name, n.self.Node, strings.Join(n.members.listing(), ", "))
+	if !n.members.Has(name) {
+		return "", refuse("there is no node %q in the file of %s; it names %s", name, n.self.Node, strings.Join(n.members.Names(), ", "))
 	}
 	old, isMember := n.server(name)
 	if isMember && (string(old.ID) == n.self.ServerID || n.answers(string(old.ID))) {
@@ -251,7 +251,7 @@ func (a *admissions) handOver(ctx context.Context, name string) (string, error) 
 			return "", fmt.Errorf("%s gave leadership up, and no other leads yet: %w", n.self.Node, err)
 		}
 	}
-	leader := nodeName(n.leader())
+	leader := peer.NodeName(n.leader())
 	if name != "" && leader != name {
 		return "", fmt.Errorf("%s gave leadership up for %s, and %s won the election", n.self.Node, name, leader)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/peer"
 )
 
 // compareEvery is how often a node compares its state with the others'. A variable for tests.
@@ -57,7 +58,7 @@ func (n *Node) compareOnce(ctx context.Context) error {
 	case outvoted:
 		return fmt.Errorf("the state of this node at index %d differs from that of the others: remove its data directory to let it have theirs", index)
 	case mustWithdraw:
-		n.withdraw(fmt.Sprintf("the state of this node at index %d differs from that of %s, and it takes one more node to tell which is right", index, nodeName(seen.leader)))
+		n.withdraw(fmt.Sprintf("the state of this node at index %d differs from that of %s, and it takes one more node to tell which is right", index, peer.NodeName(seen.leader)))
 	case mayServe:
 		n.serveAgain()
 	case undecided:

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"ciderd/internal/peer"
 )
 
 // forming is the first start of a cluster, as seen by one node with an empty directory.
@@ -61,7 +63,7 @@ func (n *Node) form(ctx context.Context) {
 
 // tryForm returns what is waited for; empty: bootstrapped.
 func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
-	others := n.members.others(n.self.Node)
+	others := n.members.Others(n.self.Node)
 	states, missing := n.askStates(ctx, others)
 	view := map[string]string{n.self.Node: n.self.ServerID}
 	var stateful, different, older []string
@@ -76,7 +78,7 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 			return "first start: " + name + " has formed the cluster with this node; waiting for its leader", nil
 		case s.Known:
 			stateful = append(stateful, name)
-		case !slices.Equal(s.Nodes, n.members.listing()):
+		case !slices.Equal(s.Nodes, n.members.Names()):
 			different = append(different, name)
 		default:
 			view[name] = s.ServerID
@@ -94,7 +96,7 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 	case len(different) > 0:
 		slices.Sort(different)
 		return "", fmt.Errorf("first start: %s has another list of nodes in its file than this one (%s)",
-			strings.Join(different, ", "), strings.Join(n.members.listing(), ", "))
+			strings.Join(different, ", "), strings.Join(n.members.Names(), ", "))
 	case len(missing) > 0:
 		return "first start: waiting for " + strings.Join(missing, ", "), nil
 	}
@@ -114,7 +116,7 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 }
 
 // askStates asks all others at once.
-func (n *Node) askStates(ctx context.Context, others []Member) (states map[string]*stateAnswer, missing []string) {
+func (n *Node) askStates(ctx context.Context, others peer.Members) (states map[string]*stateAnswer, missing []string) {
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
 	type reply struct {

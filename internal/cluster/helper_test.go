@@ -16,13 +16,14 @@ import (
 	"ciderd/internal/clock"
 	"ciderd/internal/fsm"
 	"ciderd/internal/harness"
+	"ciderd/internal/peer"
 )
 
 // testCluster is a cluster in one process: real raft.db files, real TCP on loopback.
 type testCluster struct {
 	t       *testing.T
 	dir     string
-	members []Member
+	members peer.Members
 	mu      sync.Mutex
 	nodes   map[string]*Node
 	uid     uint64
@@ -78,7 +79,7 @@ func newTestCluster(t *testing.T, size int) *testCluster {
 	c := &testCluster{t: t, dir: t.TempDir(), nodes: map[string]*Node{}}
 	for i := range size {
 		address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
-		c.members = append(c.members, Member{fmt.Sprintf("n%d", i+1), address})
+		c.members = append(c.members, peer.Member{Name: fmt.Sprintf("n%d", i+1), Address: address})
 	}
 	t.Cleanup(c.stopAll)
 	return c

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/peer"
 	"ciderd/internal/pipeline"
 )
 
@@ -47,7 +48,7 @@ func (n *Node) mayLead(ctx context.Context) error {
 // first; without one, the median of the wall clocks that can be asked decides, so that one
 // machine's wrong clock cannot move time. The log's last stamp is a lower bound in any case.
 func (n *Node) settleClock(ctx context.Context) {
-	others := n.members.others(n.self.Node)
+	others := n.members.Others(n.self.Node)
 	for try := range settleTries {
 		states, missing := n.askStates(ctx, others)
 		settled, walls := int64(0), []int64{n.clock.Wall()}
@@ -92,7 +93,7 @@ func (n *Node) watchLeader() {
 	for {
 		n.notifier.follow(n.servers())
 		if leader := n.leader(); leader != last {
-			n.log.Info("leader", "node", nodeName(leader), "id", leader, "term", n.raft.CurrentTerm())
+			n.log.Info("leader", "node", peer.NodeName(leader), "id", leader, "term", n.raft.CurrentTerm())
 			last = leader
 		}
 		n.pipeline.LeaderChanged()

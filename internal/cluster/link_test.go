@@ -180,8 +180,8 @@ func (c *testCluster) link(from, to *Node) *link {
 }
 
 // membersOf is where the node of that name looks for the others.
-func (c *testCluster) membersOf(name string) []Member {
-	list := append([]Member(nil), c.members...)
+func (c *testCluster) membersOf(name string) peer.Members {
+	list := append(peer.Members(nil), c.members...)
 	for i, m := range list {
 		if l := c.links[[2]string{name, m.Name}]; l != nil {
 			list[i].Address = l.listener.Addr().String()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"ciderd/internal/peer"
 )
 
 // What MemberStatus.Vote says.
@@ -53,10 +55,10 @@ func (n *Node) memberList(ctx context.Context) []MemberStatus {
 	var list []MemberStatus
 	for _, s := range n.servers() {
 		list = append(list, MemberStatus{
-			Name: nodeName(string(s.ID)), ServerID: string(s.ID), Vote: voteOf(s), Leader: string(s.ID) == leader,
+			Name: peer.NodeName(string(s.ID)), ServerID: string(s.ID), Vote: voteOf(s), Leader: string(s.ID) == leader,
 		})
 	}
-	for _, name := range n.members.listing() {
+	for _, name := range n.members.Names() {
 		if !slices.ContainsFunc(list, func(m MemberStatus) bool { return m.Name == name }) {
 			list = append(list, MemberStatus{Name: name, Vote: VoteAbsent})
 		}
@@ -66,7 +68,7 @@ func (n *Node) memberList(ctx context.Context) []MemberStatus {
 		wg.Go(func() { n.see(ctx, &list[i]) })
 	}
 	wg.Wait()
-	names := n.members.listing()
+	names := n.members.Names()
 	place := func(m MemberStatus) int {
 		if i := slices.Index(names, m.Name); i >= 0 {
 			return i
@@ -112,7 +114,7 @@ func voteOf(s raft.Server) string {
 // server is the member of that name.
 func (n *Node) server(name string) (raft.Server, bool) {
 	for _, s := range n.servers() {
-		if nodeName(string(s.ID)) == name {
+		if peer.NodeName(string(s.ID)) == name {
 			return s, true
 		}
 	}
@@ -124,12 +126,12 @@ func (n *Node) namedServer(name string) (raft.Server, error) {
 	switch {
 	case ok:
 		return s, nil
-	case n.members.has(name):
+	case n.members.Has(name):
 		return s, refuse("%s is not a member (yet)", name)
 	}
 	var names []string
 	for _, s := range n.servers() {
-		names = append(names, nodeName(string(s.ID)))
+		names = append(names, peer.NodeName(string(s.ID)))
 	}
 	return s, refuse("there is no node %q; the members are %s", name, strings.Join(names, ", "))
 }

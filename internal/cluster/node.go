@@ -12,8 +12,8 @@
 // Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), admit.go,
 // change.go and removed.go (servers come and go), lead.go and transfer.go (what follows from who leads,
 // and handing it over), suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots),
-// compare.go (equal states), space.go (full disks), recover.go and recovered.go (a quorum that is gone
-// for good), stop.go (the end).
+// compare.go (equal states), space.go (full disks), recovered.go (a cluster that was recovered from the
+// loss of its quorum, see package recovery), stop.go (the end).
 package cluster
 
 import (
@@ -39,9 +39,9 @@ import (
 
 // Config is what a node needs to know.
 type Config struct {
-	Cluster string   // its name: nodes of another one are refused
-	Node    string   // this node's name
-	Members []Member // every node of the file, this one included; a single node: itself
+	Cluster string       // its name: nodes of another one are refused
+	Node    string       // this node's name
+	Members peer.Members // every node of the file, this one included; a single node: itself
 	// DataDir is made if it is not there.
 	DataDir string
 	// Listener is the peer port; nil for a single node, which needs none. The node closes it.
@@ -86,7 +86,7 @@ type Node struct {
 	self      peer.Identity
 	log       hclog.Logger
 	clock     *clock.Clock
-	members   *members
+	members   peer.Members
 	storage   *storage.Storage
 	fsm       *fsm.FSM
 	raft      *raft.Raft
@@ -184,7 +184,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	}
 	n := &Node{
 		config: c, log: c.Log.Named("cluster"), clock: c.Clock, storage: st, waitsForRoom: st.WaitsForRoom,
-		members: &members{list: c.Members}, clients: map[string]*peer.Client{},
+		members: c.Members, clients: map[string]*peer.Client{},
 		self: peer.Identity{Cluster: c.Cluster, Node: c.Node, ServerID: c.Node + "/" + st.ShortID},
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -224,7 +224,7 @@ func (n *Node) start() (err error) {
 		Leads: func() bool { return n.raft.State() == raft.Leader },
 	})
 	if n.config.Listener != nil {
-		n.listener = peer.NewListener(n.config.Listener, n.self, n.members.has, n.log)
+		n.listener = peer.NewListener(n.config.Listener, n.self, n.members.Has, n.log)
 		n.listener.Handle(peer.KindRaft, n.streams.hand)
 		n.listener.Handle(peer.KindForward, n.serveForward)
 		n.listener.Handle(peer.KindQuery, n.serveQueries)
@@ -305,7 +305,7 @@ func (n *Node) catchUp(ctx context.Context) {
 
 // missing says why this node cannot catch up.
 func (n *Node) missing(ctx context.Context, err error) string {
-	_, silent := n.askStates(ctx, n.members.others(n.self.Node))
+	_, silent := n.askStates(ctx, n.members.Others(n.self.Node))
 	if len(silent) == 0 {
 		return "catching up: " + err.Error()
 	}
@@ -350,7 +350,7 @@ func (n *Node) Propose(commands []byte, count int, timeout time.Duration) *pipel
 // Status is what this node knows of itself.
 func (n *Node) Status() Status {
 	s := Status{
-		Cluster: n.self.Cluster, Node: n.self.Node, ServerID: n.self.ServerID, Leader: nodeName(n.leader()),
+		Cluster: n.self.Cluster, Node: n.self.Node, ServerID: n.self.ServerID, Leader: peer.NodeName(n.leader()),
 		Term: n.raft.CurrentTerm(), Commit: n.raft.CommitIndex(), Applied: n.fsm.Applied(), Ready: n.Ready(),
 		NoRoom: n.space.low.Load(),
 	}

@@ -143,7 +143,7 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 
 func (n *Node) stateAnswer() *stateAnswer {
 	a := &stateAnswer{
-		ServerID: n.self.ServerID, Known: n.hasState(), Recovered: n.recovered(), Nodes: n.members.listing(), View: n.forming.view(),
+		ServerID: n.self.ServerID, Known: n.hasState(), Recovered: n.recovered(), Nodes: n.members.Names(), View: n.forming.view(),
 		LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
 		NoRoom: n.space.low.Load(),
 	}
@@ -190,4 +190,19 @@ func (n *Node) voters() (others []string, selfVotes bool) {
 		}
 	}
 	return others, selfVotes
+}
+
+// client returns the query client of a node, by name or server id.
+func (n *Node) client(want string) *peer.Client {
+	n.clientsMu.Lock()
+	defer n.clientsMu.Unlock()
+	c := n.clients[want]
+	if c == nil {
+		c = peer.NewClient(func() string {
+			address, _ := n.members.Address(want) // an empty address fails to dial, and says so
+			return address
+		}, n.self, want)
+		n.clients[want] = c
+	}
+	return c
 }

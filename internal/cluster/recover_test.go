@@ -9,15 +9,18 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"ciderd/internal/peer"
+	"ciderd/internal/recovery"
 )
 
-func (c *testCluster) recovery(name string) *Recovery {
-	return &Recovery{
+func (c *testCluster) recovery(name string) *recovery.Survivor {
+	return &recovery.Survivor{
 		Cluster: "test", Node: name, Members: c.members, DataDir: filepath.Join(c.dir, name), Log: hclog.NewNullLogger(),
 	}
 }
 
-func (c *testCluster) recover(name string) *Recovered {
+func (c *testCluster) recover(name string) *recovery.Result {
 	c.t.Helper()
 	done, err := c.recovery(name).Run(c.t.Context())
 	if err != nil {
@@ -53,10 +56,10 @@ func TestRecover(t *testing.T) {
 				t.Errorf("the plan: %+v", plan)
 			}
 			done := c.recover(survivor.Node)
-			if done.Now == survivor.ServerID || nodeName(done.Now) != survivor.Node {
+			if done.Now == survivor.ServerID || peer.NodeName(done.Now) != survivor.Node {
 				t.Errorf("it is %s, and was %s", done.Now, survivor.ServerID)
 			}
-			kept := &Recovery{Cluster: "test", Node: survivor.Node, DataDir: done.Copy, Log: hclog.NewNullLogger()}
+			kept := &recovery.Survivor{Cluster: "test", Node: survivor.Node, DataDir: done.Copy, Log: hclog.NewNullLogger()}
 			if p, err := kept.Plan(t.Context()); err != nil || p.LastIndex != plan.LastIndex || p.ServerID != survivor.ServerID {
 				t.Errorf("the copy: %+v, %v", p, err)
 			}

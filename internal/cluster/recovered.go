@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A cluster that was recovered from the loss of its quorum (recover.go) is another one than it was:
+// A cluster that was recovered from the loss of its quorum (package recovery) is another one than it was:
 // it has lost writes that the old servers may still have on their disks. All its nodes remember
 // when that was. Servers of the two never take part in each other's elections or logs: the recovered
 // one has a new id, its configuration has no old server, and the old configuration does not have it, so
@@ -77,7 +77,7 @@ func (n *Node) setRecovered(ms int64) error {
 // checkRecovery looks at all others that have data: an error is why this node must not serve, older are
 // the servers that must not.
 func (n *Node) checkRecovery(ctx context.Context) (older []string, err error) {
-	states, _ := n.askStates(ctx, n.members.others(n.self.Node))
+	states, _ := n.askStates(ctx, n.members.Others(n.self.Node))
 	own := n.recovered()
 	for _, s := range states {
 		switch {

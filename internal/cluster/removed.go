@@ -72,7 +72,7 @@ func (n *Node) watchMembership(ctx context.Context) {
 
 // checkMembership asks the others whether this node belongs to them: an error is why it must end.
 func (n *Node) checkMembership(ctx context.Context) error {
-	states, _ := n.askStates(ctx, n.members.others(n.self.Node))
+	states, _ := n.askStates(ctx, n.members.Others(n.self.Node))
 	for name, s := range states {
 		switch {
 		case s.Recovered < n.recovered() || len(s.Servers) == 0 || slices.Contains(s.Servers, n.self.ServerID):

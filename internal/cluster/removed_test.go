@@ -43,7 +43,7 @@ func TestRemovedWhileItCatchesUp(t *testing.T) {
 		t.Errorf("it starts again: %v", err)
 	}
 	for _, s := range leader.servers() {
-		if nodeName(string(s.ID)) == name {
+		if peer.NodeName(string(s.ID)) == name {
 			t.Errorf("%s is a member again", s.ID)
 		}
 	}

@@ -136,7 +136,7 @@ const (
 func dialSink(ctx context.Context, n *Node, leader string) (pipeline.Sink, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLeader)
 	defer cancel()
-	address, err := n.members.address(leader)
+	address, err := n.members.Address(leader)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (n *Node) connectionEnded(id string) {
 // refuses tells whether the server's machine is there and its process is not. A process that is
 // being ended may still hold its port while its connections are closed, so one try is not enough.
 func (n *Node) refuses(id string) bool {
-	address, err := n.members.address(id)
+	address, err := n.members.Address(id)
 	if err != nil {
 		return false
 	}

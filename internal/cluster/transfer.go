@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"ciderd/internal/peer"
 )
 
 // While leadership is handed over Raft takes no writes, and it believes in whomever it is to be handed
@@ -116,7 +118,7 @@ func (n *Node) transferOnce(ctx context.Context, target string) error {
 		n.log.Warn("leadership was not handed over", "target", target, "error", err,
 			"no writes for", time.Since(begun).Round(time.Millisecond).String())
 		return fmt.Errorf("%w: %s did not take over (%v); %s leads on and takes writes, unless %s still asks for votes when it wakes up",
-			errNotTaken, target, err, n.self.Node, nodeName(target))
+			errNotTaken, target, err, n.self.Node, peer.NodeName(target))
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ var rpcTimeout = 5 * time.Second
 // streams is Raft's way to open and accept connections, over the peer port.
 type streams struct {
 	ctx     context.Context // of the node: its end ends every connection that was dialled
-	members *members
+	members peer.Members
 	self    peer.Identity
 	conns   chan net.Conn
 	ended   func(serverID string) // told of each connection of another server's that ends
@@ -36,7 +36,7 @@ type streams struct {
 	once    sync.Once
 }
 
-func newStreams(ctx context.Context, m *members, self peer.Identity, ended func(string)) *streams {
+func newStreams(ctx context.Context, m peer.Members, self peer.Identity, ended func(string)) *streams {
 	return &streams{ctx: ctx, members: m, self: self, ended: ended, conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
@@ -96,7 +96,7 @@ const dialAgain = 100 * time.Millisecond
 // alone for twice as long as before, up to ten seconds, and a node that was restarted would wait for the
 // log for about as long as it had been away.
 func (s *streams) Dial(id raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	address, err := s.members.address(string(id))
+	address, err := s.members.Address(string(id))
 	if err != nil {
 		return nil, err
 	}

@@ -22,9 +22,9 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 // size, hours for gigabytes, and does not shut down before.
 func TestSnapshotToAHangingServerEndsWithTheNode(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
-	m := &members{list: []Member{{"n1", ""}, {"n2", l.Addr().String()}}}
+	m := peer.Members{{Name: "n1"}, {Name: "n2", Address: l.Addr().String()}}
 	self, other := peer.Identity{Cluster: "c", Node: "n1", ServerID: "n1/1"}, peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
-	listener := peer.NewListener(l, other, m.has, hclog.NewNullLogger())
+	listener := peer.NewListener(l, other, m.Has, hclog.NewNullLogger())
 	connected, done := make(chan struct{}), make(chan struct{})
 	listener.Handle(peer.KindRaft, func(net.Conn, peer.Identity) {
 		close(connected)
@@ -65,7 +65,7 @@ func TestDialWaitsForARestart(t *testing.T) {
 	l := listen(t, "127.0.0.1:0")
 	address := l.Addr().String()
 	l.Close()
-	m := &members{list: []Member{{"n1", ""}, {"n2", address}}}
+	m := peer.Members{{Name: "n1"}, {Name: "n2", Address: address}}
 	self, other := peer.Identity{Cluster: "c", Node: "n1", ServerID: "n1/1"}, peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
 	s := newStreams(t.Context(), m, self, nil)
 	if _, err := s.Dial("n2/1", 2*dialAgain); err == nil {
@@ -84,7 +84,7 @@ func TestDialWaitsForARestart(t *testing.T) {
 		t.Fatalf("to nobody: %v", err)
 	case <-time.After(2 * dialAgain): // it goes on waiting
 	}
-	listener := peer.NewListener(listen(t, address), other, m.has, hclog.NewNullLogger())
+	listener := peer.NewListener(listen(t, address), other, m.Has, hclog.NewNullLogger())
 	listener.Handle(peer.KindRaft, func(net.Conn, peer.Identity) {})
 	listener.Start()
 	defer listener.Close()

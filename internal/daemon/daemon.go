@@ -25,6 +25,8 @@ import (
 	"ciderd/internal/cluster"
 	"ciderd/internal/config"
 	"ciderd/internal/fsm"
+	"ciderd/internal/peer"
+	"ciderd/internal/recovery"
 	"ciderd/internal/server"
 )
 
@@ -135,21 +137,21 @@ func (d *Daemon) openNode(peerListener net.Listener) error {
 	return err
 }
 
-func members(c *config.Config) (list []cluster.Member) {
+func members(c *config.Config) (list peer.Members) {
 	for _, n := range c.Nodes {
-		list = append(list, cluster.Member{Name: n.Name, Address: n.PeerAddress})
+		list = append(list, peer.Member{Name: n.Name, Address: n.PeerAddress})
 	}
 	return list
 }
 
-// Recovery is what cluster.Recovery needs to know of a stopped node.
-func Recovery(c *config.Config, version string, log hclog.Logger) cluster.Recovery {
+// Survivor is the stopped node of a configuration, for recovery.
+func Survivor(c *config.Config, version string, log hclog.Logger) *recovery.Survivor {
 	fsm.Release = version
 	dir := c.DataDir
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
-	return cluster.Recovery{
+	return &recovery.Survivor{
 		Cluster: c.ClusterName, Node: c.NodeName, DataDir: dir, Log: log, Members: members(c),
 	}
 }

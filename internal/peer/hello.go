@@ -1,5 +1,5 @@
-// Package peer owns the connections between nodes: one port for all of them, where each connection
-// first proves which cluster and which node it is from and says what it is for.
+// Package peer owns the connections between nodes: where a node is to be found, and one port for all of
+// them, where each connection first proves which cluster and which node it is from and says what it is for.
 //
 // It promises that no byte of an unproven connection reaches Raft, that no length that comes from
 // the net is believed before it is capped, and that every wait has an end. It never looks into

@@ -1,4 +1,4 @@
-package cluster
+package recovery
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 	"ciderd/internal/storage"
 )
 
-// Recovered is what Run did.
-type Recovered struct {
-	*RecoveryPlan
+// Result is what Run did.
+type Result struct {
+	*Plan
 	Copy string // of the directory as it was
 	Now  string // the server id from now on
 }
@@ -27,8 +27,8 @@ type Recovered struct {
 // quorum is not lost.
 //
 // Whenever it is broken off, the directory is what it was, or a recovered one, or one that no node
-// starts on and that another Run finishes: see steps.
-func (r *Recovery) Run(ctx context.Context) (*Recovered, error) {
+// starts on and that another Run finishes: see Steps.
+func (r *Survivor) Run(ctx context.Context) (*Result, error) {
 	// Looked at first without a change: opening is one (it counts a start).
 	p, err := r.Plan(ctx)
 	if err != nil {
@@ -47,8 +47,8 @@ func (r *Recovery) Run(ctx context.Context) (*Recovered, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := &Recovered{RecoveryPlan: p}
-	for _, step := range r.steps(st, done) {
+	done := &Result{Plan: p}
+	for _, step := range r.Steps(st, done) {
 		if err = step(); err != nil {
 			break
 		}
@@ -63,7 +63,7 @@ func (r *Recovery) Run(ctx context.Context) (*Recovered, error) {
 }
 
 // refusal is why it must not be recovered; nil: it may.
-func (p *RecoveryPlan) refusal() error {
+func (p *Plan) refusal() error {
 	switch {
 	case p.QuorumLost():
 		return nil
@@ -76,10 +76,10 @@ func (p *RecoveryPlan) refusal() error {
 		len(p.Answering)+1, len(p.Voters))
 }
 
-// steps is the order that makes any end between two of them, and within one, a safe one. From the
+// Steps is what Run does, in the order that makes any end between two of them, and within one, a safe one. From the
 // second to the last a node refuses to start on the directory. The mark, on whose word servers of before
 // the recovery end, is stored when all else is: until then nobody can have seen it.
-func (r *Recovery) steps(st *storage.Storage, done *Recovered) []func() error {
+func (r *Survivor) Steps(st *storage.Storage, done *Result) []func() error {
 	return []func() error{
 		func() error { return r.keepCopy(done) },
 		func() error { return r.begin(st, done) },
@@ -95,7 +95,7 @@ func (r *Recovery) steps(st *storage.Storage, done *Recovered) []func() error {
 
 // keepCopy copies the directory as it was, and never as a recovery that was broken off has left it. A copy
 // that is not there any more was taken away by somebody, to have room for the rest perhaps.
-func (r *Recovery) keepCopy(done *Recovered) (err error) {
+func (r *Survivor) keepCopy(done *Result) (err error) {
 	if done.BrokenOff != "" {
 		if _, err := os.Stat(done.BrokenOff); err == nil {
 			done.Copy = done.BrokenOff
@@ -110,7 +110,7 @@ func (r *Recovery) keepCopy(done *Recovered) (err error) {
 }
 
 // begin makes the directory one that is being recovered.
-func (r *Recovery) begin(st *storage.Storage, done *Recovered) error {
+func (r *Survivor) begin(st *storage.Storage, done *Result) error {
 	if done.begun != nil {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (r *Recovery) begin(st *storage.Storage, done *Recovered) error {
 
 // mark makes the directory's cluster another one than it was, later than the one before also if this
 // machine's clock is not.
-func (r *Recovery) mark(st *storage.Storage) error {
+func (r *Survivor) mark(st *storage.Storage) error {
 	before, err := st.Recovered()
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (r *Recovery) mark(st *storage.Storage) error {
 }
 
 // rewrite makes id the only server.
-func (r *Recovery) rewrite(st *storage.Storage, id string) error {
+func (r *Survivor) rewrite(st *storage.Storage, id string) error {
 	c := raft.DefaultConfig()
 	c.LocalID, c.NoLegacyTelemetry, c.Logger = raft.ServerID(id), true, r.Log
 	var failed error

@@ -1,4 +1,4 @@
-package cluster
+package recovery
 
 import (
 	"context"
@@ -16,19 +16,20 @@ import (
 	"ciderd/internal/storage"
 )
 
-// Recovery is for the survivor of a cluster that has lost its quorum for good. It makes a stopped
-// node's data directory the only server of a cluster that goes on from what that directory has.
-// It is the one thing here that can lose what was acknowledged, so it never happens by itself.
-type Recovery struct {
+// answerTimeout is how long another node of the cluster is waited for.
+const answerTimeout = time.Second
+
+// Survivor is a stopped node of a cluster that has lost its quorum for good.
+type Survivor struct {
 	Cluster string
 	Node    string
-	Members []Member
+	Members peer.Members
 	DataDir string
 	Log     hclog.Logger
 }
 
-// RecoveryPlan is what a directory has, and what recovering from it means.
-type RecoveryPlan struct {
+// Plan is what a directory has, and what recovering from it means.
+type Plan struct {
 	DataDir   string
 	ServerID  string    // what it is now
 	Recovered time.Time // when it was recovered the last time; zero: never
@@ -53,7 +54,7 @@ type RecoveryPlan struct {
 }
 
 // QuorumLost tells whether those that answer are too few to go on together with this one.
-func (p *RecoveryPlan) QuorumLost() bool {
+func (p *Plan) QuorumLost() bool {
 	alive := 0
 	for _, v := range p.Voters {
 		if v == p.ServerID {
@@ -70,7 +71,7 @@ func (p *RecoveryPlan) QuorumLost() bool {
 
 // Plan reads all of the directory, as recovering would, and changes nothing. It fails while a
 // process uses the directory.
-func (r *Recovery) Plan(ctx context.Context) (*RecoveryPlan, error) {
+func (r *Survivor) Plan(ctx context.Context) (*Plan, error) {
 	st, err := storage.Look(r.DataDir, r.Log)
 	if err != nil {
 		return nil, err
@@ -79,8 +80,8 @@ func (r *Recovery) Plan(ctx context.Context) (*RecoveryPlan, error) {
 	return p, errors.Join(err, st.Close())
 }
 
-func (r *Recovery) plan(ctx context.Context, st *storage.Storage) (*RecoveryPlan, error) {
-	p := &RecoveryPlan{DataDir: r.DataDir, ServerID: r.Node + "/" + st.ShortID}
+func (r *Survivor) plan(ctx context.Context, st *storage.Storage) (*Plan, error) {
+	p := &Plan{DataDir: r.DataDir, ServerID: r.Node + "/" + st.ShortID}
 	if !st.Known {
 		return nil, fmt.Errorf("%s is empty: there is nothing to recover from", r.DataDir)
 	}
@@ -122,7 +123,7 @@ func (r *Recovery) plan(ctx context.Context, st *storage.Storage) (*RecoveryPlan
 
 // survey goes through a directory as Raft would at a start with everything committed.
 type survey struct {
-	plan          *RecoveryPlan
+	plan          *Plan
 	fsm           *fsm.FSM
 	configuration raft.Configuration
 	err           error // what the FSM cannot apply
@@ -178,19 +179,18 @@ func (s *survey) entry(st *storage.Storage, index uint64) error {
 }
 
 // answering finds out who of the configuration is still there.
-func (r *Recovery) answering(ctx context.Context, p *RecoveryPlan) (ids []string) {
-	m := &members{list: r.Members}
+func (r *Survivor) answering(ctx context.Context, p *Plan) (ids []string) {
 	all := append(append([]string(nil), p.Voters...), p.NonVoters...)
 	self := peer.Identity{Cluster: r.Cluster, Node: r.Node, ServerID: p.ServerID}
 	there := make([]bool, len(all))
 	var wg sync.WaitGroup
 	for i, id := range all {
-		address, err := m.address(id)
+		address, err := r.Members.Address(id)
 		if err != nil || id == p.ServerID {
 			continue
 		}
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, 2*aliveTimeout)
+			ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 			defer cancel()
 			conn, _, err := peer.Dial(ctx, address, self, id, peer.KindQuery)
 			if err == nil {
