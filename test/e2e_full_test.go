@@ -112,6 +112,52 @@ func TestDiskFilledAtOnce(t *testing.T) {
 	sameEverywhere(t, c, user)
 }
 
+// TestDiskFillsWhileAnotherIsDown fills a follower's disk by writes while the other follower is down: every
+// write needs that disk, so they are refused while deletions still have room.
+func TestDiskFillsWhileAnotherIsDown(t *testing.T) {
+	c := harness.New(t, harness.Options{Nodes: 3})
+	mounts := map[*harness.Node]string{}
+	for _, n := range c.Nodes {
+		mounts[n] = ownDisk(t, n)
+	}
+	c.WriteConfig("")
+	for _, n := range c.Nodes {
+		n.Start()
+	}
+	c.WaitReady()
+	leader := c.Leader()
+	full, down := c.Followers(leader)[0], c.Followers(leader)[1]
+	user := "full-" + unique()
+	makeUser(t, leader, user)
+	takeAll(t, mounts[full])
+	filler := filepath.Join(mounts[full], "filler")
+	info, err := os.Stat(filler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filler, info.Size()-40<<20); err != nil {
+		t.Fatal(err)
+	}
+	down.Kill()
+	conn := loginAs(t, leader, user)
+	value, stored := strings.Repeat("v", 200<<10), 0
+	for err = nil; err == nil && stored < 1000; stored++ {
+		_, err = conn.Do(fmt.Sprintf("SET k%d %s", stored, value))
+	}
+	if stored--; harness.Code(err) != "MEMORY_FULL" || stored < 20 {
+		t.Fatalf("%d values were stored; then %v", stored, err)
+	}
+	for i := range stored {
+		mustDo(t, conn, fmt.Sprintf("DELETE k%d", i), "OK")
+	}
+	restart(t, c, []*harness.Node{down})
+	harness.Eventually(t, "writes with all nodes", func() error {
+		_, err := conn.Do("SET k v")
+		return err
+	})
+	sameEverywhere(t, c, user)
+}
+
 type fullDisks struct {
 	t      *testing.T
 	c      *harness.Cluster

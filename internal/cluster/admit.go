@@ -79,6 +79,9 @@ func (a *admissions) admit(name, id string) error {
 			}
 		}
 	}
+	if err := a.node.roomForChange(); err != nil {
+		return err
+	}
 	a.node.log.Info("admitting a server", "id", id)
 	future := a.node.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, changeTimeout)
 	return waitFuture(future, a.node.stopped)
@@ -115,6 +118,9 @@ func (n *Node) answers(id string) bool {
 // remove takes a server out of the configuration, and then its origin's row out of the state;
 // admissions.mu is held.
 func (n *Node) remove(id string) error {
+	if err := n.roomForChange(); err != nil {
+		return err
+	}
 	n.log.Info("removing a server", "id", id)
 	if err := waitFuture(n.raft.RemoveServer(raft.ServerID(id), 0, changeTimeout), n.stopped); err != nil {
 		return err
@@ -190,6 +196,9 @@ func (n *Node) keepsUp(id string) bool {
 }
 
 func (n *Node) promote(id string) error {
+	if err := n.roomForChange(); err != nil {
+		return err
+	}
 	n.log.Info("giving a server its vote", "id", id)
 	future := n.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(id), 0, changeTimeout)
 	return waitFuture(future, n.stopped)

@@ -27,7 +27,7 @@ type testCluster struct {
 	mu      sync.Mutex
 	nodes   map[string]*Node
 	uid     uint64
-	full    sync.Map               // names of nodes whose disks are full
+	full    sync.Map               // names of nodes whose disks are full, and the bytes left
 	ending  sync.Map               // names of nodes that are to end, each with a chan error for why
 	sources map[string]*fakeSource // clocks that a test moves; nil: the machine's
 	links   map[[2]string]*link    // from one node to another, by names; nil: no links between
@@ -57,11 +57,11 @@ func (c *testCluster) moveClocks() {
 	}
 }
 
-// fill makes the disks of these nodes full, and no others'.
+// fill makes the disks of these nodes nearly full, and no others'.
 func (c *testCluster) fill(names ...string) {
 	c.full.Clear()
 	for _, name := range names {
-		c.full.Store(name, true)
+		c.full.Store(name, uint64(spaceMin/2))
 	}
 }
 
@@ -132,8 +132,8 @@ func (c *testCluster) config(name string) Config {
 		Log:   hclog.New(&hclog.LoggerOptions{Name: name, Level: level, Output: os.Stderr}),
 		Fatal: func(err error) { c.died(name, err) },
 		FreeSpace: func() (uint64, error) {
-			if _, full := c.full.Load(name); full {
-				return spaceMin / 2, nil
+			if free, full := c.full.Load(name); full {
+				return free.(uint64), nil
 			}
 			return 1 << 40, nil
 		},

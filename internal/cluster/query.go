@@ -68,6 +68,8 @@ type (
 		Recovered int64    // see recovered.go
 		Outside   bool     // its own configuration does not have it: it can vouch for no recovery
 		NoRoom    bool     // its disk is nearly full
+		NearFull  bool     // that may come soon
+		Pressing  bool     // little is left of what it keeps, or nothing
 	}
 	marksAnswer struct {
 		Release   string // hashes of two releases cannot be compared
@@ -145,7 +147,7 @@ func (n *Node) stateAnswer() *stateAnswer {
 	a := &stateAnswer{
 		ServerID: n.self.ServerID, Known: n.hasState(), Recovered: n.recovered(), Nodes: n.members.Names(), View: n.forming.view(),
 		LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
-		NoRoom: n.space.low.Load(),
+		NoRoom: n.space.low.Load(), NearFull: n.space.near.Load(), Pressing: n.space.pressing(),
 	}
 	a.Outside = a.Known && !n.isServer(n.self.ServerID)
 	if n.raft.State() == raft.Leader {

@@ -18,10 +18,19 @@ import (
 // an entry steps down, votes wait for room, and reads go on.
 const (
 	spacePoll = 500 * time.Millisecond
+	// spaceNear is how much more than that must be free for spacePoll to be often enough: it takes longer
+	// to write. With less it is looked every spaceSoon.
+	spaceNear = 256 << 20
+	spaceSoon = 50 * time.Millisecond
 	// spaceMin is kept besides room for a snapshot, in bytes; spaceBack more must be free before
 	// the disk counts as having room again, so that it does not flap.
 	spaceMin  = 16 << 20
 	spaceBack = 8 << 20
+	// silentFor is how long a voter must have been silent before it is no longer counted on: a restart is
+	// shorter, and until then there is what is left of the full disks, unless that is pressing.
+	silentFor = 3 * time.Second
+	// spaceNone is more than a change of the servers needs, in bytes.
+	spaceNone = 1 << 20
 	// handOverEvery is how often a leader that runs out of room tries to find one that has some, and
 	// handOverSoon how often one that has none: it cannot store what others could.
 	handOverEvery = 10 * time.Second
@@ -36,6 +45,8 @@ type space struct {
 	node *Node
 	free func() (uint64, error)
 	low  atomic.Bool
+	near atomic.Bool   // it may soon be low
+	last atomic.Bool   // less than half of spaceMin is left
 	hit  atomic.Bool   // a write has found no room since leadership was last handed over
 	now  chan struct{} // look at once
 	// refusing: while this node leads, what grows is taken out of entries. The entry that closes the
@@ -47,22 +58,29 @@ type space struct {
 	// does while it leads, whether they have any; then it is closed.
 	undecided chan struct{}
 
+	// All below are run's.
 	handedOver time.Time
+	short      time.Time // since when those that answer have been no majority with room; zero: they are
 }
 
 func (s *space) run(ctx context.Context) {
-	tick := time.NewTicker(spacePoll)
-	defer tick.Stop()
+	timer := time.NewTimer(spacePoll)
+	defer timer.Stop()
 	for {
 		s.look()
-		switch leads := s.node.raft.State() == raft.Leader; {
-		case leads && s.node.Ready():
-			s.lead(ctx)
-		case !leads:
-			s.refusing.Store(false)
+		next := spacePoll
+		if s.near.Load() {
+			next = spaceSoon
 		}
+		if s.node.raft.State() != raft.Leader {
+			s.refusing.Store(false)
+			s.short = time.Time{}
+		} else if s.lead(ctx) {
+			next = spaceSoon
+		}
+		timer.Reset(next)
 		select {
-		case <-tick.C:
+		case <-timer.C:
 		case <-s.now:
 		case <-ctx.Done():
 			return
@@ -105,6 +123,7 @@ func (s *space) refuses() bool {
 		select {
 		case <-undecided:
 		case <-time.After(2 * aliveTimeout):
+			s.decided() // once is enough to wait for
 		case <-s.node.stopped:
 		}
 	}
@@ -126,44 +145,37 @@ func (s *space) look() {
 		limit += spaceBack
 	}
 	low := free < limit
+	s.last.Store(free < spaceMin/2)
+	s.near.Store(!low && free < limit+spaceNear)
 	if low != was {
 		s.low.Store(low)
 		if !low {
+			s.hit.Store(false)
 			s.decided()
 		}
 		s.node.log.Warn("room on the disk", "enough", !low, "free bytes", free, "wanted", limit)
 	}
 }
 
-// lead decides for the cluster.
-func (s *space) lead(ctx context.Context) {
-	others, selfVotes := s.node.voters()
-	voters, full := len(others), 0
-	if selfVotes {
-		voters++
-		if s.low.Load() {
-			full++
-		}
+// pressing tells whether there is hardly any time left to decide.
+func (s *space) pressing() bool { return s.hit.Load() || s.last.Load() }
+
+// roomForChange is why the servers cannot be changed now; nil: they can. A leader whose disk has no room
+// for the entry must not go on (storage), so it does not begin.
+func (n *Node) roomForChange() error {
+	if free, err := n.space.free(); err == nil && free < spaceNone {
+		return refuse("the disk of %s, which leads, is full", n.self.Node)
 	}
-	asking, cancel := context.WithTimeout(ctx, aliveTimeout)
-	defer cancel()
-	answers := make(chan bool, len(others))
-	for _, id := range others {
-		go func() {
-			a, err := s.node.ask(asking, id, question{State: &stateQuestion{}})
-			answers <- err == nil && a.State != nil && a.State.NoRoom
-		}()
-	}
-	for range others {
-		if <-answers {
-			full++
-		}
-	}
-	// Who does not answer is not called full: that would refuse writes for want of an answer.
-	enough := voters-full > voters/2
+	return nil
+}
+
+// lead decides for the cluster. soon: it had better look again before long.
+func (s *space) lead(ctx context.Context) (soon bool) {
+	enough, soon := s.enough(ctx)
 	s.refusing.Store(!enough)
 	s.decided()
 	switch {
+	case !s.node.Ready():
 	case enough == s.node.fsm.Closed():
 		s.set(!enough)
 	case enough && s.low.Load() && (time.Since(s.handedOver) > handOverEvery ||
@@ -175,6 +187,51 @@ func (s *space) lead(ctx context.Context) {
 			s.node.log.Warn("leadership was not handed over", "error", err)
 		}
 	}
+	return soon
+}
+
+// enough tells whether a majority has room. Who does not answer is not called full: that would refuse
+// writes for want of an answer. But when all commits need a full disk, because the others are gone, they
+// will use up what it keeps for deletions.
+func (s *space) enough(ctx context.Context) (enough, soon bool) {
+	others, selfVotes := s.node.voters()
+	voters, full, roomy := len(others), 0, 0
+	pressing := s.pressing()
+	count := func(noRoom bool) {
+		if noRoom {
+			full++
+		} else {
+			roomy++
+		}
+	}
+	if selfVotes {
+		voters++
+		count(s.low.Load())
+	}
+	asking, cancel := context.WithTimeout(ctx, aliveTimeout)
+	defer cancel()
+	answers := make(chan *stateAnswer, len(others))
+	for _, id := range others {
+		go func() {
+			a, _ := s.node.ask(asking, id, question{State: &stateQuestion{}})
+			answers <- a.State
+		}()
+	}
+	for range others {
+		if a := <-answers; a != nil {
+			count(a.NoRoom)
+			pressing, soon = pressing || a.Pressing, soon || a.NearFull
+		}
+	}
+	needed := voters/2 + 1
+	if full == 0 || roomy >= needed || roomy+full < needed {
+		s.short = time.Time{}
+		return voters-full >= needed, soon
+	}
+	if s.short.IsZero() {
+		s.short = time.Now()
+	}
+	return voters-full >= needed && !pressing && time.Since(s.short) < silentFor, true
 }
 
 func (s *space) set(closed bool) {

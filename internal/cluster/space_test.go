@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -63,6 +65,55 @@ func TestNoRoomAnywhere(t *testing.T) {
 		eventually(t, name+" open", func() bool { return !n.FSM().Closed() })
 	}
 	c.set(n, "k", "v3")
+}
+
+// When a node is gone for longer than a restart takes, every commit needs the full disk of another: what grows is
+// refused, while there is room for deletions, until the node is back.
+func TestOneGoneAnotherFull(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	c.set(c.leader(), "k", "v")
+	leader, followers := c.leader(), c.followers()
+	full, gone := followers[0], followers[1].self.Node
+	c.fill(full.self.Node)
+	eventually(t, "a full disk", func() bool { return full.Status().NoRoom })
+	c.set(leader, "k", "v2")
+	if leader.FSM().Closed() {
+		t.Error("closed although a majority has room")
+	}
+	c.stop(gone)
+	eventually(t, "closed", func() bool { return leader.FSM().Closed() && full.FSM().Closed() })
+	if r := c.do(full, &fsm.Command{Op: fsm.OpDelete, User: c.uid, Words: [][]byte{[]byte("k")}}); r.Kind != fsm.KindOK {
+		t.Errorf("a deletion: %v", r)
+	}
+	c.start(gone)
+	eventually(t, "open", func() bool { return !leader.FSM().Closed() })
+	c.set(full, "k", "v3")
+}
+
+// A leader whose disk has no room for a change of the servers refuses to make one.
+func TestNoChangeOfServersWithoutRoom(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	c.fill("n1", "n2", "n3")
+	for name, n := range c.nodes {
+		eventually(t, name+" closed", n.FSM().Closed) // before that the leader may hand over
+	}
+	n := c.leader()
+	c.full.Store(n.self.Node, uint64(0))
+	id := c.followers()[0].self.ServerID
+	for name, change := range map[string]func() error{
+		"remove":  func() error { return n.remove(id) },
+		"promote": func() error { return n.promote(id) },
+		"admit":   func() error { return n.admissions.admit("n9", "n9/1") },
+	} {
+		if err := change(); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "is full") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := len(n.servers()); got != 3 {
+		t.Errorf("%d servers", got)
+	}
 }
 
 // largestOf is the size of the largest of the last entries in a node's log.

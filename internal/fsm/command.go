@@ -8,7 +8,8 @@ import (
 	"ciderd/internal/cache"
 )
 
-// Op is what a command does. The values are in the log: append only.
+// Op is what a command does. The values are in the log: append only. A release takes one that it does not
+// know for a malformed command, so an entry that holds a new one says so in its version.
 type Op uint8
 
 // The operations.

@@ -9,7 +9,7 @@ import (
 
 // A log entry, which is also the frame that a follower forwards, byte for byte:
 //
-//	0      version of the format
+//	0      version of the format: 1, or 2 with an operation that readers of version 1 do not know
 //	1      type (1: batch)
 //	2..6   CRC32C of bytes 0..2 and of all from 18 on
 //	6..14  the leader's stamp, Unix milliseconds, little endian
@@ -20,10 +20,11 @@ import (
 // bytes that the origin has encoded and checksummed. (bbolt's data pages have no checksums: this
 // is what notices a disk that changed its mind.)
 const (
-	entryVersion = 1
-	entryBatch   = 1
-	stampAt      = 6
-	bodyAt       = 18
+	entryVersion  = 1
+	entryRefusing = 2 // version 1, and OpRefuse
+	entryBatch    = 1
+	stampAt       = 6
+	bodyAt        = 18
 )
 
 // MaxOrigin is the longest server id in an entry, in bytes.
@@ -51,8 +52,12 @@ type Header struct {
 // AppendBatch appends an entry that holds count commands, each encoded by AppendCommand, given
 // in parts that are joined. It carries no stamp yet.
 func AppendBatch(dst []byte, h Header, parts ...[]byte) []byte {
+	return appendBatch(dst, entryVersion, h, parts...)
+}
+
+func appendBatch(dst []byte, version byte, h Header, parts ...[]byte) []byte {
 	start := len(dst)
-	dst = append(dst, entryVersion, entryBatch)
+	dst = append(dst, version, entryBatch)
 	dst = append(dst, make([]byte, bodyAt-2)...)
 	dst = appendBytes(dst, h.Origin)
 	dst = binary.AppendUvarint(dst, h.Incarnation)
@@ -89,7 +94,7 @@ func ReadEntry(entry []byte) (Header, []byte, error) {
 	if binary.LittleEndian.Uint32(entry[stampAt+8:]) != crc32.Checksum(entry[stampAt:stampAt+8], castagnoli) {
 		return Header{}, nil, fmt.Errorf("%w: checksum of the stamp", ErrCorrupt)
 	}
-	if entry[0] != entryVersion || entry[1] != entryBatch {
+	if entry[0] < entryVersion || entry[0] > entryRefusing || entry[1] != entryBatch {
 		return Header{}, nil, fmt.Errorf("%w: version %d, type %d", ErrNewer, entry[0], entry[1])
 	}
 	d := decoder{rest: entry[bodyAt:]}

@@ -88,7 +88,7 @@ func TestEntryRefused(t *testing.T) {
 		e    []byte
 		want error
 	}{
-		{"later version", seal(entryVersion+1, entryBatch, append(good, 1, 1, 0)), ErrNewer},
+		{"later version", seal(entryRefusing+1, entryBatch, append(good, 1, 1, 0)), ErrNewer},
 		{"unknown type", seal(entryVersion, entryBatch+1, append(good, 1, 1, 0)), ErrNewer},
 		{"no origin", seal(entryVersion, entryBatch, []byte{0, 1, 1, 0}), ErrCorrupt},
 		{"long origin", seal(entryVersion, entryBatch, append(appendBytes(nil, []byte(strings.Repeat("x", MaxOrigin+1))), 1, 1, 0)), ErrCorrupt},

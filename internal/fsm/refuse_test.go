@@ -2,6 +2,8 @@ package fsm
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -71,6 +73,29 @@ func TestRefuseGrowthOfGarbage(t *testing.T) {
 		n.feed(small)
 		if len(n.fatal) > 0 {
 			t.Fatal(n.fatal)
+		}
+	}
+}
+
+// A release that does not know OpRefuse must stop at such an entry, not skip what it does not know.
+func TestRefusingEntryHasAVersionOfItsOwn(t *testing.T) {
+	h := Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 1, Stamp: 5}
+	deletion := Command{Op: OpDelete, User: 1, Words: words("k")}
+	for _, c := range []struct {
+		commands []Command
+		version  byte
+	}{
+		{[]Command{set("k", "v"), deletion}, entryRefusing},
+		{[]Command{deletion}, entryVersion},
+	} {
+		small, err := RefuseGrowth(entry(h, c.commands...))
+		if err != nil || small[0] != c.version {
+			t.Errorf("version %d, %v; want %d", small[0], err, c.version)
+		}
+		small[0] = entryRefusing + 1
+		binary.LittleEndian.PutUint32(small[2:], checksum(small))
+		if _, _, err := ReadEntry(small); !errors.Is(err, ErrNewer) {
+			t.Errorf("a later version: %v", err)
 		}
 	}
 }
