@@ -39,6 +39,7 @@ bin/ciderd: $(sources)
 test: ## all tests but e2e, with the race detector
 	$(GO) test -race -timeout 9m $(TESTFLAGS) ./...
 	$(GO) test -race -tags testclock $(TESTFLAGS) ./internal/clock
+	$(GO) test -race -tags testtiming -run TestTiming $(TESTFLAGS) ./internal/cluster
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck
@@ -107,6 +108,10 @@ bin/torture-ciderd: $(sources)
 torture-plants: ## the bugs that are planted behind build tags, and what catches each (root; minutes)
 	internal/torture/plants.sh
 
+# One of them alone: make measure WHAT=Timeouts. What each takes from the environment is told beside it, in
+# test/measure_*.go.
+WHAT        ?=
+
 .PHONY: measure
-measure: ## failover (KILLS=20), rolling restart (ROUNDS=5), catching up (VALUES=100000), memory per connection, neighbours: figures, no verdict
-	MEASURE=1 $(GO) test -tags e2e -count=1 -v -run TestMeasure ./test
+measure: ## failover (KILLS), rolling restart (ROUNDS), catching up (VALUES), Raft's timeouts (TIMEOUTS, ELECTION_SECS, KILLS), memory, neighbours, large keyspaces (KEYS): figures, no verdict (WHAT)
+	MEASURE=1 $(GO) test -tags e2e -count=1 -v -timeout 1h -run 'TestMeasure$(WHAT)' ./test

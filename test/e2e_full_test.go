@@ -230,10 +230,10 @@ func (f *fullDisks) elect() {
 		leader = f.c.Nodes[0] // nobody leads for long
 	}
 	others := f.c.Followers(leader)
-	before := f.term(others[0])
+	before := term(f.t, others[0], f.user)
 	leader.Pause()
 	harness.Eventually(f.t, "a later term", func() error {
-		if now := f.term(others[0]); now <= before {
+		if now := term(f.t, others[0], f.user); now <= before {
 			return fmt.Errorf("%s is in term %d", others[0].Name, now)
 		}
 		return nil
@@ -241,16 +241,18 @@ func (f *fullDisks) elect() {
 	leader.Resume()
 }
 
-func (f *fullDisks) term(n *harness.Node) int {
-	conn := loginAs(f.t, n, f.user)
+// term is the one that the node is in.
+func term(t *testing.T, n *harness.Node, user string) int {
+	t.Helper()
+	conn := loginAs(t, n, user)
 	defer func() { _ = conn.Close() }()
 	status, err := conn.Status()
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 	term, err := strconv.Atoi(status["term"])
 	if err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return term
 }

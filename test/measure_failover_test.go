@@ -28,19 +28,35 @@ func TestMeasureFailover(t *testing.T) {
 	c := harness.Start(t, harness.Options{Nodes: 3})
 	user := "measure-" + unique()
 	makeUser(t, c.Leader(), user)
-	var gaps []time.Duration
-	var failed int
-	for range kills {
-		leader := c.Leader()
-		load := writeOn(t, c.Followers(leader), user)
-		load.settle()
-		leader.Kill()
-		load.settle()
-		gap, errs := load.end()
-		gaps, failed = append(gaps, gap), failed+errs
-		restart(t, c, []*harness.Node{leader})
-	}
+	gaps, failed := leaderless(t, c, user, kills, killed, t.Errorf)
 	t.Logf("leader killed, longest time without an OK on a survivor: %s; client errors: %d", summary(gaps), failed)
+}
+
+// absence is a way in which a leader goes and comes back.
+type absence struct{ begin, end func(*harness.Node) }
+
+var (
+	killed = absence{(*harness.Node).Kill, (*harness.Node).Start}
+	silent = absence{(*harness.Node).Pause, (*harness.Node).Resume}
+)
+
+// leaderless lets the leader go so many times, and gives the longest time that a client of a survivor
+// was then without an OK, each time, and the number of client errors, which failed is told too.
+func leaderless(t *testing.T, c *harness.Cluster, user string, often int, a absence,
+	failed func(string, ...any)) (gaps []time.Duration, errs int) {
+	t.Helper()
+	for range often {
+		leader := c.Leader()
+		load := writeOn(t, c.Followers(leader), user, failed)
+		load.settle()
+		a.begin(leader)
+		load.settle()
+		gap, n := load.end()
+		gaps, errs = append(gaps, gap), errs+n
+		a.end(leader)
+		c.WaitReady()
+	}
+	return gaps, errs
 }
 
 // TestMeasureRollingRestart tells, with MEASURE=1, for how long the clients of the other nodes wait for an
@@ -58,7 +74,7 @@ func TestMeasureRollingRestart(t *testing.T) {
 			if n == c.Leader() {
 				role = "the leader"
 			}
-			load := writeOn(t, c.Followers(n), user)
+			load := writeOn(t, c.Followers(n), user, t.Errorf)
 			load.settle()
 			if code := n.Stop(stopLimit); code != 0 {
 				t.Errorf("%s ended with %d", n.Name, code)
@@ -102,15 +118,16 @@ func summary(gaps []time.Duration) string {
 
 // writers are clients that write without a pause.
 type writers struct {
-	t    *testing.T
-	stop chan struct{}
-	wg   sync.WaitGroup
-	all  []*measuredWriter
+	t      *testing.T
+	failed func(string, ...any) // is told of each error
+	stop   chan struct{}
+	wg     sync.WaitGroup
+	all    []*measuredWriter
 }
 
 type measuredWriter struct {
 	conn *harness.Client
-	key  string
+	line string // SET and a key of its own
 
 	mu      sync.Mutex // all below
 	last    time.Time  // of an OK
@@ -119,30 +136,45 @@ type measuredWriter struct {
 	errs    int
 }
 
-func writeOn(t *testing.T, nodes []*harness.Node, user string) *writers {
+// writeOn starts a few writers on each of the nodes.
+func writeOn(t *testing.T, nodes []*harness.Node, user string, failed func(string, ...any)) *writers {
 	t.Helper()
-	w := &writers{t: t, stop: make(chan struct{})}
+	w := newWriters(t, failed)
 	for _, n := range nodes {
-		for i := range writersEach {
-			conn := loginAs(t, n, user)
-			w.all = append(w.all, &measuredWriter{conn: conn, key: fmt.Sprintf("%s-%d", n.Name, i)})
+		for range writersEach {
+			w.add(n, user, "v")
 		}
 	}
-	for _, m := range w.all {
-		m.last = time.Now() // not before the logins of the others, which take bcrypt's time
-		w.wg.Go(func() { m.run(t, w.stop) })
-	}
+	w.start()
 	return w
 }
 
-func (m *measuredWriter) run(t *testing.T, stop <-chan struct{}) {
+func newWriters(t *testing.T, failed func(string, ...any)) *writers {
+	return &writers{t: t, failed: failed, stop: make(chan struct{})}
+}
+
+// add makes a client that writes the value, once start is called.
+func (w *writers) add(n *harness.Node, user, value string) {
+	w.t.Helper()
+	line := fmt.Sprintf("SET %s-%d %s", n.Name, len(w.all), value)
+	w.all = append(w.all, &measuredWriter{conn: loginAs(w.t, n, user), line: line})
+}
+
+func (w *writers) start() {
+	for _, m := range w.all {
+		m.last = time.Now() // not before the logins of the others, which take bcrypt's time
+		w.wg.Go(func() { m.run(w.failed, w.stop) })
+	}
+}
+
+func (m *measuredWriter) run(failed func(string, ...any), stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
 			return
 		default:
 		}
-		_, err := m.conn.Do("SET " + m.key + " v")
+		_, err := m.conn.Do(m.line)
 		m.mu.Lock()
 		now := time.Now()
 		if err == nil {
@@ -154,7 +186,7 @@ func (m *measuredWriter) run(t *testing.T, stop <-chan struct{}) {
 		}
 		m.mu.Unlock()
 		if err != nil {
-			t.Errorf("SET %s: %v", m.key, err)
+			failed("%.40s: %v", m.line, err)
 			if harness.Code(err) == "" {
 				return // the connection is gone
 			}
@@ -169,7 +201,7 @@ func (w *writers) settle() {
 		m.mu.Lock()
 		want := m.oks + settled
 		m.mu.Unlock()
-		harness.Eventually(w.t, m.key+" writes", func() error {
+		harness.Eventually(w.t, fmt.Sprintf("%.40s again and again", m.line), func() error {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			if m.oks < want {
@@ -182,11 +214,12 @@ func (w *writers) settle() {
 
 // end gives the longest time that a client was without an OK, and how many errors there were.
 func (w *writers) end() (longest time.Duration, errs int) {
+	stopped := time.Now()
 	close(w.stop)
 	w.wg.Wait()
 	for _, m := range w.all {
 		_ = m.conn.Close()
-		longest, errs = max(longest, m.longest), errs+m.errs
+		longest, errs = max(longest, m.longest, stopped.Sub(m.last)), errs+m.errs
 	}
 	return longest, errs
 }

@@ -11,7 +11,7 @@
 // notify.go tells followers of the commit at once.
 // Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), admit.go,
 // change.go and removed.go (servers come and go), lead.go and transfer.go (what follows from who leads,
-// and handing it over), suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots),
+// and handing it over), timing.go and suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots),
 // compare.go (equal states), space.go (full disks), recovered.go (a cluster that was recovered from the
 // loss of its quorum, see package recovery), stop.go (the end).
 package cluster
@@ -59,26 +59,6 @@ type Config struct {
 	// Timing overrides Raft's timeouts; the zero value is DefaultTiming.
 	Timing Timing
 }
-
-// Timing is how long silence is taken for death.
-type Timing struct {
-	// Heartbeat is how long a follower hears nothing of its leader before it asks for votes; it
-	// waits up to twice that. Election is the same for a candidate.
-	Heartbeat, Election time.Duration
-	// Lease is how long a leader goes on without hearing from a majority; at most Heartbeat.
-	Lease time.Duration
-	// Commit is the longest time between two entries of a leader to a follower; commits are told
-	// at once anyway (notify.go), so it only costs CPU when short.
-	Commit time.Duration
-}
-
-// DefaultTiming is as low as two loaded cores allow without elections of their own.
-var DefaultTiming = Timing{
-	Heartbeat: 400 * time.Millisecond, Election: 400 * time.Millisecond,
-	Lease: 300 * time.Millisecond, Commit: 50 * time.Millisecond,
-}
-
-const aloneTimeout = 50 * time.Millisecond
 
 // Node is one member of the cluster, or a cluster by itself.
 type Node struct {
@@ -170,7 +150,7 @@ func mayStart(dir string, st *storage.Storage) error {
 
 func newNode(c Config, st *storage.Storage) *Node {
 	if c.Timing == (Timing{}) {
-		c.Timing = DefaultTiming
+		c.Timing = timing(c.Log)
 	}
 	if len(c.Members) == 1 {
 		// Alone there is no silence to be mistaken: be ready at once.

@@ -27,6 +27,20 @@ var binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("CIDERD_BIN"); path != "" {
 		return filepath.Abs(path)
 	}
+	return build("")
+})
+
+// tagged is Binary with build tags: always built, as CIDERD_BIN may be without them.
+func tagged(t testing.TB, tags string) string {
+	t.Helper()
+	path, err := build(tags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func build(tags string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return "", err
@@ -44,6 +58,9 @@ var binary = sync.OnceValues(func() (string, error) {
 	if os.Getenv("CIDERD_RACE") != "" {
 		name, args = "ciderd-race", []string{"build", "-race"}
 	}
+	if tags != "" {
+		name, args = name+"-"+tags, append(args, "-tags", tags)
+	}
 	out := filepath.Join(dir, name)
 	fresh := fmt.Sprintf("%s.%d", out, os.Getpid())
 	cmd := exec.Command("go", append(args, "-o", fresh, "./cmd/ciderd")...)
@@ -52,7 +69,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("building ciderd: %w\n%s", err, msg)
 	}
 	return out, os.Rename(fresh, out)
-})
+}
 
 // moduleRoot is the directory of the go.mod that the test runs in.
 func moduleRoot() (string, error) {

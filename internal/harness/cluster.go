@@ -14,6 +14,7 @@ type Options struct {
 	Nodes  int      // 1 where zero
 	Config string   // HCL added to the file: limits, auth, timeouts, log
 	Env    []string // added to the environment of every node
+	Tags   string   // the daemon is built with these, whatever Binary would give; empty: Binary
 }
 
 // Cluster is a set of nodes that share one config file. It belongs to one test,
@@ -29,7 +30,12 @@ type Cluster struct {
 // New writes the config of a cluster and starts nothing.
 func New(t testing.TB, opts Options) *Cluster {
 	t.Helper()
-	bin := Binary(t)
+	var bin string
+	if opts.Tags != "" {
+		bin = tagged(t, opts.Tags)
+	} else {
+		bin = Binary(t)
+	}
 	dir, err := os.MkdirTemp("", "ciderd-cluster-")
 	if err != nil {
 		t.Fatal(err)
