@@ -37,6 +37,7 @@ type round struct {
 	load     *load
 	random   *rand.Rand // of this round: the same for the same seed, whatever came before
 	combined bool       // another fault is at work: nothing can be expected until all is healed
+	brief    bool       // see Options
 	say      func(format string, args ...any)
 }
 

@@ -36,7 +36,7 @@ var needs = map[string][]need{
 	"partition-partial": {needCut}, "partition-ring": {needCut}, "loss": {needCut}, "large-drop": {needCut}, "snapshot-live": {needCut},
 	"disk-slow": {needTrace}, "fsync-error": {needTrace},
 	"disk-full": {needDisk}, "disk-full-all": {needDisk},
-	"disk-hang":  {needDisk, needFreeze},
+	"disk-hang": {needDisk, needFreeze}, "disk-hang-end": {needDisk, needFreeze},
 	"power-loss": {needDisk, needForget}, "power-loss-one": {needDisk, needForget},
 	"power-torn": {needTorn}, "power-torn-one": {needTorn},
 	"replay": {needWires}, "replay-install": {needWires},

@@ -97,7 +97,7 @@ func (p *play) underLoad() error {
 // breakIt does what the deal says.
 func (p *play) breakIt(l *load) error {
 	r := &round{
-		ctx: p.ctx, cluster: p.cluster, load: l, random: p.deal.random(), combined: len(p.deal.faults) > 1,
+		ctx: p.ctx, cluster: p.cluster, load: l, random: p.deal.random(), combined: len(p.deal.faults) > 1, brief: p.deal.brief,
 		say: func(format string, args ...any) { p.notes = append(p.notes, fmt.Sprintf(format, args...)) },
 	}
 	if r.combined {

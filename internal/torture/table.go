@@ -47,6 +47,7 @@ var holds = map[string]string{
 	"disk-full":          "the node lives and serves reads",
 	"disk-full-all":      "SET is refused MEMORY_FULL, DELETE is done, reads are served, all live",
 	"disk-hang":          "the others go on without error",
+	"disk-hang-end":      "within 5 s of hanging (30 s if it does not lead), and 10 s more, the process says so in its last line and is over; no error on the others, which elect and go on; thawed, it is gone by itself with exit code 1, and starts again",
 	"disk-slow":          "no error on the others",
 	"fsync-error":        "the process ends at once, without a panic; no error on the others",
 	"snapshot-install":   "it catches up under load",
