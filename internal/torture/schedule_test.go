@@ -36,8 +36,10 @@ func TestEveryFaultComes(t *testing.T) {
 			t.Errorf("no %s in %v", f.name, got)
 		}
 	}
-	if slices.Contains(names(t, 1, 3, 100), "partition-ring") {
-		t.Error("a ring of three")
+	for _, name := range []string{"partition-ring", "partition-halves"} {
+		if slices.Contains(names(t, 1, 3, 100), name) {
+			t.Errorf("%s of three", name)
+		}
 	}
 }
 

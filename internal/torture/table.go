@@ -39,6 +39,7 @@ var holds = map[string]string{
 	"partition-mute":     "the others go on without error",
 	"partition-partial":  "a third goes on without error",
 	"partition-ring":     "five nodes only",
+	"partition-halves":   "five nodes only; the three go on without error; the two serve reads, and a write there ends in NO_LEADER or TIMEOUT",
 	"loss":               "",
 	"large-drop":         "",
 	"garbage":            "nobody notices: no error anywhere",
