@@ -177,7 +177,7 @@ func (r *round) refusesWrite(n *node) error {
 		return violationf("%s lets nobody in: %v", n.name, err)
 	}
 	defer func() { _ = c.Close() }()
-	reply, err := c.do("SET cut:off x")
+	reply, err := c.do("SET reg:cut x")
 	if code := harness.Code(err); code != "NO_LEADER" && code != "TIMEOUT" {
 		return violationf("%s, without a majority, answered a write with %q, %v", n.name, reply, err)
 	}
