@@ -11,6 +11,7 @@ func memberFaults() []fault {
 		{name: "transfer-storm", how: "ciderd transfer to each node in turn and to the best, twice", act: transferStorm},
 		{name: "member-replace", how: "ciderd member remove of a node; its data directory removed, start, member add and promote", act: memberReplace},
 		{name: "member-dead", how: "kill -9 of a node, member remove of another (refused) and of it; it comes back with its old data, and then without", act: memberDead},
+		{name: "member-new", how: "a file with one node more on all; SIGTERM and start, one after the other; start of the new one, without a command; then member remove of it, the old file, and SIGTERM and start", act: memberNew, single: true},
 	}
 }
 
@@ -61,7 +62,7 @@ func memberReplace(r *round) error {
 	if err := r.doneOr(other, "has its vote already", "member", "promote", n.name); err != nil {
 		return err
 	}
-	return r.allVote()
+	return r.allVote(r.cluster.nodes...)
 }
 
 // memberDead takes out a node that is gone, and wants what would cost the quorum to be refused.
@@ -95,7 +96,7 @@ func memberDead(r *round) error {
 	if err := r.anew(n); err != nil {
 		return err
 	}
-	return r.allVote()
+	return r.allVote(r.cluster.nodes...)
 }
 
 // endsRemoved wants the process of a server that was taken out to end by itself, saying why.
@@ -121,18 +122,18 @@ func (r *round) endsRemoved(n *node) error {
 // anew starts a node with an empty data directory.
 func (r *round) anew(n *node) error { return errors.Join(n.kill(), n.disk.wipe(), n.start()) }
 
-// allVote wants every node to be a voter again, and every node to list them so.
-func (r *round) allVote() error {
+// allVote wants the nodes, and no others, to be voters, and each of them to list them so.
+func (r *round) allVote(nodes ...*node) error {
 	if r.combined {
 		return nil
 	}
-	if err := r.cluster.waitServing(r.cluster.nodes...); err != nil {
+	if err := r.cluster.waitServing(nodes...); err != nil {
 		return err
 	}
-	for _, n := range r.cluster.nodes {
+	for _, n := range nodes {
 		err := until(r.ctx, healLimit, "member list on "+n.name, func() error {
 			list, err := n.operate(r.ctx, "member", "list")
-			if votes := strings.Count(list, " voter "); err == nil && votes != len(r.cluster.nodes) {
+			if votes := strings.Count(list, " voter "); err == nil && votes != len(nodes) {
 				err = fmt.Errorf("%d voters in\n%s", votes, list)
 			}
 			return err

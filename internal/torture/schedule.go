@@ -90,6 +90,9 @@ func named(byName map[string]fault, names string, nodes int) (one deal, err erro
 		if i < 0 || faults()[i].least > nodes {
 			return deal{}, fmt.Errorf("no fault %q for %d nodes", name, nodes)
 		}
+		if faults()[i].single && name != names {
+			return deal{}, fmt.Errorf("%s goes with no other fault", name)
+		}
 		if !ok {
 			return deal{}, nil
 		}

@@ -52,6 +52,9 @@ func TestChosenFaults(t *testing.T) {
 	if _, err := newDeck(faults(), 1, 3, []string{"kill-al"}); err == nil {
 		t.Error("a fault that does not exist is taken")
 	}
+	if _, err := newDeck(faults(), 1, 3, []string{"loss+member-new"}); err == nil {
+		t.Error("what cannot be taken back under another fault is taken together with one")
+	}
 }
 
 func TestFaultsAreWellFormed(t *testing.T) {

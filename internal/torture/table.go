@@ -26,6 +26,7 @@ var holds = map[string]string{
 	"transfer-storm":     "each is made; no error anywhere",
 	"member-replace":     "the removed process ends by itself and says why; no error on the others; all list all as voters in the end",
 	"member-dead":        "what would cost the quorum is refused; the removed node ends by itself and says why; no error on the others; all list all as voters in the end",
+	"member-new":         "let in without a vote, with all that is there, then a voter; taken out, it ends by itself and says why; exit code 0 at each stop; no error on any other node; all list all as voters, with it and after it",
 	"clock-jump":         "nobody notices: no error anywhere, no key with a deadline goes early or late",
 	"clock-restart":      "no error on the others; no key with a deadline goes early or late",
 	"clock-kill-all":     "time goes on by the clocks of a majority, or from the log's last stamp, and never back",
