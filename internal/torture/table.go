@@ -55,7 +55,7 @@ var holds = map[string]string{
 	"snapshot-install":   "it catches up under load",
 	"snapshot-live":      "its reads never go back, nor show anything in between",
 	"file-truncated":     "it refuses, naming the file, without a panic; or serves what is right. Then it is wiped and comes back",
-	"file-flipped":       "it refuses, naming the file, without a panic; or serves what is right. Then it is wiped and comes back",
+	"file-flipped":       "it refuses, naming the file, without a panic; or, if no meta page was hit, serves what is right. Then it is wiped and comes back",
 }
 
 // List prints the faults and how each is made.
