@@ -171,6 +171,27 @@ func (c *cluster) leader(except ...*node) (leader *node, err error) {
 	return leader, err
 }
 
+// allVote wants all nodes that there are to be voters, and each of them to list them so, and no other voter.
+func (c *cluster) allVote() error {
+	nodes := c.all()
+	if err := c.waitServing(nodes...); err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		err := until(c.ctx, healLimit, "member list on "+n.name, func() error {
+			list, err := n.operate(c.ctx, "member", "list")
+			if votes := strings.Count(list, " voter "); err == nil && votes != len(nodes) {
+				err = fmt.Errorf("%d voters in\n%s", votes, list)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *cluster) others(not ...*node) []*node {
 	var others []*node
 next:

@@ -20,7 +20,7 @@ func memberNew(r *round) error {
 	if err := n.start(); err != nil {
 		return err
 	}
-	if err := r.allVote(r.cluster.all()...); err != nil {
+	if err := r.allVote(); err != nil {
 		return err
 	}
 	if err := r.cameWithoutVote(n, began); err != nil {
@@ -44,7 +44,7 @@ func memberNew(r *round) error {
 	if err := r.restartEach(); err != nil {
 		return err
 	}
-	return r.allVote(r.cluster.nodes...)
+	return r.allVote()
 }
 
 // logSizes is how long the nodes' logs are, in their order.

@@ -72,6 +72,9 @@ func (p *play) underLoad() error {
 	if heal == nil {
 		heal = p.cluster.waitServing(p.cluster.nodes...)
 	}
+	if heal == nil && len(p.deal.faults) > 1 { // one of them may have taken a node out
+		heal = p.cluster.allVote()
+	}
 	if heal == nil {
 		heal = l.progress(p.ctx, 10, healLimit)
 	}

@@ -43,7 +43,7 @@ const pairsDealt = 4
 // that a broken cluster cannot do.
 var inPairs = []string{
 	"kill-leader", "kill-follower", "kill-two", "kill-all", "restart-storm", "wipe", "garbage",
-	"transfer-storm", "clock-jump", "clock-kill-all", "power-torn",
+	"transfer-storm", "clock-jump", "clock-kill-all", "power-torn", "member-replace", "member-dead",
 }
 
 // briefest is the longest that something stays broken in a brief run.

@@ -82,7 +82,7 @@ func Table(out io.Writer, counts string) error {
 	for _, f := range faults() {
 		fmt.Fprintf(out, "| %s | %s | %s | %d |\n", f.name, f.how, holds[f.name], rounds[f.name])
 	}
-	fmt.Fprintf(out, "| *a*+*b*, *a*+*b*+*c* | one or two that last and one that acts, at once; %d such behind each pass over all | errors may come from anywhere; all else holds | %d |\n",
+	fmt.Fprintf(out, "| *a*+*b*, *a*+*b*+*c* | one or two that last and one that acts, at once; %d such behind each pass over all | errors may come from anywhere; in the end all list all as voters, and all else holds | %d |\n",
 		pairsDealt, rounds[combined])
 	return nil
 }
