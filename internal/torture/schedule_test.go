@@ -63,6 +63,9 @@ func TestFaultsAreWellFormed(t *testing.T) {
 		if seen[f.name] || f.how == "" || (f.hold == nil) == (f.act == nil) || f.hold != nil && f.longest < f.shortest {
 			t.Errorf("%+v", f)
 		}
+		if f.single && (f.hold != nil || slices.Contains(inPairs, f.name)) {
+			t.Errorf("%s goes with no other fault, and is dealt together with some", f.name)
+		}
 		seen[f.name] = true
 	}
 }
