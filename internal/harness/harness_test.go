@@ -61,8 +61,14 @@ func TestProcessPauseAndKill(t *testing.T) {
 	if err := p.Resume(); err != nil {
 		t.Fatal(err)
 	}
+	if err := p.Ended(); err == nil {
+		t.Error("a process that sleeps counts as ended")
+	}
 	if err := p.Kill(); err != nil {
 		t.Fatal(err)
+	}
+	if err := p.Ended(); err != nil {
+		t.Errorf("after Kill: %v", err)
 	}
 	if code, err := p.ExitCode(Limit); code != -1 || err != nil {
 		t.Errorf("ExitCode = %d, %v; want -1 for a signal", code, err)

@@ -122,8 +122,22 @@ func (p *Process) Pause() error {
 // Resume ends a Pause.
 func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }
 
+// Ended is nil if nothing of the process runs any more: it is gone, or all that is left of it are threads
+// that cannot go before the disk has answered them.
+func (p *Process) Ended() error {
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	return allIn(p.cmd.Process.Pid, "DZX")
+}
+
 // allStopped is nil if every thread of pid is in the state T (stopped).
-func allStopped(pid int) error {
+func allStopped(pid int) error { return allIn(pid, "T") }
+
+// allIn is nil if every thread of pid is in one of the states, letters as in /proc/PID/stat.
+func allIn(pid int, states string) error {
 	files, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "stat"))
 	if err != nil {
 		return err
@@ -136,7 +150,7 @@ func allStopped(pid int) error {
 		if err != nil {
 			return err
 		}
-		if state := threadState(string(stat)); state != "T" {
+		if state := threadState(string(stat)); state == "" || !strings.Contains(states, state) {
 			return fmt.Errorf("%s: state %q", file, state)
 		}
 	}

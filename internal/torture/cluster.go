@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,9 +17,11 @@ const healLimit = 60 * time.Second
 
 // cluster is all nodes, their disks and links.
 type cluster struct {
-	ctx   context.Context // of the run: nothing is waited for any more when it ends
-	dir   string
-	nodes []*node
+	ctx      context.Context // of the run: nothing is waited for any more when it ends
+	dir, bin string
+	lacks    map[need]error
+	nodes    []*node
+	guest    *node // one that comes and goes within a round; nil: none
 }
 
 // writes get more time than an election on a loaded machine takes, so that an error on a node that
@@ -41,27 +44,65 @@ log {
 `
 
 func newCluster(ctx context.Context, dir, bin string, size int, lacks map[need]error) (*cluster, error) {
-	c := &cluster{ctx: ctx, dir: dir}
+	c := &cluster{ctx: ctx, dir: dir, bin: bin, lacks: lacks}
+	for i := range size {
+		n, err := c.newNode(i + 1)
+		c.nodes = append(c.nodes, n)
+		if err != nil {
+			return c, err
+		}
+	}
+	return c, c.writeConfig()
+}
+
+// newNode makes the i-th node (from 1), which does not run. With an error it gives what there is of it.
+func (c *cluster) newNode(i int) (n *node, err error) {
+	name := fmt.Sprintf("n%d", i)
+	n = &node{name: name, bin: c.bin, config: filepath.Join(c.dir, "cluster.hcl"),
+		log: filepath.Join(c.dir, name+".log"), clock: filepath.Join(c.dir, name+".clock")}
+	if n.disk, err = newDisk(c.dir, name, c.lacks[needDisk] != nil); err == nil {
+		n.link, err = newLink(i, c.lacks[needCut] != nil)
+	}
+	return n, err
+}
+
+// writeConfig writes the file that all nodes have in common. Who runs reads it no more.
+func (c *cluster) writeConfig() error {
 	var hcl strings.Builder
 	hcl.WriteString("cluster \"torture\" {\n  insecure_peers = true\n")
-	for i := 1; i <= size; i++ {
-		name := fmt.Sprintf("n%d", i)
-		n := &node{name: name, bin: bin, config: filepath.Join(dir, "cluster.hcl"),
-			log: filepath.Join(dir, name+".log"), clock: filepath.Join(dir, name+".clock")}
-		c.nodes = append(c.nodes, n)
-		var err error
-		if n.disk, err = newDisk(dir, name, lacks[needDisk] != nil); err != nil {
-			return c, err
-		}
-		if n.link, err = newLink(i, lacks[needCut] != nil); err != nil {
-			return c, err
-		}
+	for _, n := range c.all() {
 		fmt.Fprintf(&hcl, "  node %q {\n    address = %q\n    text = %q\n    peer = %q\n    admin = %q\n    data_dir = %q\n  }\n",
-			name, n.link.address(), n.text(), n.peer(), n.link.address()+":8081", n.disk.data())
+			n.name, n.link.address(), n.text(), n.peer(), n.link.address()+":8081", n.disk.data())
 	}
 	hcl.WriteString("}\n")
-	fmt.Fprintf(&hcl, clusterConfig, filepath.Join(dir, "unused"))
-	return c, os.WriteFile(filepath.Join(dir, "cluster.hcl"), []byte(hcl.String()), 0o600)
+	fmt.Fprintf(&hcl, clusterConfig, filepath.Join(c.dir, "unused"))
+	return os.WriteFile(filepath.Join(c.dir, "cluster.hcl"), []byte(hcl.String()), 0o600)
+}
+
+// all is every node that there is.
+func (c *cluster) all() []*node {
+	if c.guest == nil {
+		return c.nodes
+	}
+	return append(slices.Clone(c.nodes), c.guest)
+}
+
+// invite makes one node more and names it in the file. It has an empty disk, and no clients of the load.
+func (c *cluster) invite() (n *node, err error) {
+	if c.guest, err = c.newNode(len(c.nodes) + 1); err != nil {
+		return c.guest, err
+	}
+	return c.guest, c.writeConfig()
+}
+
+// dismiss takes that node off the machine and out of the file, if there is one.
+func (c *cluster) dismiss() error {
+	if c.guest == nil {
+		return nil
+	}
+	guest := c.guest
+	c.guest = nil
+	return errors.Join(guest.kill(), guest.remove(), c.writeConfig())
 }
 
 // start starts what does not run and waits until all serve.
@@ -130,6 +171,27 @@ func (c *cluster) leader(except ...*node) (leader *node, err error) {
 	return leader, err
 }
 
+// allVote wants all nodes that there are to be voters, and each of them to list them so, and no other voter.
+func (c *cluster) allVote() error {
+	nodes := c.all()
+	if err := c.waitServing(nodes...); err != nil {
+		return err
+	}
+	for _, n := range nodes {
+		err := until(c.ctx, healLimit, "member list on "+n.name, func() error {
+			list, err := n.operate(c.ctx, "member", "list")
+			if votes := strings.Count(list, " voter "); err == nil && votes != len(nodes) {
+				err = fmt.Errorf("%d voters in\n%s", votes, list)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *cluster) others(not ...*node) []*node {
 	var others []*node
 next:
@@ -159,12 +221,12 @@ func (c *cluster) heal() error {
 // killAll ends every process of ours at once.
 func (c *cluster) killAll() error {
 	var errs []error
-	for _, n := range c.nodes {
+	for _, n := range c.all() {
 		if n.disk != nil {
 			errs = append(errs, n.disk.heal()) // a process that waits for a frozen disk cannot be killed
 		}
 	}
-	for _, n := range c.nodes {
+	for _, n := range c.all() {
 		errs = append(errs, n.kill(), n.untrace())
 	}
 	return errors.Join(errs...)
@@ -173,13 +235,8 @@ func (c *cluster) killAll() error {
 // close removes the cluster from the machine.
 func (c *cluster) close() error {
 	errs := []error{c.killAll()}
-	for _, n := range c.nodes {
-		if n.disk != nil {
-			errs = append(errs, n.disk.remove())
-		}
-		if n.link != nil {
-			errs = append(errs, n.link.remove())
-		}
+	for _, n := range c.all() {
+		errs = append(errs, n.remove())
 	}
 	return errors.Join(errs...)
 }

@@ -23,6 +23,8 @@ type fault struct {
 	act func(r *round) error
 	// least is the number of nodes that it takes.
 	least int
+	// single: it cannot be taken back while something else is broken, so nothing else may be.
+	single bool
 }
 
 // faults is everything that can be done, most telling first.
@@ -37,6 +39,8 @@ type round struct {
 	load     *load
 	random   *rand.Rand // of this round: the same for the same seed, whatever came before
 	combined bool       // another fault is at work: nothing can be expected until all is healed
+	brief    bool       // see Options
+	past     []pastUser // of rounds before
 	say      func(format string, args ...any)
 }
 

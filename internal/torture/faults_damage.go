@@ -1,8 +1,10 @@
 package torture
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -10,7 +12,8 @@ import (
 )
 
 // damage changes a file of a stopped node. The node may refuse to start, naming the file; or end
-// later, when it meets the damage; or not meet it at all, and then whatever it serves is right.
+// later, when it meets the damage; or not meet it at all, and then whatever it serves is right. Where
+// the daemon looks at every bit before it goes on, a meta page of raft.db, it must refuse.
 func damage(change func(random *rand.Rand, file string) error) func(*round) error {
 	return func(r *round) error {
 		n, err := r.target()
@@ -23,10 +26,18 @@ func damage(change func(random *rand.Rand, file string) error) func(*round) erro
 		}
 		file := n.fileToDamage(r.random)
 		r.say("%s: damaging %s", n.name, file)
+		before, err := metasOf(file)
+		if err != nil {
+			return err
+		}
 		if err := change(r.random, file); err != nil {
 			return err
 		}
-		return n.judgeDamaged(r, file)
+		after, err := metasOf(file)
+		if err != nil {
+			return err
+		}
+		return n.judgeDamaged(r, file, !bytes.Equal(before, after))
 	}
 }
 
@@ -40,7 +51,8 @@ func (n *node) fileToDamage(random *rand.Rand) string {
 	return filepath.Join(s[len(s)-1], names[random.IntN(len(names))])
 }
 
-func (n *node) judgeDamaged(r *round, file string) error {
+// judgeDamaged starts the node; refuses: nothing but a refusal will do, and one that names the file.
+func (n *node) judgeDamaged(r *round, file string, refuses bool) error {
 	offset := n.logSize()
 	if err := n.start(); err != nil {
 		return err
@@ -53,9 +65,14 @@ func (n *node) judgeDamaged(r *round, file string) error {
 	})
 	verdict := error(nil)
 	switch {
+	case !n.running() && refuses:
+		r.say("%s refused to start with a damaged meta page", n.name)
+		verdict = n.endedClearly(offset, file)
 	case !n.running():
 		r.say("%s refused to go on", n.name)
 		verdict = n.endedClearly(offset, n.disk.data())
+	case refuses:
+		verdict = violationf("%s started with a damaged meta page in %s", n.name, file)
 	case err != nil && !r.combined:
 		verdict = err
 	default:
@@ -83,7 +100,31 @@ func truncateFile(random *rand.Rand, file string) error {
 const (
 	metaPages = 2
 	metaBytes = 80
+	// in these there are only zeros:
+	countsFrom, countsTo = 10, 16
 )
+
+// metasOf is what raft.db's meta pages say, of any other file nothing. What counts entries and pages behind
+// them in their headers says nothing, and the daemon does not look at it.
+func metasOf(file string) ([]byte, error) {
+	if filepath.Base(file) != "raft.db" {
+		return nil, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	var metas []byte
+	for page := range metaPages {
+		var b [metaBytes]byte
+		if _, err := f.ReadAt(b[:], int64(page*os.Getpagesize())); err != nil && !errors.Is(err, io.EOF) {
+			return nil, err // where it was cut short the rest is zeros
+		}
+		metas = append(append(metas, b[:countsFrom]...), b[countsTo:]...)
+	}
+	return metas, nil
+}
 
 // flipBits turns one bit over in each of up to 256 places, all in blocks that are not empty; or a single
 // one, in raft.db then mostly one of a meta page.

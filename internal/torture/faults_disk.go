@@ -17,6 +17,7 @@ func diskFaults() []fault {
 		{name: "disk-full", how: "a file takes the space away little by little (fallocate on the node's loop file system), under large writes", act: diskFull},
 		{name: "disk-full-all", how: "the same on all nodes at once, down to 8 MiB", act: diskFullAll},
 		{name: "disk-hang", how: "fsfreeze -f of the node's file system, thawed later", act: diskHang},
+		{name: "disk-hang-end", how: "fsfreeze -f of the node's file system, thawed when its process is over but for what the disk holds", act: diskHangEnd},
 		{name: "disk-slow", how: "strace delays each fdatasync by 30 to 300 ms", hold: diskSlow, shortest: cutShort, longest: cutLong},
 		{name: "fsync-error", how: "strace makes fdatasync and fsync return EIO", act: fsyncError},
 		{name: "snapshot-install", how: "a follower is down while the others write more than they keep of the log", act: snapshotInstall},
@@ -137,28 +138,6 @@ func takeSpace(r *round, end int64, nodes ...*node) error {
 		}
 	}
 	return nil
-}
-
-// diskHang wants the others to go on without the node. It may end itself, and is started again
-// when the disk works.
-func diskHang(r *round) error {
-	n, err := r.target()
-	if err != nil {
-		return err
-	}
-	r.down(n)
-	n.mayEnd = true
-	if err := n.disk.freeze(); err != nil {
-		return err
-	}
-	err = r.flows(r.cluster.others(n)...)
-	if err == nil {
-		err = r.pass(r.between(cutShort, cutLong))
-	}
-	if err := errors.Join(err, n.disk.heal()); err != nil {
-		return err
-	}
-	return r.upAgain(n)
 }
 
 func diskSlow(r *round) error {

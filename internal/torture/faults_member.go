@@ -2,8 +2,8 @@ package torture
 
 import (
 	"errors"
-	"fmt"
 	"strings"
+	"time"
 )
 
 func memberFaults() []fault {
@@ -11,6 +11,7 @@ func memberFaults() []fault {
 		{name: "transfer-storm", how: "ciderd transfer to each node in turn and to the best, twice", act: transferStorm},
 		{name: "member-replace", how: "ciderd member remove of a node; its data directory removed, start, member add and promote", act: memberReplace},
 		{name: "member-dead", how: "kill -9 of a node, member remove of another (refused) and of it; it comes back with its old data, and then without", act: memberDead},
+		{name: "member-new", how: "a file with one node more on all; SIGTERM and start, one after the other; start of the new one, without a command; then member remove of it, the old file, and SIGTERM and start", act: memberNew, single: true},
 	}
 }
 
@@ -100,8 +101,8 @@ func memberDead(r *round) error {
 
 // endsRemoved wants the process of a server that was taken out to end by itself, saying why.
 func (r *round) endsRemoved(n *node) error {
-	if r.combined {
-		return nil
+	if r.combined { // it may not have been taken out, or find nobody who tells it
+		return r.pass(time.Second)
 	}
 	err := until(r.ctx, healLimit, n.name+" ends after it was removed", func() error {
 		if n.running() {
@@ -121,25 +122,10 @@ func (r *round) endsRemoved(n *node) error {
 // anew starts a node with an empty data directory.
 func (r *round) anew(n *node) error { return errors.Join(n.kill(), n.disk.wipe(), n.start()) }
 
-// allVote wants every node to be a voter again, and every node to list them so.
+// allVote wants all nodes that there are to be voters, and each of them to list them so.
 func (r *round) allVote() error {
-	if r.combined {
+	if r.combined { // it is judged when all is healed
 		return nil
 	}
-	if err := r.cluster.waitServing(r.cluster.nodes...); err != nil {
-		return err
-	}
-	for _, n := range r.cluster.nodes {
-		err := until(r.ctx, healLimit, "member list on "+n.name, func() error {
-			list, err := n.operate(r.ctx, "member", "list")
-			if votes := strings.Count(list, " voter "); err == nil && votes != len(r.cluster.nodes) {
-				err = fmt.Errorf("%d voters in\n%s", votes, list)
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.cluster.allVote()
 }

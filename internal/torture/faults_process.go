@@ -160,29 +160,36 @@ func pauseAndAsk(r *round, leader *node, i int) error {
 	return nil
 }
 
-// restartStorm lets no client of another node notice anything: a node is quiet again before the
-// next one is stopped.
 func restartStorm(r *round) error {
 	for range 2 {
-		for _, n := range r.cluster.nodes {
-			if !n.running() || n.paused {
-				continue
-			}
-			r.down(n)
-			if err := n.terminate(); err != nil {
-				return err
-			}
-			if err := r.back(n); err != nil {
-				return err
-			}
-			if r.combined {
-				continue
-			}
-			if err := r.flows(n); err != nil {
-				return err
-			}
-			n.level.Store(int32(quiet))
+		if err := r.restartEach(); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// restartEach stops and starts the nodes, one after the other, so that no client of another node notices
+// anything: a node is quiet again before the next one is stopped.
+func (r *round) restartEach() error {
+	for _, n := range r.cluster.nodes {
+		if !n.running() || n.paused {
+			continue
+		}
+		r.down(n)
+		if err := n.terminate(); err != nil {
+			return err
+		}
+		if err := r.back(n); err != nil {
+			return err
+		}
+		if r.combined {
+			continue
+		}
+		if err := r.flows(n); err != nil {
+			return err
+		}
+		n.level.Store(int32(quiet))
 	}
 	return nil
 }

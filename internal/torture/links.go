@@ -16,6 +16,9 @@ type link struct {
 
 func (l *link) address() string { return subnet + l.host }
 
+// port is the hub's end of it.
+func (l *link) port() string { return "n" + l.host }
+
 // openHub gives the hub its bridge. This process is inside the hub.
 func openHub() error {
 	return errors.Join(
@@ -29,7 +32,7 @@ func openHub() error {
 // newLink makes the namespace of node i (from 1) and plugs it in.
 func newLink(i int, plain bool) (*link, error) {
 	l := &link{namespace: prefix + "n" + strconv.Itoa(i), host: strconv.Itoa(i), plain: plain}
-	port := "n" + l.host
+	port := l.port()
 	steps := [][]string{
 		{"ip", "netns", "add", l.namespace},
 		{"ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", l.namespace},
@@ -88,4 +91,8 @@ func (l *link) small(other *link, size int) error {
 // cut keeps two nodes from hearing each other.
 func cut(a, b *link) error { return errors.Join(a.deaf(b), b.deaf(a)) }
 
-func (l *link) remove() error { return command("ip", "netns", "del", l.namespace) }
+// remove takes the interface away first: connections that the kernel has not given up yet would keep the
+// namespace, without a name, and with it the port's name for a while.
+func (l *link) remove() error {
+	return errors.Join(command("ip", "link", "del", l.port()), command("ip", "netns", "del", l.namespace))
+}

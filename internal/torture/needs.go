@@ -33,10 +33,11 @@ const (
 // needs says what a fault takes; a fault that is not here takes nothing.
 var needs = map[string][]need{
 	"partition-leader": {needCut}, "partition-follower": {needCut}, "partition-deaf": {needCut}, "partition-mute": {needCut},
-	"partition-partial": {needCut}, "partition-ring": {needCut}, "loss": {needCut}, "large-drop": {needCut}, "snapshot-live": {needCut},
-	"disk-slow": {needTrace}, "fsync-error": {needTrace},
+	"partition-partial": {needCut}, "partition-ring": {needCut}, "partition-halves": {needCut}, "loss": {needCut}, "large-drop": {needCut},
+	"snapshot-live": {needCut},
+	"disk-slow":     {needTrace}, "fsync-error": {needTrace},
 	"disk-full": {needDisk}, "disk-full-all": {needDisk},
-	"disk-hang":  {needDisk, needFreeze},
+	"disk-hang": {needDisk, needFreeze}, "disk-hang-end": {needDisk, needFreeze},
 	"power-loss": {needDisk, needForget}, "power-loss-one": {needDisk, needForget},
 	"power-torn": {needTorn}, "power-torn-one": {needTorn},
 	"replay": {needWires}, "replay-install": {needWires},

@@ -157,6 +157,18 @@ func (n *node) heal() error {
 	return errors.Join(errs...)
 }
 
+// remove takes what the node was given off the machine. It must not run.
+func (n *node) remove() error {
+	var errs []error
+	if n.disk != nil {
+		errs = append(errs, n.disk.remove())
+	}
+	if n.link != nil {
+		errs = append(errs, n.link.remove())
+	}
+	return errors.Join(errs...)
+}
+
 // status is what the node says of itself on its admin port.
 type status struct {
 	ServerID string

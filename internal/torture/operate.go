@@ -31,7 +31,11 @@ func (r *round) done(n *node, words ...string) error { return r.doneOr(n, "", wo
 // doneOr takes a refusal with already in it for done, too; empty: none.
 func (r *round) doneOr(n *node, already string, words ...string) error {
 	if r.combined {
-		_, _ = n.operate(r.ctx, words...)
+		said, err := n.operate(r.ctx, words...)
+		if err != nil {
+			said = err.Error()
+		}
+		r.say("%s: %s", strings.Join(words, " "), said)
 		return nil
 	}
 	return until(r.ctx, healLimit, strings.Join(words, " "), func() error {

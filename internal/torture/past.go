@@ -25,10 +25,17 @@ func (t *run) remember(u pastUser) error {
 // unchanged wants a past user's cache to be as it was when it was judged, on every node.
 func (t *run) unchanged(u pastUser) error {
 	s, err := t.cluster.readAll(u.name)
-	if err == nil && s.digest() != u.digest {
-		err = violationf("the cache of %s is not what it was when its round was over", u.name)
+	if err == nil {
+		err = u.judge(s)
 	}
 	return err
+}
+
+func (u pastUser) judge(s contents) error {
+	if s.digest() != u.digest {
+		return violationf("the cache of %s is not what it was when its round was over", u.name)
+	}
+	return nil
 }
 
 // unregister removes a user; one whose removal has an unknown end may be gone already.

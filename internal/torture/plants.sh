@@ -1,16 +1,23 @@
 #!/bin/bash
-# Builds ciderd with each planted bug and shows which fault lets which checker catch it; fails if one
-# is not caught. Some are caught by unit tests as well, or only, which is shown too.
+# Builds ciderd with each planted bug and shows which fault lets which checker catch it; exits 1 if one
+# is not caught. Some are caught by unit tests as well, or only, which is shown too. Where this machine
+# cannot make the faults that a bug takes, that is said, and if nothing else was wrong the exit code is 3.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 go build -o "$out/torture" ./internal/torture/cmd
 
-missed=0
-plant() { # tag, faults, most rounds
+missed=0 unable=0
+plant() { # tag, faults, most rounds (the first with a violation is the last, and mostly the first of all)
+	local code=0
 	go build -tags "testclock,$1" -o "$out/ciderd" ./cmd/ciderd
-	if "$out/torture" -keep-data=false -bin "$out/ciderd" -seed 1 -minutes 5 -failing 1 -faults "$2" -rounds "$3" >"$out/log" 2>&1; then
+	"$out/torture" -keep-data=false -bin "$out/ciderd" -seed 1 -minutes 5 -failing 1 -faults "$2" -rounds "$3" >"$out/log" 2>&1 || code=$?
+	if ((code == 3)); then
+		echo "!!!! LEFT OUT: $1 under $2"
+		grep '^!!!!' "$out/log"
+		unable=1
+	elif ((code == 0)); then
 		echo "$1: NOT CAUGHT in $3 rounds of $2"
 		missed=1
 	elif grep -q VIOLATION "$out/log"; then
@@ -34,18 +41,19 @@ unit() { # tag, package, test (none: all)
 	fi
 }
 
-plant plant_ack_early kill-leader 3
-plant plant_nosync power-loss 3
-plant plant_nosync power-torn 3
-plant plant_not_ready kill-follower,kill-leader,kill-all 9
-plant plant_no_origin kill-leader,partition-leader,pause-leader 9
-plant plant_wall_clock kill-leader 3
-plant plant_wall_clock clock-jump 3
-plant plant_wall_stamp clock-jump 3
-plant plant_naive_sync pause-storm 5
-plant plant_restore_in_place snapshot-live 3
+plant plant_ack_early kill-leader 9
+plant plant_nosync power-loss 9
+plant plant_nosync power-torn 9
+plant plant_not_ready kill-follower,kill-leader,kill-all 18
+plant plant_no_origin kill-leader,partition-leader,pause-leader 18
+plant plant_wall_clock kill-leader 9
+plant plant_wall_clock clock-jump 9
+plant plant_wall_stamp clock-jump 9
+plant plant_naive_sync pause-storm 15
+plant plant_restore_in_place snapshot-live 9
 unit plant_no_origin ./internal/fsm
 unit plant_wall_clock ./internal/fsm
 unit plant_verify_leader ./internal/cluster TestSyncOfALeaderWhoseRepliesAreLate
 unit plant_wall_stamp ./internal/clock
-exit $missed
+((missed == 0)) || exit 1
+((unable == 0)) || exit 3

@@ -72,6 +72,9 @@ func (p *play) underLoad() error {
 	if heal == nil {
 		heal = p.cluster.waitServing(p.cluster.nodes...)
 	}
+	if heal == nil && len(p.deal.faults) > 1 { // one of them may have taken a node out
+		heal = p.cluster.allVote()
+	}
 	if heal == nil {
 		heal = l.progress(p.ctx, 10, healLimit)
 	}
@@ -97,7 +100,7 @@ func (p *play) underLoad() error {
 // breakIt does what the deal says.
 func (p *play) breakIt(l *load) error {
 	r := &round{
-		ctx: p.ctx, cluster: p.cluster, load: l, random: p.deal.random(), combined: len(p.deal.faults) > 1,
+		ctx: p.ctx, cluster: p.cluster, load: l, random: p.deal.random(), combined: len(p.deal.faults) > 1, brief: p.deal.brief, past: p.past,
 		say: func(format string, args ...any) { p.notes = append(p.notes, fmt.Sprintf(format, args...)) },
 	}
 	if r.combined {
@@ -144,13 +147,20 @@ func (p *play) judgeEnds() {
 // judgeProcesses looks for what must not be in a log.
 func (p *play) judgeProcesses() {
 	for i, n := range p.cluster.nodes {
-		text := n.logSince(p.logs[i])
-		for _, sign := range []string{"panic:", "fatal error:", "DATA RACE", password} {
-			if at := strings.Index(text, sign); at >= 0 {
-				p.bad.add(violationf("%s has logged %q: %.200s", n.name, sign, text[at:]))
-			}
+		p.bad.add(n.judgeLog(p.logs[i]))
+	}
+}
+
+// judgeLog complains of what must not be in the log, behind offset.
+func (n *node) judgeLog(offset int64) error {
+	text := n.logSince(offset)
+	var errs []error
+	for _, sign := range []string{"panic:", "fatal error:", "DATA RACE", password} {
+		if at := strings.Index(text, sign); at >= 0 {
+			errs = append(errs, violationf("%s has logged %q: %.200s", n.name, sign, text[at:]))
 		}
 	}
+	return errors.Join(errs...)
 }
 
 // judge reads what is there in the end and compares it with what clients were told.

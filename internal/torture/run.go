@@ -170,7 +170,7 @@ func (t *run) keep(p *play, errs []error) {
 	if _, missing := os.Stat(p.history); missing == nil { // else the round broke before its load
 		err = errors.Join(err, command("mv", p.history, dir))
 	}
-	for _, n := range t.cluster.nodes {
+	for _, n := range t.cluster.all() {
 		err = errors.Join(err, command("cp", n.log, dir))
 		if t.KeepData {
 			err = errors.Join(err, n.keepData(filepath.Join(dir, n.name)))
@@ -179,6 +179,7 @@ func (t *run) keep(p *play, errs []error) {
 	}
 	t.past = nil
 	clear(t.base)
+	err = errors.Join(err, t.cluster.dismiss())
 	if err == nil {
 		err = t.cluster.heal()
 	}

@@ -43,7 +43,7 @@ const pairsDealt = 4
 // that a broken cluster cannot do.
 var inPairs = []string{
 	"kill-leader", "kill-follower", "kill-two", "kill-all", "restart-storm", "wipe", "garbage",
-	"transfer-storm", "clock-jump", "clock-kill-all", "power-torn",
+	"transfer-storm", "clock-jump", "clock-kill-all", "power-torn", "member-replace", "member-dead",
 }
 
 // briefest is the longest that something stays broken in a brief run.
@@ -89,6 +89,9 @@ func named(byName map[string]fault, names string, nodes int) (one deal, err erro
 		i := slices.IndexFunc(faults(), func(f fault) bool { return f.name == name })
 		if i < 0 || faults()[i].least > nodes {
 			return deal{}, fmt.Errorf("no fault %q for %d nodes", name, nodes)
+		}
+		if faults()[i].single && name != names {
+			return deal{}, fmt.Errorf("%s goes with no other fault", name)
 		}
 		if !ok {
 			return deal{}, nil

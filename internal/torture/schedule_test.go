@@ -36,8 +36,10 @@ func TestEveryFaultComes(t *testing.T) {
 			t.Errorf("no %s in %v", f.name, got)
 		}
 	}
-	if slices.Contains(names(t, 1, 3, 100), "partition-ring") {
-		t.Error("a ring of three")
+	for _, name := range []string{"partition-ring", "partition-halves"} {
+		if slices.Contains(names(t, 1, 3, 100), name) {
+			t.Errorf("%s of three", name)
+		}
 	}
 }
 
@@ -50,6 +52,9 @@ func TestChosenFaults(t *testing.T) {
 	if _, err := newDeck(faults(), 1, 3, []string{"kill-al"}); err == nil {
 		t.Error("a fault that does not exist is taken")
 	}
+	if _, err := newDeck(faults(), 1, 3, []string{"loss+member-new"}); err == nil {
+		t.Error("what cannot be taken back under another fault is taken together with one")
+	}
 }
 
 func TestFaultsAreWellFormed(t *testing.T) {
@@ -57,6 +62,9 @@ func TestFaultsAreWellFormed(t *testing.T) {
 	for _, f := range faults() {
 		if seen[f.name] || f.how == "" || (f.hold == nil) == (f.act == nil) || f.hold != nil && f.longest < f.shortest {
 			t.Errorf("%+v", f)
+		}
+		if f.single && (f.hold != nil || slices.Contains(inPairs, f.name)) {
+			t.Errorf("%s goes with no other fault, and is dealt together with some", f.name)
 		}
 		seen[f.name] = true
 	}

@@ -26,6 +26,7 @@ var holds = map[string]string{
 	"transfer-storm":     "each is made; no error anywhere",
 	"member-replace":     "the removed process ends by itself and says why; no error on the others; all list all as voters in the end",
 	"member-dead":        "what would cost the quorum is refused; the removed node ends by itself and says why; no error on the others; all list all as voters in the end",
+	"member-new":         "let in without a vote, with all that is there, then a voter; taken out, it ends by itself and says why; exit code 0 at each stop; no error on any other node; all list all as voters, with it and after it",
 	"clock-jump":         "nobody notices: no error anywhere, no key with a deadline goes early or late",
 	"clock-restart":      "no error on the others; no key with a deadline goes early or late",
 	"clock-kill-all":     "time goes on by the clocks of a majority, or from the log's last stamp, and never back",
@@ -39,6 +40,7 @@ var holds = map[string]string{
 	"partition-mute":     "the others go on without error",
 	"partition-partial":  "a third goes on without error",
 	"partition-ring":     "five nodes only",
+	"partition-halves":   "five nodes only; the three go on without error; the two serve reads, and a write there ends in NO_LEADER or TIMEOUT",
 	"loss":               "",
 	"large-drop":         "",
 	"garbage":            "nobody notices: no error anywhere",
@@ -47,12 +49,13 @@ var holds = map[string]string{
 	"disk-full":          "the node lives and serves reads",
 	"disk-full-all":      "SET is refused MEMORY_FULL, DELETE is done, reads are served, all live",
 	"disk-hang":          "the others go on without error",
+	"disk-hang-end":      "within 5 s of hanging (30 s if it does not lead), and 10 s more, the process says so in its last line and is over; no error on the others, which elect and go on; thawed, it is gone by itself with exit code 1, and starts again",
 	"disk-slow":          "no error on the others",
 	"fsync-error":        "the process ends at once, without a panic; no error on the others",
 	"snapshot-install":   "it catches up under load",
 	"snapshot-live":      "its reads never go back, nor show anything in between",
 	"file-truncated":     "it refuses, naming the file, without a panic; or serves what is right. Then it is wiped and comes back",
-	"file-flipped":       "it refuses, naming the file, without a panic; or serves what is right. Then it is wiped and comes back",
+	"file-flipped":       "it refuses, naming the file, without a panic; or, if no meta page was hit, serves what is right. Then it is wiped and comes back",
 }
 
 // List prints the faults and how each is made.
@@ -79,7 +82,7 @@ func Table(out io.Writer, counts string) error {
 	for _, f := range faults() {
 		fmt.Fprintf(out, "| %s | %s | %s | %d |\n", f.name, f.how, holds[f.name], rounds[f.name])
 	}
-	fmt.Fprintf(out, "| *a*+*b*, *a*+*b*+*c* | one or two that last and one that acts, at once; %d such behind each pass over all | errors may come from anywhere; all else holds | %d |\n",
+	fmt.Fprintf(out, "| *a*+*b*, *a*+*b*+*c* | one or two that last and one that acts, at once; %d such behind each pass over all | errors may come from anywhere; in the end all list all as voters, and all else holds | %d |\n",
 		pairsDealt, rounds[combined])
 	return nil
 }
