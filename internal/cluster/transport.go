@@ -27,7 +27,7 @@ var rpcTimeout = 5 * time.Second
 
 // streams is Raft's way to open and accept connections, over the peer port.
 type streams struct {
-	ctx     context.Context // of the node: its end ends every connection that was dialled
+	ctx     context.Context // of the node: its end ends every connection
 	members peer.Members
 	self    peer.Identity
 	conns   chan net.Conn
@@ -40,18 +40,22 @@ func newStreams(ctx context.Context, m peer.Members, self peer.Identity, ended f
 	return &streams{ctx: ctx, members: m, self: self, ended: ended, conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// hand is a peer.Handler: it gives the connection to Raft and waits until Raft is done with it.
+// hand is a peer.Handler: it gives the connection to Raft and waits until Raft is done with it, or has to
+// be: Raft does not shut down while it reads a snapshot, which can take as long as its sender likes.
 func (s *streams) hand(conn net.Conn, remote peer.Identity) {
 	watched := &watchedConn{Conn: conn, done: make(chan struct{})}
 	select {
 	case s.conns <- watched:
 	case <-s.closed:
 		return
+	case <-s.ctx.Done():
+		return
 	}
 	select {
 	case <-watched.done:
 		s.ended(remote.ServerID)
 	case <-s.closed:
+	case <-s.ctx.Done():
 	}
 }
 
