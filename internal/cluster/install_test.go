@@ -118,6 +118,34 @@ func (r paced) Read(p []byte) (int, error) {
 	}
 }
 
+// hanging is a sender that stops in the middle.
+type hanging struct{ ctx context.Context }
+
+func (r hanging) Read([]byte) (int, error) {
+	<-r.ctx.Done()
+	return 0, r.ctx.Err()
+}
+
+// A leader that hangs in the middle of sending a snapshot is replaced as any other: who is being sent it
+// is needed for the vote.
+func TestLeaderThatHangsWhileItSendsASnapshot(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	old, voter := c.leader(), c.followers()[1]
+	c.set(old, "k", "v")
+	c.settle()
+	c.installForEver(old, voter, io.MultiReader(io.LimitReader(endless{}, 1<<20), hanging{t.Context()}))
+	c.stop(old.self.Node)
+	c.set(c.leader(), "k", "w")
+	c.settle()
+	if got := c.get(voter, "k"); got != "w" {
+		t.Errorf("it has %q", got)
+	}
+	if left := c.unfinished(voter); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 // A follower ends at once while it is being sent a snapshot, however long that goes on.
 func TestCloseWhileASnapshotComes(t *testing.T) {
 	c := newTestCluster(t, 3)

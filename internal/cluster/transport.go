@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +25,11 @@ import (
 // rpcTimeout is how long one of Raft's messages may take, the writing of its entries to the disk
 // included. A variable for tests.
 var rpcTimeout = 5 * time.Second
+
+// stallLimit is how long a message that has begun to come in may stand still. Raft's own goroutine reads
+// a snapshot from its connection, and while it waits for more it neither votes nor stands: a leader that
+// hangs in the middle of sending one would keep a majority that lives from electing another.
+const stallLimit = 2 * time.Second
 
 // streams is Raft's way to open and accept connections, over the peer port.
 type streams struct {
@@ -59,11 +65,39 @@ func (s *streams) hand(conn net.Conn, remote peer.Identity) {
 	}
 }
 
-// watchedConn tells when it is closed.
+// watchedConn tells when it is closed, and is closed when the rest of a message does not come.
 type watchedConn struct {
 	net.Conn
 	once sync.Once
 	done chan struct{}
+	// begun is whether a message has begun to come in that is not answered yet: whoever sends waits for
+	// the answer to one before the next. Who reads and who answers take turns.
+	begun bool
+}
+
+// Read waits for a message to begin as long as it takes, and for more of one for stallLimit: slow is not
+// cut off.
+func (c *watchedConn) Read(p []byte) (int, error) {
+	var deadline time.Time
+	if c.begun {
+		deadline = time.Now().Add(stallLimit)
+	}
+	if err := c.SetReadDeadline(deadline); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(p)
+	c.begun = c.begun || n > 0
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.Close() // what may still come would be taken for the next message
+		err = fmt.Errorf("nothing more of a message for %v: %w", stallLimit, err)
+	}
+	return n, err
+}
+
+// Write sends an answer.
+func (c *watchedConn) Write(p []byte) (int, error) {
+	c.begun = false
+	return c.Conn.Write(p)
 }
 
 func (c *watchedConn) Close() error {
@@ -153,6 +187,7 @@ func newTransport(s *streams, log hclog.Logger, timeout time.Duration) *raft.Net
 		MaxPool: 4,
 		// With more than one in flight a failed append can stop replication to a follower for
 		// ever while its heartbeats look fine (hashicorp/raft#611, #612). Batches make up for it.
+		// And watchedConn counts on it.
 		MaxRPCsInFlight:         1,
 		Timeout:                 timeout,
 		MsgpackUseNewTimeFormat: true,
