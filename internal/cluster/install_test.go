@@ -1,10 +1,14 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -60,6 +64,98 @@ func (c *testCluster) sendNewest(from peer.Identity, to *Node, term uint64) uint
 		c.t.Fatalf("the entry behind %d: %v, %v", meta.Index, added.Success, err)
 	}
 	return meta.Index + 1
+}
+
+// installForEver sends a node a snapshot of gigabytes from the leader, and returns once some of it is
+// there. The connection stays when the leader is stopped, as that of a process that hangs does.
+func (c *testCluster) installForEver(leader, to *Node, state io.Reader) {
+	c.t.Helper()
+	as := c.speakAs(leader.self)
+	id, address := raft.ServerID(to.self.ServerID), raft.ServerAddress(to.self.ServerID)
+	me := as.EncodePeer("", raft.ServerAddress(leader.self.ServerID))
+	future := leader.raft.GetConfiguration()
+	if err := future.Error(); err != nil {
+		c.t.Fatal(err)
+	}
+	term := leader.raft.CurrentTerm()
+	request := &raft.InstallSnapshotRequest{
+		RPCHeader:       raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(leader.self.ServerID), Addr: me},
+		SnapshotVersion: 1, Term: term, Leader: me, LastLogIndex: leader.raft.LastIndex(), LastLogTerm: term,
+		Configuration: raft.EncodeConfiguration(future.Configuration()), ConfigurationIndex: future.Index(), Size: 1 << 40,
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = as.InstallSnapshot(id, address, request, &raft.InstallSnapshotResponse{}, state) })
+	c.t.Cleanup(wg.Wait)
+	eventually(c.t, "some of the snapshot", func() bool {
+		for _, name := range c.unfinished(to) {
+			if info, err := os.Stat(filepath.Join(name, "state.bin")); err == nil && info.Size() > 0 {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// unfinished is the directories of snapshots of a node that are being written, or left behind.
+func (c *testCluster) unfinished(n *Node) []string {
+	c.t.Helper()
+	names, err := filepath.Glob(filepath.Join(c.dir, n.self.Node, "snapshots", "*.tmp"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return names
+}
+
+// paced is a snapshot that goes on for as long as the test, at some megabytes a second.
+type paced struct{ ctx context.Context }
+
+func (r paced) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(5 * time.Millisecond):
+		return len(p), nil
+	case <-r.ctx.Done():
+		return 0, r.ctx.Err()
+	}
+}
+
+// hanging is a sender that stops in the middle.
+type hanging struct{ ctx context.Context }
+
+func (r hanging) Read([]byte) (int, error) {
+	<-r.ctx.Done()
+	return 0, r.ctx.Err()
+}
+
+// A leader that hangs in the middle of sending a snapshot is replaced as any other: who is being sent it
+// is needed for the vote.
+func TestLeaderThatHangsWhileItSendsASnapshot(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	old, voter := c.leader(), c.followers()[1]
+	c.set(old, "k", "v")
+	c.settle()
+	c.installForEver(old, voter, io.MultiReader(io.LimitReader(endless{}, 1<<20), hanging{t.Context()}))
+	c.stop(old.self.Node)
+	c.set(c.leader(), "k", "w")
+	c.settle()
+	if got := c.get(voter, "k"); got != "w" {
+		t.Errorf("it has %q", got)
+	}
+	if left := c.unfinished(voter); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A follower ends at once while it is being sent a snapshot, however long that goes on.
+func TestCloseWhileASnapshotComes(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	leader, follower := c.leader(), c.followers()[0]
+	c.installForEver(leader, follower, paced{t.Context()})
+	c.wantClosed(follower)
+	if left := c.unfinished(follower); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
 }
 
 // A follower that has a newer snapshot than its leader, and behind it an entry that was lost with the

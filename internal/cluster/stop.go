@@ -34,7 +34,7 @@ func (n *Node) stopRaft() error {
 // handed over: see Transfer.
 func (n *Node) Close(ctx context.Context) error {
 	n.pipeline.Close(ctx) // needs Raft and the other nodes, so it comes first
-	n.cancel()
+	n.cancel()            // and with it Raft's connections, from which it may be reading a snapshot
 	err := n.stopRaft()
 	// Which Raft has done if it has stopped. If not, handlers of the listener wait for its answers.
 	err = errors.Join(err, n.transport.Close())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,9 +26,14 @@ import (
 // included. A variable for tests.
 var rpcTimeout = 5 * time.Second
 
+// stallLimit is how long a message that has begun to come in may stand still. Raft's own goroutine reads
+// a snapshot from its connection, and while it waits for more it neither votes nor stands: a leader that
+// hangs in the middle of sending one would keep a majority that lives from electing another.
+const stallLimit = 2 * time.Second
+
 // streams is Raft's way to open and accept connections, over the peer port.
 type streams struct {
-	ctx     context.Context // of the node: its end ends every connection that was dialled
+	ctx     context.Context // of the node: its end ends every connection
 	members peer.Members
 	self    peer.Identity
 	conns   chan net.Conn
@@ -40,26 +46,58 @@ func newStreams(ctx context.Context, m peer.Members, self peer.Identity, ended f
 	return &streams{ctx: ctx, members: m, self: self, ended: ended, conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// hand is a peer.Handler: it gives the connection to Raft and waits until Raft is done with it.
+// hand is a peer.Handler: it gives the connection to Raft and waits until Raft is done with it, or has to
+// be: Raft does not shut down while it reads a snapshot, which can take as long as its sender likes.
 func (s *streams) hand(conn net.Conn, remote peer.Identity) {
 	watched := &watchedConn{Conn: conn, done: make(chan struct{})}
 	select {
 	case s.conns <- watched:
 	case <-s.closed:
 		return
+	case <-s.ctx.Done():
+		return
 	}
 	select {
 	case <-watched.done:
 		s.ended(remote.ServerID)
 	case <-s.closed:
+	case <-s.ctx.Done():
 	}
 }
 
-// watchedConn tells when it is closed.
+// watchedConn tells when it is closed, and is closed when the rest of a message does not come.
 type watchedConn struct {
 	net.Conn
 	once sync.Once
 	done chan struct{}
+	// begun is whether a message has begun to come in that is not answered yet: whoever sends waits for
+	// the answer to one before the next. Who reads and who answers take turns.
+	begun bool
+}
+
+// Read waits for a message to begin as long as it takes, and for more of one for stallLimit: slow is not
+// cut off.
+func (c *watchedConn) Read(p []byte) (int, error) {
+	var deadline time.Time
+	if c.begun {
+		deadline = time.Now().Add(stallLimit)
+	}
+	if err := c.SetReadDeadline(deadline); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Read(p)
+	c.begun = c.begun || n > 0
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.Close() // what may still come would be taken for the next message
+		err = fmt.Errorf("nothing more of a message for %v: %w", stallLimit, err)
+	}
+	return n, err
+}
+
+// Write sends an answer.
+func (c *watchedConn) Write(p []byte) (int, error) {
+	c.begun = false
+	return c.Conn.Write(p)
 }
 
 func (c *watchedConn) Close() error {
@@ -149,6 +187,7 @@ func newTransport(s *streams, log hclog.Logger, timeout time.Duration) *raft.Net
 		MaxPool: 4,
 		// With more than one in flight a failed append can stop replication to a follower for
 		// ever while its heartbeats look fine (hashicorp/raft#611, #612). Batches make up for it.
+		// And watchedConn counts on it.
 		MaxRPCsInFlight:         1,
 		Timeout:                 timeout,
 		MsgpackUseNewTimeFormat: true,

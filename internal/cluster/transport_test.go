@@ -3,8 +3,12 @@ package cluster
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"os"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -91,4 +95,103 @@ func TestDialWaitsForARestart(t *testing.T) {
 	if err := <-dialled; err != nil {
 		t.Errorf("after the restart: %v", err)
 	}
+}
+
+// toPipe is the way of another node's Raft to this one: a pipe, whose deadlines run in a bubble's time.
+type toPipe struct {
+	*streams
+	pipe net.Conn
+}
+
+func (s *toPipe) Dial(raft.ServerAddress, time.Duration) (net.Conn, error) { return s.pipe, nil }
+
+// inBubble tests what comes in from another node's Raft, in a bubble's time. hung up gets a server id
+// when this side has closed the connection.
+func inBubble(t *testing.T, test func(t *testing.T, receiver, sender *raft.NetworkTransport, hungUp <-chan string)) {
+	synctest.Test(t, func(t *testing.T) {
+		self, other := peer.Identity{Cluster: "c", Node: "n1", ServerID: "n1/1"}, peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
+		hungUp := make(chan string, 1)
+		s := newStreams(t.Context(), nil, self, func(id string) { hungUp <- id })
+		there, here := net.Pipe()
+		receiver := newTransport(s, hclog.NewNullLogger(), time.Hour)
+		sender := raft.NewNetworkTransport(&toPipe{newStreams(t.Context(), nil, other, nil), there}, 1, time.Hour, io.Discard)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			s.hand(here, other)
+			here.Close() // as the listener does
+		})
+		defer wg.Wait()
+		defer there.Close()
+		defer sender.Close()
+		defer receiver.Close()
+		test(t, receiver, sender, hungUp)
+	})
+}
+
+// send begins to send a snapshot, and returns it as Raft gets it, and what tells how sending it ended.
+func send(receiver, sender *raft.NetworkTransport, size int64, state io.Reader) (raft.RPC, <-chan error) {
+	sent := make(chan error, 1)
+	go func() {
+		request := &raft.InstallSnapshotRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}, Size: size}
+		sent <- sender.InstallSnapshot("n1/1", "n1/1", request, &raft.InstallSnapshotResponse{}, state)
+	}()
+	return <-receiver.Consumer(), sent
+}
+
+// A snapshot that comes no further ends for Raft, and with it the connection: the rest would be taken
+// for other messages.
+func TestStalledSnapshotEnds(t *testing.T) {
+	inBubble(t, func(t *testing.T, receiver, sender *raft.NetworkTransport, hungUp <-chan string) {
+		const some = 1 << 20
+		ctx, stop := context.WithCancel(t.Context())
+		start := time.Now()
+		rpc, sent := send(receiver, sender, 2*some, io.MultiReader(io.LimitReader(endless{}, some), hanging{ctx}))
+		n, err := io.Copy(io.Discard, rpc.Reader)
+		if n != some || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+		rpc.Respond(&raft.InstallSnapshotResponse{}, err)
+		<-hungUp
+		if waited := time.Since(start); waited != stallLimit { // of the bubble's time
+			t.Errorf("closed after %v", waited)
+		}
+		stop()
+		<-sent
+	})
+}
+
+// late is a snapshot that comes in pieces, each a moment before it would be too late.
+type late struct{}
+
+func (late) Read(p []byte) (int, error) {
+	time.Sleep(stallLimit - time.Millisecond) // of the bubble's time
+	return len(p), nil
+}
+
+// A snapshot may come as slowly as it likes, and the connection be silent before it, behind the answer
+// to another message.
+func TestSlowSnapshotIsTaken(t *testing.T) {
+	inBubble(t, func(t *testing.T, receiver, sender *raft.NetworkTransport, _ <-chan string) {
+		time.Sleep(10 * stallLimit) // of the bubble's time
+		go func() {
+			rpc := <-receiver.Consumer()
+			rpc.Respond(&raft.AppendEntriesResponse{}, nil)
+		}()
+		beat := &raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}}
+		if err := sender.AppendEntries("n1/1", "n1/1", beat, &raft.AppendEntriesResponse{}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * stallLimit)
+		const size = 8 << 20
+		start := time.Now()
+		rpc, sent := send(receiver, sender, size, io.LimitReader(late{}, size))
+		n, err := io.Copy(io.Discard, rpc.Reader)
+		if took := time.Since(start); n != size || err != nil || took < 10*stallLimit {
+			t.Fatalf("%d bytes in %v, %v", n, took, err)
+		}
+		rpc.Respond(&raft.InstallSnapshotResponse{}, nil)
+		if err := <-sent; err != nil {
+			t.Errorf("the answer: %v", err)
+		}
+	})
 }
