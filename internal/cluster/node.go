@@ -99,6 +99,8 @@ type Node struct {
 	forming   forming
 	reads     *reads // rounds on the leader
 	syncs     *reads // rounds of this node's own sessions
+	// asked is of the round of syncs that goes on; nil: no other node is asked.
+	asked atomic.Pointer[leaderQuestion]
 
 	admissions *admissions
 	space      *space
