@@ -153,8 +153,12 @@ func (n *Node) bootstrap(view map[string]string) error {
 			Suffrage: raft.Voter, ID: raft.ServerID(view[name]), Address: raft.ServerAddress(view[name]),
 		})
 	}
-	if err := waitFuture(n.raft.BootstrapCluster(c), n.stopped); err != nil && !n.hasState() {
+	err := waitFuture(n.raft.BootstrapCluster(c), n.stopped)
+	if err != nil && !n.hasState() {
 		return fmt.Errorf("bootstrap: %w", err)
+	}
+	if err == nil {
+		n.committedConfiguration(c) // every log of this cluster begins with it
 	}
 	n.log.Info("first start: cluster formed", "servers", strings.Join(slices.Sorted(maps.Values(view)), " "))
 	return nil

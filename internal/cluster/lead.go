@@ -74,8 +74,9 @@ func (n *Node) settleClock(ctx context.Context) {
 // settleTries is how often a majority's clocks are asked for, half a second each.
 const settleTries = 5
 
-// watchLeader passes changes of leadership on to the pipeline. Raft's observers must never block,
-// so events may be dropped; the pipeline looks by itself as well.
+// watchLeader passes changes of leadership on to the pipeline and to what is asked of the old leader.
+// Raft's observers must never block, so events may be dropped: those that are in the queue make this look
+// again, and the pipeline looks by itself as well.
 func (n *Node) watchLeader() {
 	events := make(chan raft.Observation, 16)
 	observer := raft.NewObserver(events, false, func(o *raft.Observation) bool {
@@ -96,6 +97,7 @@ func (n *Node) watchLeader() {
 			n.log.Info("leader", "node", peer.NodeName(leader), "id", leader, "term", n.raft.CurrentTerm())
 			last = leader
 		}
+		n.endOldQuestion(last)
 		n.pipeline.LeaderChanged()
 		select {
 		case <-events:

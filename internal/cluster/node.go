@@ -9,9 +9,9 @@
 // The write path: the package pipeline makes batches and keeps those that are not done; sink.go and
 // forward.go bring them to the leader's Raft; the FSM applies each once and tells the pipeline;
 // notify.go tells followers of the commit at once.
-// Beside it: members.go, transport.go and query.go (other nodes), form.go (first start), admit.go,
-// change.go and removed.go (servers come and go), lead.go and transfer.go (what follows from who leads,
-// and handing it over), timing.go and suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots),
+// Beside it: transport.go and query.go (other nodes), form.go (first start), admit.go, change.go, joined.go
+// and removed.go (servers come and go), lead.go and transfer.go (what follows from who leads, and handing
+// it over), timing.go and suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots),
 // compare.go (equal states), space.go (full disks), recovered.go (a cluster that was recovered from the
 // loss of its quorum, see package recovery), stop.go (the end).
 package cluster
@@ -79,6 +79,8 @@ type Node struct {
 	forming   forming
 	reads     *reads // rounds on the leader
 	syncs     *reads // rounds of this node's own sessions
+	// asked is of the round of syncs that goes on; nil: no other node is asked.
+	asked atomic.Pointer[leaderQuestion]
 
 	admissions *admissions
 	space      *space
@@ -90,6 +92,8 @@ type Node struct {
 	withdrawn   atomic.Bool   // its state differs from the leader's, see compare.go
 	suspecting  atomic.Bool   // of the leader, see suspect.go
 	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
+	joined      atomic.Bool   // a committed configuration has had this server, see joined.go
+	joins       chan struct{} // look again whether one has
 	waiting     atomic.Pointer[string]
 
 	taking sync.RWMutex // held for reading while a follower's batch is let into Raft's queue, see forward.go
@@ -174,6 +178,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	})
 	n.notifier = newNotifier(n)
 	n.tooOld = make(chan struct{}, 1)
+	n.joins = make(chan struct{}, 1)
 	n.admissions = &admissions{node: n, silent: map[string]silentSince{}, removed: map[string]bool{}}
 	n.space = &space{node: n, free: c.FreeSpace, now: make(chan struct{}, 1)}
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
@@ -189,12 +194,14 @@ func newNode(c Config, st *storage.Storage) *Node {
 func (n *Node) restored(incarnation, sequence uint64) {
 	n.log.Info("state taken from a snapshot", "index", n.fsm.Applied())
 	n.pipeline.Restored(incarnation, sequence)
+	signal(n.joins) // its configuration may have this server
 }
 
 func (n *Node) start() (err error) {
 	n.streams = newStreams(n.ctx, n.members, n.self, n.connectionEnded)
 	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), rpcTimeout)
-	n.raft, err = raft.NewRaft(n.raftConfig(), n.fsm, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.forRaft())
+	applied := committedFSM{n.fsm, n.committedConfiguration}
+	n.raft, err = raft.NewRaft(n.raftConfig(), applied, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.forRaft())
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting Raft: %w", err), n.transport.Close())
 	}

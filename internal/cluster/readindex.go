@@ -10,7 +10,11 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-var errDeposed = errors.New("this node's leadership could not be confirmed")
+var (
+	errDeposed = errors.New("this node's leadership could not be confirmed")
+	// errLeaderChanged ends a question to a leader that is none any more, as far as is known here.
+	errLeaderChanged = errors.New("the leader changed")
+)
 
 // reads finds read indexes: log indexes that hold every write acknowledged before they were asked
 // for. One round of questions serves all who were waiting when it began; who comes later waits for
@@ -71,6 +75,9 @@ const (
 	termTimeout    = time.Second
 	barrierTimeout = 2 * time.Second
 )
+
+// readIndexTimeout bounds one round on a follower. A variable for tests.
+var readIndexTimeout = 2 * termTimeout
 
 // leaderReadIndex is one round on the leader. hashicorp/raft's VerifyLeader is not enough: it
 // counts replies that were sent before it was called. Asking a majority for their term, now, is:
@@ -161,6 +168,20 @@ func (n *Node) confirmTerm(ctx context.Context, term uint64) error {
 	return nil
 }
 
+// leaderQuestion is the question for a read index that this node has put to a leader: one at a time.
+type leaderQuestion struct {
+	leader string
+	end    context.CancelCauseFunc
+}
+
+// endOldQuestion ends the question to a leader that this one has followed. One that hangs does not answer,
+// and all that wait for a read index here wait for its answer, while its successor could give one.
+func (n *Node) endOldQuestion(leader string) {
+	if q := n.asked.Load(); q != nil && q.leader != leader {
+		q.end(errLeaderChanged)
+	}
+}
+
 // readIndex finds a read index wherever the leader is, once.
 func (n *Node) readIndex(ctx context.Context) (uint64, error) {
 	leader := n.leader()
@@ -170,9 +191,14 @@ func (n *Node) readIndex(ctx context.Context) (uint64, error) {
 	case n.self.ServerID:
 		return n.reads.index(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*termTimeout)
+	ctx, cancel := context.WithTimeout(ctx, readIndexTimeout)
 	defer cancel()
-	a, err := n.ask(ctx, leader, question{ReadIndex: &readIndexQuestion{TimeoutMS: (2 * termTimeout).Milliseconds()}})
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	n.asked.Store(&leaderQuestion{leader, end})
+	defer n.asked.Store(nil)
+	n.endOldQuestion(n.leader()) // it may have changed before there was a question to end
+	a, err := n.ask(ctx, leader, question{ReadIndex: &readIndexQuestion{TimeoutMS: readIndexTimeout.Milliseconds()}})
 	switch {
 	case err != nil:
 		return 0, err

@@ -67,3 +67,49 @@ func TestSyncOfALeaderWhoseRepliesAreLate(t *testing.T) {
 		t.Errorf("after all has arrived, k is %q on the old leader", got)
 	}
 }
+
+// A leader hangs while a follower asks it for a read index. Once the follower has another leader it asks
+// that one, however long the answer of the old one may take.
+func TestSyncDoesNotWaitForALeaderOfBefore(t *testing.T) {
+	readIndexTimeout = 10 * patience
+	t.Cleanup(func() { readIndexTimeout = 2 * termTimeout })
+	c := newTestCluster(t, 3)
+	c.timing = quiet
+	c.timing.Commit = DefaultTiming.Commit
+	c.linkAll()
+	old := c.startAllQuiet()
+	next, n := c.followers()[0], c.followers()[1]
+	c.set(old, "k", "old")
+	c.settle()
+
+	for _, o := range []*Node{next, n} { // it takes everything, and says nothing
+		c.link(o, old).hold(func(*flow) bool { return true })
+		c.link(old, o).hold(func(*flow) bool { return true })
+	}
+	sync := func() <-chan error {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		t.Cleanup(cancel)
+		synced := make(chan error, 1)
+		go func() { synced <- n.Sync(ctx) }()
+		return synced
+	}
+	before := sync()
+	question := func(f *flow) bool { return !f.reply && bytes.Contains(f.bytes, []byte(`"ReadIndex":{`)) }
+	eventually(t, "the old leader is asked", func() bool { return c.link(n, old).held(question) > 0 })
+	after := sync() // waits for the round that has begun
+	next.standFor(old.self.ServerID)
+	eventually(t, "another leader", func() bool { return n.leader() == next.self.ServerID })
+	c.set(next, "k", "new")
+	behind := sync()
+	for _, synced := range []<-chan error{before, after, behind} {
+		if err := <-synced; err != nil {
+			t.Errorf("SYNC: %v", err)
+		}
+	}
+	if got := c.get(n, "k"); got != "new" {
+		t.Errorf("SYNC after the write, and k is %q", got)
+	}
+	if role := old.Status().Role; role != "leader" {
+		t.Errorf("the old leader has become a %s: its answer was not what was waited for", role)
+	}
+}

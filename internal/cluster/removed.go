@@ -12,9 +12,13 @@ import (
 )
 
 // askToJoin asks the nodes that have data to be admitted, and says what is waited for. Once it is
-// admitted, the leader's log tells this node so.
+// admitted, the leader's log tells this node so. An admission that was cut short is asked for again,
+// under the same id: what this server has is of a leader's log, and its votes are not forgotten.
 func (n *Node) askToJoin(ctx context.Context, stateful []string) (waiting string) {
-	reason := "their leader is not known yet"
+	why, reason := "this node's disk is empty", "their leader is not known yet"
+	if n.hasState() {
+		why = "the admission of this node was cut short"
+	}
 	for _, name := range stateful {
 		asking, cancel := context.WithTimeout(ctx, changeTimeout+aliveTimeout)
 		a, err := n.ask(asking, name, question{Join: &joinQuestion{ServerID: n.self.ServerID}})
@@ -32,8 +36,7 @@ func (n *Node) askToJoin(ctx context.Context, stateful []string) (waiting string
 		}
 		break
 	}
-	return fmt.Sprintf("this node's disk is empty, and there is data on %s; waiting to be admitted: %s",
-		strings.Join(stateful, ", "), reason)
+	return fmt.Sprintf("%s, and there is data on %s; waiting to be admitted: %s", why, strings.Join(stateful, ", "), reason)
 }
 
 // errRemoved ends a server that the cluster has taken out.
@@ -49,21 +52,30 @@ func (n *Node) wasRemoved() {
 	n.fatal(errors.Join(errRemoved, err))
 }
 
-// watchMembership ends this node when the cluster does not have it any more. It looks while it hears of no
+// membershipPoll is how often a node that hears of no leader looks whether it is a member still. A variable
+// for tests.
+var membershipPoll = 2 * time.Second
+
+// watchMembership notes when this node has become a member, and ends it when the cluster does not have it
+// any more. It looks while it hears of no
 // leader: a server that was removed hears nothing, and a cluster would take no notice of it for ever.
 func (n *Node) watchMembership(ctx context.Context) {
-	tick := time.NewTicker(2 * time.Second)
+	tick := time.NewTicker(membershipPoll)
 	defer tick.Stop()
 	for {
+		look := false
 		select {
 		case <-tick.C:
+			look = n.leader() == "" && n.hasState()
+		case <-n.joins:
 		case <-ctx.Done():
 			return
 		}
-		if n.leader() != "" || !n.hasState() {
-			continue
+		err := n.noteJoined()
+		if err == nil && look {
+			err = n.checkMembership(ctx)
 		}
-		if err := n.checkMembership(ctx); err != nil {
+		if err != nil {
 			n.fatal(err)
 			return
 		}
@@ -73,16 +85,23 @@ func (n *Node) watchMembership(ctx context.Context) {
 // checkMembership asks the others whether this node belongs to them: an error is why it must end.
 func (n *Node) checkMembership(ctx context.Context) error {
 	states, _ := n.askStates(ctx, n.members.Others(n.self.Node))
+	joined, err := n.hasJoined()
+	if err != nil {
+		return err
+	}
 	for name, s := range states {
 		switch {
 		case s.Recovered < n.recovered() || len(s.Servers) == 0 || slices.Contains(s.Servers, n.self.ServerID):
-		case n.storage.Known || n.Ready():
+		case joined:
 			if n.removedBy(ctx, name) {
 				return errRemoved
 			}
 		default:
 			// It was being admitted when the leader went, and the next one does not know of it.
-			n.setWaiting(n.askToJoin(ctx, []string{name}))
+			waiting := n.askToJoin(ctx, []string{name})
+			if !n.ready.Load() {
+				n.setWaiting(waiting)
+			}
 		}
 	}
 	return nil

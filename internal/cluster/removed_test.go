@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,6 +11,13 @@ import (
 
 	"ciderd/internal/peer"
 )
+
+// lookOften has nodes look soon whether they are members still; before the cluster is made.
+func lookOften(t *testing.T) {
+	before := membershipPoll
+	membershipPoll = 100 * time.Millisecond
+	t.Cleanup(func() { membershipPoll = before })
+}
 
 // A server that is removed before it has anything of the log ends, is not let in again, and stays out
 // until its directory is another one.
@@ -53,6 +61,143 @@ func TestRemovedWhileItCatchesUp(t *testing.T) {
 	c.wipe(name)
 	c.ending.Delete(name)
 	eventually(t, "another one is let in", c.start(name).Ready)
+}
+
+// A server that was removed while it was down ends when it starts, and whenever it does, also when the
+// leader is one that has not removed it itself.
+func TestRemovedWhileDown(t *testing.T) {
+	lookOften(t)
+	c := newTestCluster(t, 3)
+	c.startAll()
+	c.set(c.leader(), "foo", "bar")
+	c.settle()
+	gone := c.followers()[0].self
+	c.stop(gone.Node)
+	wantSaid(t, c.leader(), OpRemove, gone.Node, "removed "+gone.ServerID)
+	wantSaid(t, c.leader(), OpTransfer, c.followers()[0].self.Node, "leads now")
+	leader := c.leader()
+	for range 2 {
+		n, ended := c.startEnding(gone.Node)
+		select {
+		case err := <-ended:
+			if !errors.Is(err, errRemoved) {
+				t.Errorf("it ended with %v", err)
+			}
+		case <-time.After(patience):
+			t.Fatal("it goes on")
+		}
+		if leader.isServer(gone.ServerID) || n.Ready() {
+			t.Errorf("it is a member again; ready: %v", n.Ready())
+		}
+		c.stop(gone.Node)
+	}
+}
+
+// A new server is being let in, and has that entry of the log, and is ready even, when the leader is
+// replaced before anybody else has it. The next one does not have the server: it was not removed, and asks
+// again.
+func TestAdmissionCutShort(t *testing.T) {
+	for _, restarted := range []bool{true, false} {
+		t.Run(fmt.Sprintf("restarted=%v", restarted), func(t *testing.T) { admissionCutShort(t, restarted) })
+	}
+}
+
+func admissionCutShort(t *testing.T, restarted bool) {
+	lookOften(t)
+	c := newTestCluster(t, 4)
+	c.timing = quiet
+	c.timing.Commit = DefaultTiming.Commit
+	c.linkAll()
+	old := c.startAllQuiet()
+	c.set(old, "k", "v")
+	c.settle()
+	next, third, wiped := c.followers()[0], c.followers()[1], c.followers()[2]
+	name := wiped.self.Node
+	c.stop(name)
+	wantSaid(t, old, OpRemove, name, "voters now: 3")
+	c.wipe(name)
+	for _, o := range []*Node{next, third} {
+		c.link(old, o).hold(func(f *flow) bool { return f.kind == peer.KindRaft })
+	}
+	// It is let in without its asking, for the answer would come when others have that entry.
+	c.link(wiped, old).hold(func(*flow) bool { return true })
+	c.timing = DefaultTiming // for this one: it is to notice silence
+	n := c.start(name)
+	id := n.self.ServerID
+	old.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, changeTimeout)
+	eventually(t, "it has the entry that lets it in", func() bool { return n.isServer(id) })
+	c.link(wiped, old).hold(nil)
+	eventually(t, "it is ready", n.Ready)
+	if next.isServer(id) || third.isServer(id) {
+		t.Fatal("the others have that entry")
+	}
+	if joined, err := n.hasJoined(); joined || err != nil {
+		t.Fatalf("a member already: %v, %v", joined, err)
+	}
+	if restarted {
+		c.stop(name)
+	}
+	next.standFor(old.self.ServerID)
+	eventually(t, "another leader", func() bool { return next.Status().Role == "leader" && third.leader() == next.self.ServerID })
+	for _, o := range []*Node{next, third} {
+		c.link(old, o).hold(nil)
+	}
+	if restarted {
+		n = c.start(name)
+	}
+	eventually(t, "it is let in", func() bool { return next.isServer(id) })
+	eventually(t, "its vote", func() bool { return n.Status().Voter })
+	eventually(t, "ready", n.Ready)
+	c.set(n, "k", "w")
+	eventually(t, "it remembers that", func() bool {
+		joined, err := n.storage.Joined()
+		return joined && err == nil
+	})
+}
+
+// The node that forms the cluster is a member from then on, though nobody leads yet.
+func TestMemberByForming(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.timing = quiet
+	for _, m := range c.members {
+		c.start(m.Name)
+	}
+	eventually(t, "it is noted", func() bool {
+		for _, n := range c.nodes {
+			if joined, err := n.storage.Joined(); joined && err == nil {
+				return n.raft.CommitIndex() == 0
+			}
+		}
+		return false
+	})
+}
+
+// A server that comes by its place in the configuration with a snapshot gets no entry that tells so.
+func TestMemberBySnapshot(t *testing.T) {
+	c := newTestCluster(t, 1)
+	c.startAll()
+	n := c.nodes["n1"]
+	c.set(n, "k", "v")
+	noted := func() bool {
+		joined, err := n.storage.Joined()
+		return joined && err == nil
+	}
+	eventually(t, "it is noted", noted)
+	n.joined.Store(false)
+	if err := n.storage.Stable.Set([]byte("ciderd.joined"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if joined, err := n.hasJoined(); joined || err != nil {
+		t.Fatalf("without a note: %v, %v", joined, err)
+	}
+	if err := n.raft.Snapshot().Error(); err != nil {
+		t.Fatal(err)
+	}
+	if joined, err := n.hasJoined(); !joined || err != nil {
+		t.Errorf("with a snapshot: %v, %v", joined, err)
+	}
+	n.restored(0, 0)
+	eventually(t, "it is noted again", noted)
 }
 
 // That a server was removed is believed of a leader that a majority follows, and not of one that only

@@ -14,6 +14,7 @@ var (
 	keyRecovered  = []byte("ciderd.recovered")
 	keyRecovering = []byte("ciderd.recovering")
 	keyRemoved    = []byte("ciderd.removed")
+	keyJoined     = []byte("ciderd.joined")
 )
 
 // NewShortID makes the directory another server to Raft than it was.
@@ -83,3 +84,16 @@ func (s *Storage) Removed() (bool, error) {
 
 // SetRemoved makes Removed true, for as long as the directory is there.
 func (s *Storage) SetRemoved() error { return s.Stable.SetUint64(keyRemoved, 1) }
+
+// Joined tells whether this directory's server has been a member of its cluster, as SetJoined was told.
+// What the directory was under another short id does not count.
+func (s *Storage) Joined() (bool, error) {
+	id, err := s.Stable.Get(keyJoined)
+	if errors.Is(err, raftboltdb.ErrKeyNotFound) {
+		return false, nil
+	}
+	return err == nil && string(id) == s.ShortID, err
+}
+
+// SetJoined makes Joined true, for as long as the directory has its short id.
+func (s *Storage) SetJoined() error { return s.Stable.Set(keyJoined, []byte(s.ShortID)) }

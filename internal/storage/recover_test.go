@@ -53,11 +53,19 @@ func TestLook(t *testing.T) {
 	if again.Incarnation != 2 {
 		t.Errorf("incarnation %d", again.Incarnation)
 	}
+	before, errBefore := again.Joined()
+	err = again.SetJoined()
+	if joined, errAfter := again.Joined(); before || !joined || errors.Join(err, errBefore, errAfter) != nil {
+		t.Errorf("joined %v, then %v: %v", before, joined, errors.Join(err, errBefore, errAfter))
+	}
 	if err := errors.Join(again.NewShortID(), again.SetRecovered(42)); err != nil || again.ShortID == s.ShortID {
 		t.Errorf("id %s, was %s, %v", again.ShortID, s.ShortID, err)
 	}
 	if ms, err := again.Recovered(); ms != 42 || err != nil {
 		t.Errorf("recovered at %d, %v", ms, err)
+	}
+	if joined, err := again.Joined(); joined || err != nil {
+		t.Errorf("under another id: joined %v, %v", joined, err)
 	}
 	if err := again.Close(); err != nil {
 		t.Error(err)
