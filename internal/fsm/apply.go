@@ -19,7 +19,7 @@ const (
 // the command.
 type applier struct {
 	*state
-	cmd     Command
+	cmds    [cache.WarmAtOnce]Command
 	account *account // of the last user looked up: most batches are of few users
 	changed []uint64 // users whose password or account changed
 	scratch []byte
@@ -31,13 +31,46 @@ type applier struct {
 func (a *applier) batch(commands []byte, count int, results []Result) {
 	a.account = nil
 	a.store.Expire(a.time, expirePerBatch)
-	for i := range count {
-		rest, err := a.cmd.decode(commands)
+	for len(results) > 0 {
+		some, rest, err := a.decode(commands, min(count, len(a.cmds)))
+		a.warm(some)
+		for i := range some {
+			results[i] = a.command(&some[i])
+		}
 		if err != nil {
 			return
 		}
+		commands, results, count = rest, results[len(some):], count-len(some)
+	}
+}
+
+// decode reads up to n commands; with an error, those before it.
+func (a *applier) decode(commands []byte, n int) (some []Command, rest []byte, err error) {
+	for i := range n {
+		if rest, err = a.cmds[i].decode(commands); err != nil {
+			return a.cmds[:i], nil, err
+		}
 		commands = rest
-		results[i] = a.command(&a.cmd)
+	}
+	return a.cmds[:n], commands, nil
+}
+
+// warm has the cache look at the keys of some commands, see cache.Keyspace.Warm: as far as they are of one
+// user, which most batches are.
+func (a *applier) warm(some []Command) {
+	if len(some) < 2 {
+		return
+	}
+	var keys [cache.WarmAtOnce][]byte
+	n := 0
+	for i := range some {
+		if c := &some[i]; c.Key != nil && c.User == some[0].User {
+			keys[n] = c.Key
+			n++
+		}
+	}
+	if account := a.users.byID[some[0].User]; n > 1 && account != nil {
+		account.keyspace.Warm(keys[:n])
 	}
 }
 

@@ -1,0 +1,33 @@
+package cache
+
+import "math/bits"
+
+// WarmAtOnce is how many keys Warm takes at most: what it touches for them fits a processor's first cache.
+const WarmAtOnce = 32
+
+// Warm brings into the processor's caches what changes of the first WarmAtOnce keys are about to look at, and
+// changes nothing. A change waits for memory three times, for one address after the other; here the
+// keys' addresses do not depend on each other, so the processor waits for many at a time: SETs to 100,000
+// keys take a fifth less (BenchmarkApplySets of package fsm). What it returns is of no use but to keep the
+// compiler from leaving out the last step. The writer's.
+func (k *Keyspace) Warm(keys [][]byte) (touched int) {
+	keys = keys[:min(len(keys), WarmAtOnce)]
+	var tables [WarmAtOnce]*table
+	var hashes, ctrls [WarmAtOnce]uint64
+	d := k.dir.Load()
+	for i, key := range keys {
+		hashes[i] = hashKey(key)
+		tables[i] = d.table(hashes[i])
+	}
+	for i := range keys {
+		ctrls[i] = tables[i].groups[tables[i].home(hashes[i])].ctrl.Load()
+	}
+	for i := range keys {
+		h, t := hashes[i], tables[i]
+		slot := bits.TrailingZeros64(matches(ctrls[i], ctrlFor(h))) / 8 % groupSlots // any, if there is none
+		if r := t.groups[t.home(h)].slots[slot].Load(); r != nil {
+			touched += int(r.head[0])
+		}
+	}
+	return touched
+}
