@@ -55,7 +55,8 @@ type Storage struct {
 	ShortID string
 	// Incarnation counts the starts of a process on this directory, from 1.
 	Incarnation uint64
-	// Known tells whether the directory held a log or a snapshot when it was opened.
+	// Known tells whether the directory held a log, a snapshot, or a term that somebody may have led in, when
+	// it was opened.
 	Known bool
 
 	store *checked
@@ -145,7 +146,10 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	if s.Logs, err = raft.NewLogCache(cachedEntries, s.store); err != nil {
 		return err
 	}
-	if s.Known, err = raft.HasExistingState(s.Logs, s.Stable, s.Snapshots); err != nil {
+	if err = s.ForgetBootstrap(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if s.Known, err = s.known(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if s.ShortID, err = s.shortID(); err != nil {
