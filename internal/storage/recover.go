@@ -53,7 +53,7 @@ func Look(dir string, log hclog.Logger) (*Storage, error) {
 }
 
 func (s *Storage) look(dir string, log hclog.Logger) (err error) {
-	if s.Snapshots, err = openSnapshots(dir, log); err != nil {
+	if s.Snapshots, err = openSnapshots(dir, log, s.store.written); err != nil {
 		return err
 	}
 	if err = verify(dir, s.store, s.Snapshots); err != nil {

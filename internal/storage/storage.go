@@ -64,8 +64,8 @@ type Storage struct {
 
 // Open opens a data directory, which it makes (mode 0700) if there is none, and reads all of it: an
 // error that wraps ErrDamaged names what is damaged and the way out. fatal is called, from any
-// goroutine, when the process must end: a sync that failed, a write that hangs, an entry that
-// reads back wrong.
+// goroutine, when the process must end: a sync that failed (a snapshot's too), a write that hangs, an entry
+// that reads back wrong.
 func Open(dir string, log hclog.Logger, fatal func(error)) (*Storage, error) {
 	return open(dir, log, lockTimeout, fatal)
 }
@@ -134,7 +134,7 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	if err := removeLeftovers(filepath.Join(dir, "snapshots"), nil); err != nil {
 		return err
 	}
-	if s.Snapshots, err = openSnapshots(dir, log); err != nil {
+	if s.Snapshots, err = openSnapshots(dir, log, s.store.written); err != nil {
 		return err
 	}
 	if err = verify(dir, s.store, s.Snapshots); err != nil {
