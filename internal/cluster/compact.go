@@ -20,6 +20,9 @@ var (
 	compactMin = int64(64 << 20)
 	// trailingBytes is about how much log is kept behind a snapshot, for followers that lag.
 	trailingBytes = uint64(64 << 20)
+	// compactAgain is how long after a snapshot that failed the next one is tried: each fills a disk that is
+	// full once more.
+	compactAgain = 30 * time.Second
 )
 
 const (
@@ -39,7 +42,7 @@ func (n *Node) compact(ctx context.Context) {
 	tick := time.NewTicker(compactPoll)
 	defer tick.Stop()
 	lastBytes, lastIndex := n.fsm.AppliedBytes(), n.fsm.Applied()
-	refused := time.Time{}
+	var refused, failed time.Time
 	for {
 		atOnce := false
 		select {
@@ -53,10 +56,13 @@ func (n *Node) compact(ctx context.Context) {
 		}
 		bytes, index := n.fsm.AppliedBytes(), n.fsm.Applied()
 		since := bytes - lastBytes
-		if index <= lastIndex || !atOnce && since < uint64(max(compactMin, n.fsm.Size())) {
+		if index <= lastIndex || !atOnce && since < uint64(max(compactMin, n.fsm.Size())) || time.Since(failed) < compactAgain {
 			continue
 		}
-		n.snapshot(since, index-lastIndex)
+		if !n.snapshot(since, index-lastIndex) {
+			failed = time.Now()
+			continue
+		}
 		lastBytes, lastIndex = bytes, index
 	}
 }
@@ -72,8 +78,8 @@ func (n *Node) lastSnapshot() (index, term uint64) {
 	return index, term
 }
 
-// snapshot takes one now; bytes and entries are those since the last one.
-func (n *Node) snapshot(bytes, entries uint64) {
+// snapshot takes one now; bytes and entries are those since the last one. It tells whether there is one.
+func (n *Node) snapshot(bytes, entries uint64) bool {
 	trailing := uint64(maxTrailing)
 	if average := bytes / max(entries, 1); average > 0 {
 		trailing = min(max(trailingBytes/average, minTrailing), maxTrailing)
@@ -88,8 +94,10 @@ func (n *Node) snapshot(bytes, entries uint64) {
 	switch {
 	case errors.Is(err, raft.ErrNothingNewToSnapshot), errors.Is(err, raft.ErrRaftShutdown):
 	case err != nil:
-		n.log.Error("snapshot failed; the log grows until one succeeds", "error", err)
+		n.log.Error("snapshot failed; the log grows until one succeeds", "error", err, "next try in", compactAgain.String())
+		return false
 	default:
 		n.log.Info("snapshot taken", "index", n.fsm.Applied(), "took", time.Since(start).Round(time.Millisecond).String())
 	}
+	return true
 }

@@ -3,12 +3,17 @@ package cluster
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"ciderd/internal/fsm"
+	"ciderd/internal/storage"
 )
 
 // A follower that is behind the log gets a snapshot, under writes that go on, and then keeps up; and
@@ -68,5 +73,64 @@ func TestFollowerFarBehind(t *testing.T) {
 	c.settle()
 	if stateOf(n.FSM().Dump()) != stateOf(dump) {
 		t.Error("the follower differs after a restart")
+	}
+}
+
+// fullOfSnapshots is a store of snapshots that has no room for the first few.
+type fullOfSnapshots struct {
+	raft.SnapshotStore
+	fail int
+
+	mu    sync.Mutex // tries
+	tries []time.Time
+}
+
+func (f *fullOfSnapshots) Create(version raft.SnapshotVersion, index, term uint64, c raft.Configuration,
+	configurationIndex uint64, trans raft.Transport) (raft.SnapshotSink, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tries = append(f.tries, time.Now())
+	if len(f.tries) <= f.fail {
+		return nil, &fs.PathError{Op: "mkdir", Path: "snapshots", Err: syscall.ENOSPC}
+	}
+	return f.SnapshotStore.Create(version, index, term, c, configurationIndex, trans)
+}
+
+// A snapshot that failed is tried again when some time has passed, whether or not anything is written.
+func TestSnapshotAgain(t *testing.T) {
+	poll, least, again := compactPoll, compactMin, compactAgain
+	t.Cleanup(func() { compactPoll, compactMin, compactAgain = poll, least, again })
+	compactPoll, compactMin, compactAgain = 5*time.Millisecond, 1<<16, 100*time.Millisecond
+	c := newTestCluster(t, 1)
+	config := c.config("n1")
+	config.RaftLog = config.Log
+	st, err := storage.Open(config.DataDir, config.Log, config.Fatal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := &fullOfSnapshots{SnapshotStore: st.Snapshots, fail: 3}
+	st.Snapshots = full
+	n := newNode(config, st)
+	if err := n.start(); err != nil {
+		t.Fatal(err)
+	}
+	c.add(n)
+	eventually(t, "ready", n.Ready)
+	set := fsm.Command{Op: fsm.OpSet, User: c.user(n), Key: []byte("k"), Value: bytes.Repeat([]byte("v"), 100<<10)}
+	c.do(n, &set)
+	c.do(n, &set) // the state is as large as one of them, and a snapshot is not due before more is written
+	eventually(t, "a snapshot", func() bool {
+		index, _ := n.lastSnapshot()
+		return index > 0
+	})
+	full.mu.Lock()
+	defer full.mu.Unlock()
+	if len(full.tries) != full.fail+1 {
+		t.Errorf("%d tries", len(full.tries))
+	}
+	for i := 1; i < len(full.tries); i++ {
+		if pause := full.tries[i].Sub(full.tries[i-1]); pause < compactAgain {
+			t.Errorf("tried again after %v", pause)
+		}
 	}
 }

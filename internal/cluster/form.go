@@ -153,6 +153,10 @@ func (n *Node) bootstrap(view map[string]string) error {
 			Suffrage: raft.Voter, ID: raft.ServerID(view[name]), Address: raft.ServerAddress(view[name]),
 		})
 	}
+	// The try before this one may have found no room in its middle.
+	if err := n.storage.ForgetBootstrap(); err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
+	}
 	err := waitFuture(n.raft.BootstrapCluster(c), n.stopped)
 	if err != nil && !n.hasState() {
 		return fmt.Errorf("bootstrap: %w", err)

@@ -108,6 +108,14 @@ func TestFullDisk(t *testing.T) {
 	if !strings.Contains(err.Error(), "no space left") { // the cache over it does not wrap
 		t.Fatalf("an entry without room: %v", err)
 	}
+	sink, err := s.Snapshots.Create(1, 5, 1, raft.Configuration{}, 1, nil)
+	if err == nil {
+		_, err = sink.Write(make([]byte, 1<<20))
+		err = errors.Join(err, sink.Cancel())
+	}
+	if !errors.Is(err, syscall.ENOSPC) || leftovers(t, dir) != 0 {
+		t.Errorf("a snapshot without room: %v, %d left", err, leftovers(t, dir))
+	}
 	for term := uint64(2); term < 200; term++ {
 		if err := vote(term); err != nil {
 			t.Fatalf("term %d: %v", term, err)

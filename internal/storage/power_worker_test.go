@@ -105,7 +105,7 @@ func (w *worker) do(step func() error) {
 func (w *worker) step() {
 	switch w.random.IntN(7) {
 	case 0:
-		w.Term++
+		w.Term = max(w.Term, bootstrapTerm) + 1 // that alone is no state, see bootstrap.go
 		w.do(func() error { return w.s.Stable.SetUint64([]byte("CurrentTerm"), w.Term) })
 	case 1:
 		w.snapshot()

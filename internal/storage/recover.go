@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -54,13 +53,13 @@ func Look(dir string, log hclog.Logger) (*Storage, error) {
 }
 
 func (s *Storage) look(dir string, log hclog.Logger) (err error) {
-	if s.Snapshots, err = openSnapshots(dir, log); err != nil {
+	if s.Snapshots, err = openSnapshots(dir, log, s.store.written); err != nil {
 		return err
 	}
 	if err = verify(dir, s.store, s.Snapshots); err != nil {
 		return err
 	}
-	if s.Known, err = raft.HasExistingState(s.Logs, s.Stable, s.Snapshots); err != nil {
+	if s.Known, err = s.known(); err != nil {
 		return err
 	}
 	id, err := s.Stable.Get(keyShortID)

@@ -98,8 +98,13 @@ func extend(path string, size int64) error {
 	return err
 }
 
-// noRoom tells whether a write (not a sync) found no room: it changed nothing.
+// noRoom tells whether a write (not a sync), or the making or renaming of a file, found no room: it changed
+// nothing.
 func noRoom(err error) bool {
-	var write *fs.PathError
-	return (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) && errors.As(err, &write)
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return false
+	}
+	var file *fs.PathError
+	var rename *os.LinkError
+	return errors.As(err, &file) && file.Op != "sync" || errors.As(err, &rename)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -21,25 +22,36 @@ const tmpSuffix = ".tmp" // of the directory of a snapshot that is not finished
 const neverReap = math.MaxInt
 
 // snapshots is Raft's store of snapshot files, but for what that leaves behind when a snapshot fails (on
-// a disk that is full, what was written of it would keep the disk full), for the removal of old ones, and
-// for the sum of a description (see described.go).
+// a disk that is full, what was written of it would keep the disk full), for the removal of old ones, for
+// the sum of a description (see described.go), and for a disk that fails: to Raft that is a snapshot less,
+// and it goes on.
 type snapshots struct {
 	*raft.FileSnapshotStore
-	dir string
+	dir     string
+	written func(error) error // as checked.written
 
-	mu      sync.Mutex          // writing
+	mu      sync.Mutex          // writing, and the names of finished snapshots
 	writing map[string]struct{} // ids of snapshots that are being written
 }
 
 // openSnapshots makes the directory of snapshots in a data directory if there is none.
-func openSnapshots(dir string, log hclog.Logger) (*snapshots, error) {
+func openSnapshots(dir string, log hclog.Logger, written func(error) error) (*snapshots, error) {
 	files, err := raft.NewFileSnapshotStoreWithLogger(dir, neverReap, log.Named("snapshot"))
 	if err != nil {
 		return nil, fmt.Errorf("snapshots in %s: %w", dir, err)
 	}
 	return &snapshots{
-		FileSnapshotStore: files, dir: filepath.Join(dir, "snapshots"), writing: map[string]struct{}{},
+		FileSnapshotStore: files, dir: filepath.Join(dir, "snapshots"), written: written, writing: map[string]struct{}{},
 	}, nil
+}
+
+// fate passes the fate of one thing that was done to a snapshot on, and ends the process as that of a write to
+// the log would. No descriptor to be had is not the disk's failure, and nothing was written.
+func (s *snapshots) fate(err error) error {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return err
+	}
+	return s.written(err)
 }
 
 // Create begins a snapshot.
@@ -48,13 +60,13 @@ func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, c r
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sink, err := s.FileSnapshotStore.Create(version, index, term, c, configurationIndex, trans)
-	if err != nil {
-		_ = removeLeftovers(s.dir, s.writing) // tried again with the next one
+	if s.fate(err) != nil {
+		s.tidy()
 		return nil, err
 	}
-	if err := writeSum(filepath.Join(s.dir, sink.ID()+tmpSuffix)); err != nil {
-		err = errors.Join(err, sink.Cancel())
-		_ = removeLeftovers(s.dir, s.writing)
+	if err := s.fate(writeSum(filepath.Join(s.dir, sink.ID()+tmpSuffix))); err != nil {
+		err = errors.Join(err, s.fate(sink.Cancel()))
+		s.tidy()
 		return nil, err
 	}
 	s.writing[sink.ID()] = struct{}{}
@@ -74,30 +86,42 @@ func (s *snapshots) ended(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.writing, id)
-	_ = removeLeftovers(s.dir, s.writing)
+	s.tidy()
 }
+
+// tidy removes leftovers; mu is held. What has no room to go is tried again with the next one.
+func (s *snapshots) tidy() { _ = s.fate(removeLeftovers(s.dir, s.writing)) }
 
 type snapshotSink struct {
 	raft.SnapshotSink
 	store *snapshots
 }
 
+func (s *snapshotSink) Write(b []byte) (int, error) {
+	n, err := s.SnapshotSink.Write(b)
+	return n, s.store.fate(err)
+}
+
 func (s *snapshotSink) Close() error {
 	defer s.store.ended(s.ID())
-	if err := s.SnapshotSink.Close(); err != nil {
+	if err := s.store.fate(s.SnapshotSink.Close()); err != nil {
 		return err
 	}
-	_ = s.store.retire() // tried again with the next one
+	_ = s.store.fate(s.store.retire()) // tried again with the next one
 	return nil
 }
 
+// Cancel gives a snapshot up. That there was a reason to is not the disk's failure.
 func (s *snapshotSink) Cancel() error {
 	defer s.store.ended(s.ID())
-	return s.SnapshotSink.Cancel()
+	return s.store.fate(s.SnapshotSink.Cancel())
 }
 
-// retire makes leftovers of all snapshots but the newest.
+// retire makes leftovers of all snapshots but the newest. Two may end at once: Raft's own, and one that a
+// leader sent.
 func (s *snapshots) retire() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	list, err := s.List()
 	if err != nil || len(list) <= keptSnapshots {
 		return err

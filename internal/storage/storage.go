@@ -55,7 +55,8 @@ type Storage struct {
 	ShortID string
 	// Incarnation counts the starts of a process on this directory, from 1.
 	Incarnation uint64
-	// Known tells whether the directory held a log or a snapshot when it was opened.
+	// Known tells whether the directory held a log, a snapshot, or a term that somebody may have led in, when
+	// it was opened.
 	Known bool
 
 	store *checked
@@ -63,8 +64,8 @@ type Storage struct {
 
 // Open opens a data directory, which it makes (mode 0700) if there is none, and reads all of it: an
 // error that wraps ErrDamaged names what is damaged and the way out. fatal is called, from any
-// goroutine, when the process must end: a sync that failed, a write that hangs, an entry that
-// reads back wrong.
+// goroutine, when the process must end: a sync that failed (a snapshot's too), a write that hangs, an entry
+// that reads back wrong.
 func Open(dir string, log hclog.Logger, fatal func(error)) (*Storage, error) {
 	return open(dir, log, lockTimeout, fatal)
 }
@@ -133,7 +134,7 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	if err := removeLeftovers(filepath.Join(dir, "snapshots"), nil); err != nil {
 		return err
 	}
-	if s.Snapshots, err = openSnapshots(dir, log); err != nil {
+	if s.Snapshots, err = openSnapshots(dir, log, s.store.written); err != nil {
 		return err
 	}
 	if err = verify(dir, s.store, s.Snapshots); err != nil {
@@ -145,7 +146,10 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	if s.Logs, err = raft.NewLogCache(cachedEntries, s.store); err != nil {
 		return err
 	}
-	if s.Known, err = raft.HasExistingState(s.Logs, s.Stable, s.Snapshots); err != nil {
+	if err = s.ForgetBootstrap(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if s.Known, err = s.known(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if s.ShortID, err = s.shortID(); err != nil {

@@ -27,6 +27,8 @@ func (f *failing) StoreLogs(l []*raft.Log) error {
 	return f.backend.StoreLogs(l)
 }
 
+func (f *failing) StoreLog(l *raft.Log) error { return f.StoreLogs([]*raft.Log{l}) }
+
 func (f *failing) DeleteRange(first, last uint64) error {
 	if f.err != nil {
 		return f.err
