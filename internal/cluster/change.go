@@ -180,6 +180,9 @@ func (a *admissions) add(ctx context.Context, name string) (string, error) {
 	}
 	delete(a.removed, state.ServerID)
 	if err := a.admit(name, state.ServerID); err != nil {
+		if isMember { // something was changed, so it must not say that it was refused
+			return "", fmt.Errorf("%s was taken out, and %s is let in by itself later: %v", old.ID, state.ServerID, err)
+		}
 		return "", err
 	}
 	return fmt.Sprintf("let %s in%s; it gets its vote once it has caught up", state.ServerID, place), nil

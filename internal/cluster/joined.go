@@ -56,6 +56,16 @@ func (n *Node) hasJoined() (bool, error) {
 	if stored {
 		return true, nil
 	}
+	// A vote comes from forming the cluster, or long after the server was let in: Raft has one change of the
+	// configuration under way at a time.
+	if _, votes := n.voters(); votes {
+		return true, nil
+	}
+	return n.inSnapshot()
+}
+
+// inSnapshot tells whether the newest snapshot's configuration has this server: it was committed.
+func (n *Node) inSnapshot() (bool, error) {
 	snapshots, err := n.storage.Snapshots.List()
 	if err != nil {
 		return false, fmt.Errorf("whether this server was a member: snapshots: %w", err)
@@ -75,6 +85,9 @@ func (n *Node) noteJoined() error {
 		return err
 	}
 	n.joined.Store(true)
+	if n.space.low.Load() {
+		return nil // what the disk keeps is for votes and deletions
+	}
 	if err := n.storage.SetJoined(); err != nil {
 		n.log.Debug("it is not stored yet that this server is a member", "error", err)
 	}

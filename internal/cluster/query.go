@@ -68,7 +68,8 @@ type (
 		Recovered int64    // see recovered.go
 		Outside   bool     // its own configuration does not have it: it can vouch for no recovery
 		NoRoom    bool     // its disk is nearly full
-		NearFull  bool     // that may come soon
+		NearFull  bool     // it gets less, and that may come soon
+		Entries   int      // the latest version of entries that it reads; 0: 1, of an older release
 		Pressing  bool     // little is left of what it keeps, or nothing
 	}
 	marksAnswer struct {
@@ -148,6 +149,7 @@ func (n *Node) stateAnswer() *stateAnswer {
 		ServerID: n.self.ServerID, Known: n.hasState(), Recovered: n.recovered(), Nodes: n.members.Names(), View: n.forming.view(),
 		LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
 		NoRoom: n.space.low.Load(), NearFull: n.space.near.Load(), Pressing: n.space.pressing(),
+		Entries: fsm.EntryVersion,
 	}
 	a.Outside = a.Known && !n.isServer(n.self.ServerID)
 	if n.raft.State() == raft.Leader {

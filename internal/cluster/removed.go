@@ -75,9 +75,12 @@ func (n *Node) watchMembership(ctx context.Context) {
 		if err == nil && look {
 			err = n.checkMembership(ctx)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errRemoved):
 			n.fatal(err)
 			return
+		case err != nil: // a list of snapshots that could not be read, say; damage is storage's to report
+			n.log.Warn("cannot tell yet whether this server is a member", "error", err)
 		}
 	}
 }

@@ -172,8 +172,9 @@ func TestMemberByForming(t *testing.T) {
 	})
 }
 
-// A server that comes by its place in the configuration with a snapshot gets no entry that tells so.
-func TestMemberBySnapshot(t *testing.T) {
+// A server that comes by its place in the configuration with a snapshot gets no entry that tells so; and one
+// of an earlier release has no note, but mostly a vote.
+func TestMemberWithoutANote(t *testing.T) {
 	c := newTestCluster(t, 1)
 	c.startAll()
 	n := c.nodes["n1"]
@@ -187,14 +188,17 @@ func TestMemberBySnapshot(t *testing.T) {
 	if err := n.storage.Stable.Set([]byte("ciderd.joined"), nil); err != nil {
 		t.Fatal(err)
 	}
-	if joined, err := n.hasJoined(); joined || err != nil {
-		t.Fatalf("without a note: %v, %v", joined, err)
+	if joined, err := n.hasJoined(); !joined || err != nil {
+		t.Errorf("with a vote: %v, %v", joined, err)
+	}
+	if in, err := n.inSnapshot(); in || err != nil {
+		t.Fatalf("without a snapshot: %v, %v", in, err)
 	}
 	if err := n.raft.Snapshot().Error(); err != nil {
 		t.Fatal(err)
 	}
-	if joined, err := n.hasJoined(); !joined || err != nil {
-		t.Errorf("with a snapshot: %v, %v", joined, err)
+	if in, err := n.inSnapshot(); !in || err != nil {
+		t.Errorf("with a snapshot: %v, %v", in, err)
 	}
 	n.restored(0, 0)
 	eventually(t, "it is noted again", noted)

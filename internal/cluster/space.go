@@ -26,15 +26,8 @@ const (
 	// the disk counts as having room again, so that it does not flap.
 	spaceMin  = 16 << 20
 	spaceBack = 8 << 20
-	// silentFor is how long a voter must have been silent before it is no longer counted on: a restart is
-	// shorter, and until then there is what is left of the full disks, unless that is pressing.
-	silentFor = 3 * time.Second
 	// spaceNone is more than a change of the servers needs, in bytes.
 	spaceNone = 1 << 20
-	// handOverEvery is how often a leader that runs out of room tries to find one that has some, and
-	// handOverSoon how often one that has none: it cannot store what others could.
-	handOverEvery = 10 * time.Second
-	handOverSoon  = time.Second
 )
 
 // space watches this node's disk, and while it leads, everybody's. A follower without room is left
@@ -45,7 +38,7 @@ type space struct {
 	node *Node
 	free func() (uint64, error)
 	low  atomic.Bool
-	near atomic.Bool   // it may soon be low
+	near atomic.Bool   // it gets less, and may soon be low
 	last atomic.Bool   // less than half of spaceMin is left
 	hit  atomic.Bool   // a write has found no room since leadership was last handed over
 	now  chan struct{} // look at once
@@ -58,9 +51,8 @@ type space struct {
 	// does while it leads, whether they have any; then it is closed.
 	undecided chan struct{}
 
-	// All below are run's.
-	handedOver time.Time
-	short      time.Time // since when those that answer have been no majority with room; zero: they are
+	lastFree uint64 // what look found before
+	leading  leading
 }
 
 func (s *space) run(ctx context.Context) {
@@ -74,7 +66,7 @@ func (s *space) run(ctx context.Context) {
 		}
 		if s.node.raft.State() != raft.Leader {
 			s.refusing.Store(false)
-			s.short = time.Time{}
+			s.leading.short = 0
 		} else if s.lead(ctx) {
 			next = spaceSoon
 		}
@@ -127,7 +119,7 @@ func (s *space) refuses() bool {
 		case <-s.node.stopped:
 		}
 	}
-	return s.refusing.Load() || s.node.fsm.Closed()
+	return (s.refusing.Load() || s.node.fsm.Closed()) && s.node.allRead(fsm.EntryVersion)
 }
 
 func (s *space) look() {
@@ -146,7 +138,8 @@ func (s *space) look() {
 	}
 	low := free < limit
 	s.last.Store(free < spaceMin/2)
-	s.near.Store(!low && free < limit+spaceNear)
+	s.near.Store(!low && free < limit+spaceNear && free < s.lastFree)
+	s.lastFree = free
 	if low != was {
 		s.low.Store(low)
 		if !low {
@@ -167,80 +160,4 @@ func (n *Node) roomForChange() error {
 		return refuse("the disk of %s, which leads, is full", n.self.Node)
 	}
 	return nil
-}
-
-// lead decides for the cluster. soon: it had better look again before long.
-func (s *space) lead(ctx context.Context) (soon bool) {
-	enough, soon := s.enough(ctx)
-	s.refusing.Store(!enough)
-	s.decided()
-	switch {
-	case !s.node.Ready():
-	case enough == s.node.fsm.Closed():
-		s.set(!enough)
-	case enough && s.low.Load() && (time.Since(s.handedOver) > handOverEvery ||
-		s.hit.Load() && time.Since(s.handedOver) > handOverSoon):
-		s.handedOver = time.Now()
-		s.hit.Store(false)
-		s.node.log.Warn("handing over leadership: the disk is nearly full")
-		if err := s.node.Transfer(ctx); err != nil {
-			s.node.log.Warn("leadership was not handed over", "error", err)
-		}
-	}
-	return soon
-}
-
-// enough tells whether a majority has room. Who does not answer is not called full: that would refuse
-// writes for want of an answer. But when all commits need a full disk, because the others are gone, they
-// will use up what it keeps for deletions.
-func (s *space) enough(ctx context.Context) (enough, soon bool) {
-	others, selfVotes := s.node.voters()
-	voters, full, roomy := len(others), 0, 0
-	pressing := s.pressing()
-	count := func(noRoom bool) {
-		if noRoom {
-			full++
-		} else {
-			roomy++
-		}
-	}
-	if selfVotes {
-		voters++
-		count(s.low.Load())
-	}
-	asking, cancel := context.WithTimeout(ctx, aliveTimeout)
-	defer cancel()
-	answers := make(chan *stateAnswer, len(others))
-	for _, id := range others {
-		go func() {
-			a, _ := s.node.ask(asking, id, question{State: &stateQuestion{}})
-			answers <- a.State
-		}()
-	}
-	for range others {
-		if a := <-answers; a != nil {
-			count(a.NoRoom)
-			pressing, soon = pressing || a.Pressing, soon || a.NearFull
-		}
-	}
-	needed := voters/2 + 1
-	if full == 0 || roomy >= needed || roomy+full < needed {
-		s.short = time.Time{}
-		return voters-full >= needed, soon
-	}
-	if s.short.IsZero() {
-		s.short = time.Now()
-	}
-	return voters-full >= needed && !pressing && time.Since(s.short) < silentFor, true
-}
-
-func (s *space) set(closed bool) {
-	command := fsm.Command{Op: fsm.OpClose}
-	if closed {
-		command.N = 1
-	}
-	s.node.log.Warn("closing the state to what makes it grow, for want of room on the disks", "closed", closed)
-	if _, err := s.node.pipeline.Propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait(); err != nil {
-		s.node.log.Warn("the state could not be closed or opened yet", "error", err)
-	}
 }

@@ -27,6 +27,9 @@ const (
 	bodyAt        = 18
 )
 
+// EntryVersion is the latest version of entries that this release reads.
+const EntryVersion = entryRefusing
+
 // MaxOrigin is the longest server id in an entry, in bytes.
 const MaxOrigin = 128
 

@@ -185,12 +185,17 @@ func (c *checked) write(what string, transaction func() error) error {
 	}
 	err := watched()
 	if noRoom(err) {
-		if c.reserve.release() {
+		if c.releaseReserve() {
 			err = watched()
 		}
 		c.tellNoRoom()
 	}
 	return c.written(err)
+}
+
+func (c *checked) releaseReserve() bool {
+	defer c.watchdog.begin("making room on a full disk")()
+	return c.reserve.release()
 }
 
 // written passes the fate of a write on. After a failed sync nobody knows what the disk holds, and a
