@@ -91,6 +91,19 @@ func TestOneGoneAnotherFull(t *testing.T) {
 	c.set(full, "k", "v3")
 }
 
+// A full leader hands over to whoever has room also when that is not enough: it could let nobody in.
+func TestFullLeaderHandsOverThoughOneIsGone(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	full, followers := c.leader(), c.followers()
+	c.stop(followers[1].self.Node)
+	c.full.Store(full.self.Node, uint64(0))
+	eventually(t, "the other one leads", func() bool { return full.Status().Leader == followers[0].self.Node })
+	eventually(t, "closed", func() bool { return full.FSM().Closed() })
+	c.start(followers[1].self.Node)
+	eventually(t, "open", func() bool { return !full.FSM().Closed() })
+}
+
 // A leader whose disk has no room for a change of the servers refuses to make one.
 func TestNoChangeOfServersWithoutRoom(t *testing.T) {
 	c := newTestCluster(t, 3)
