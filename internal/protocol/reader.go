@@ -199,6 +199,25 @@ func (r *Reader) Release() {
 	r.hot = false // the next burst has to show itself again
 }
 
+// GetsAhead appends to keys, up to its capacity, the key of each of the next lines, as long as these are a
+// GET of a bare key. It is a hint of what is coming, for who can prepare for that: the lines are looked at
+// without all the rules of the language, are not taken, and may turn out to be something else.
+func (r *Reader) GetsAhead(keys [][]byte) [][]byte {
+	rest := r.buf[r.r:r.w]
+	for len(keys) < cap(keys) {
+		end := bytes.IndexByte(rest, '\n')
+		if end < len("GET k") || rest[3] != ' ' || rest[0]|0x20 != 'g' || rest[1]|0x20 != 'e' || rest[2]|0x20 != 't' {
+			break
+		}
+		key := rest[len("GET "):end]
+		if last := len(key) - 1; key[last] == '\r' {
+			key = key[:last]
+		}
+		keys, rest = append(keys, key), rest[end+1:]
+	}
+	return keys
+}
+
 // Buffered returns how many bytes are buffered and not taken.
 func (r *Reader) Buffered() int { return r.w - r.r }
 

@@ -43,8 +43,24 @@ func (s *session) item() (it cache.Item, ok bool) {
 }
 
 func (s *session) get() {
+	s.lookAhead()
 	if it, ok := s.item(); ok {
 		s.replyValue(it.Value)
+	}
+}
+
+// lookAhead has the cache look at the keys of the GETs that are waiting behind this one, some at a time (see
+// cache.Keyspace.Warm): most of a pipelined GET is waiting for memory.
+func (s *session) lookAhead() {
+	if s.ahead > 0 {
+		s.ahead--
+		return
+	}
+	var waiting [cache.WarmAtOnce][]byte
+	keys := s.in.GetsAhead(waiting[:0])
+	if ks := s.reader.Keyspace(); ks != nil && len(keys) > 1 {
+		ks.Warm(keys)
+		s.ahead = len(keys)
 	}
 }
 

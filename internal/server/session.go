@@ -62,6 +62,7 @@ type session struct {
 	charged  int64     // bytes of srv.memory that are taken
 	now      int64     // the clock for reads; 0: look again
 	nowUses  int       // reads that now was good for
+	ahead    int       // GETs to come whose keys have been looked at
 	loginBy  time.Time // when a session that is not logged in ends
 	pace     pace      // of the line that is being read before login
 	active   time.Time // when the session last had nothing to do
