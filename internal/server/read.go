@@ -52,10 +52,18 @@ func (s *session) get() {
 // lookAhead has the cache look at the keys of the GETs that are waiting behind this one, some at a time (see
 // cache.Keyspace.Warm): most of a pipelined GET is waiting for memory.
 func (s *session) lookAhead() {
-	if s.ahead > 0 {
+	switch {
+	case s.ahead > 0:
 		s.ahead--
-		return
+	case s.in.Buffered() > 0:
+		s.warm()
 	}
+}
+
+// warm is apart for its stack, which a session that asks one thing at a time does without.
+//
+//go:noinline
+func (s *session) warm() {
 	var waiting [cache.WarmAtOnce][]byte
 	keys := s.in.GetsAhead(waiting[:0])
 	if ks := s.reader.Keyspace(); ks != nil && len(keys) > 1 {
