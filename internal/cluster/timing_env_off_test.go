@@ -13,8 +13,8 @@ import (
 func TestTimingIsNoSetting(t *testing.T) {
 	t.Setenv("TESTTIMING_HEARTBEAT", "100ms")
 	want := Timing{
-		Heartbeat: 400 * time.Millisecond, Election: 400 * time.Millisecond,
-		Lease: 300 * time.Millisecond, Commit: 50 * time.Millisecond,
+		Heartbeat: 300 * time.Millisecond, Election: 400 * time.Millisecond,
+		Lease: 225 * time.Millisecond, Commit: 50 * time.Millisecond,
 	}
 	if got := timing(hclog.NewNullLogger()); got != want {
 		t.Errorf("%+v, want %+v", got, want)

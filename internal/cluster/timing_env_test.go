@@ -16,8 +16,8 @@ func TestTimingOfTheEnvironment(t *testing.T) {
 		t.Errorf("without the variable: %+v", got)
 	}
 	for text, want := range map[string]Timing{
-		"100ms": {Heartbeat: 100 * time.Millisecond, Election: 100 * time.Millisecond, Lease: 75 * time.Millisecond, Commit: DefaultTiming.Commit},
-		"1s":    {Heartbeat: time.Second, Election: time.Second, Lease: 750 * time.Millisecond, Commit: DefaultTiming.Commit},
+		"150ms": {Heartbeat: 150 * time.Millisecond, Election: 200 * time.Millisecond, Lease: 112500 * time.Microsecond, Commit: DefaultTiming.Commit},
+		"600ms": {Heartbeat: 600 * time.Millisecond, Election: 800 * time.Millisecond, Lease: 450 * time.Millisecond, Commit: DefaultTiming.Commit},
 	} {
 		t.Setenv(heartbeatVariable, text)
 		if got := timing(log); got != want {
