@@ -2,9 +2,9 @@ package cluster
 
 import "sync"
 
-// formats is the latest versions of entries that the servers have said they read. A leader must not store one that a
-// server does not read: that one ends (fsm.ErrNewer), which is right for a log that is newer than it, and
-// wrong in the middle of a rolling upgrade.
+// formats is the latest versions of entries that the servers have said they read. A leader must not store
+// one that a server does not read: that one ends (fsm.ErrNewer), which is right for a log that is newer than
+// it, and wrong in the middle of a rolling upgrade.
 type formats struct {
 	mu    sync.Mutex
 	reads map[string]int // by server id

@@ -182,7 +182,9 @@ func serverConfig(c *config.Config, version string) server.Config {
 // fatal ends the process where going on would be wrong. The clients' connections go first: a process
 // whose disk hangs may not be able to end before its disk does, and nobody should wait for it.
 func (d *Daemon) fatal(err error) {
+	d.logs.Raft.SetLevel(hclog.Off) // nothing is to come behind the line that says why
 	d.log.Error("this node cannot go on", "error", err)
+	d.logs.Main.SetLevel(hclog.Off)
 	if s := d.serving.Load(); s != nil {
 		closed := make(chan struct{})
 		go func() {
