@@ -50,6 +50,22 @@ func ownDisk(t *testing.T, n *harness.Node) (mount string) {
 	return mount
 }
 
+// onOwnDisks starts three nodes, each on a file system of its own, and tells where those are.
+func onOwnDisks(t *testing.T) (c *harness.Cluster, mounts map[*harness.Node]string) {
+	t.Helper()
+	c = harness.New(t, harness.Options{Nodes: 3})
+	mounts = map[*harness.Node]string{}
+	for _, n := range c.Nodes {
+		mounts[n] = ownDisk(t, n)
+	}
+	c.WriteConfig("")
+	for _, n := range c.Nodes {
+		n.Start()
+	}
+	c.WaitReady()
+	return c, mounts
+}
+
 // takeAll leaves nothing of a file system, at once.
 func takeAll(t *testing.T, mount string) {
 	t.Helper()
@@ -78,16 +94,7 @@ func takeAll(t *testing.T, mount string) {
 // while there are writes. Every node lives on and serves reads and logins, also through an election;
 // what is not written is an error that says so; with room again writes flow, and nothing is lost.
 func TestDiskFilledAtOnce(t *testing.T) {
-	c := harness.New(t, harness.Options{Nodes: 3})
-	mounts := map[*harness.Node]string{}
-	for _, n := range c.Nodes {
-		mounts[n] = ownDisk(t, n)
-	}
-	c.WriteConfig("")
-	for _, n := range c.Nodes {
-		n.Start()
-	}
-	c.WaitReady()
+	c, mounts := onOwnDisks(t)
 	user := "full-" + unique()
 	makeUser(t, c.Leader(), user)
 	for name, choose := range map[string]func() []*harness.Node{
@@ -115,16 +122,7 @@ func TestDiskFilledAtOnce(t *testing.T) {
 // TestDiskFillsWhileAnotherIsDown fills a follower's disk by writes while the other follower is down: every
 // write needs that disk, so they are refused while deletions still have room.
 func TestDiskFillsWhileAnotherIsDown(t *testing.T) {
-	c := harness.New(t, harness.Options{Nodes: 3})
-	mounts := map[*harness.Node]string{}
-	for _, n := range c.Nodes {
-		mounts[n] = ownDisk(t, n)
-	}
-	c.WriteConfig("")
-	for _, n := range c.Nodes {
-		n.Start()
-	}
-	c.WaitReady()
+	c, mounts := onOwnDisks(t)
 	leader := c.Leader()
 	full, down := c.Followers(leader)[0], c.Followers(leader)[1]
 	user := "full-" + unique()

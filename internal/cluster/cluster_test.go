@@ -244,12 +244,5 @@ func TestRemovedServerEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-ended:
-		if !errors.Is(err, errRemoved) {
-			t.Errorf("ended with %v", err)
-		}
-	case <-time.After(patience):
-		t.Fatal("it goes on")
-	}
+	wantEnd(t, ended, errRemoved)
 }

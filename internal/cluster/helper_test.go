@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -169,6 +170,19 @@ func (c *testCluster) startEnding(name string) (*Node, <-chan error) {
 	why := make(chan error, 1)
 	c.ending.Store(name, why)
 	return c.start(name), why
+}
+
+// wantEnd waits until a node has ended by itself, and wants it to say why.
+func wantEnd(t *testing.T, ended <-chan error, why error) {
+	t.Helper()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, why) {
+			t.Errorf("it ended with %v, want %v", err, why)
+		}
+	case <-time.After(patience):
+		t.Fatalf("it goes on, want %v", why)
+	}
 }
 
 func (c *testCluster) died(name string, err error) {

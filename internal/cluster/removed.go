@@ -57,8 +57,8 @@ func (n *Node) wasRemoved() {
 var membershipPoll = 2 * time.Second
 
 // watchMembership notes when this node has become a member, and ends it when the cluster does not have it
-// any more. It looks while it hears of no
-// leader: a server that was removed hears nothing, and a cluster would take no notice of it for ever.
+// any more. It looks while it hears of no leader: a server that was removed hears nothing, and a cluster
+// would take no notice of it for ever.
 func (n *Node) watchMembership(ctx context.Context) {
 	tick := time.NewTicker(membershipPoll)
 	defer tick.Stop()

@@ -38,14 +38,7 @@ func TestRemovedWhileItCatchesUp(t *testing.T) {
 	n, ended := c.startEnding(name)
 	eventually(t, "it is admitted", func() bool { return leader.hasNonvoter(n.self.ServerID) })
 	wantSaid(t, leader, OpRemove, name, "removed "+n.self.ServerID)
-	select {
-	case err := <-ended:
-		if !errors.Is(err, errRemoved) {
-			t.Errorf("it ended with %v", err)
-		}
-	case <-time.After(patience):
-		t.Fatal("it goes on")
-	}
+	wantEnd(t, ended, errRemoved)
 	c.stop(name)
 	if err := c.refusedStart(name); !errors.Is(err, errRemoved) {
 		t.Errorf("it starts again: %v", err)
@@ -78,14 +71,7 @@ func TestRemovedWhileDown(t *testing.T) {
 	leader := c.leader()
 	for range 2 {
 		n, ended := c.startEnding(gone.Node)
-		select {
-		case err := <-ended:
-			if !errors.Is(err, errRemoved) {
-				t.Errorf("it ended with %v", err)
-			}
-		case <-time.After(patience):
-			t.Fatal("it goes on")
-		}
+		wantEnd(t, ended, errRemoved)
 		if leader.isServer(gone.ServerID) || n.Ready() {
 			t.Errorf("it is a member again; ready: %v", n.Ready())
 		}
