@@ -119,6 +119,9 @@ func checkRebuilt(tb testing.TB, s *Store) *Store {
 	r := rebuild(s.Freeze())
 	at, ok := s.NextDeadline()
 	rat, rok := r.NextDeadline()
+	if r.Deadlines() != s.Deadlines() {
+		tb.Fatalf("rebuilt store has %d deadlines, not %d", r.Deadlines(), s.Deadlines())
+	}
 	if r.Hash() != s.Hash() || r.Bytes() != s.Bytes() || r.Len() != s.Len() || r.Keyspaces() != s.Keyspaces() || rat != at || rok != ok {
 		tb.Fatalf("rebuilt store differs: hash %x %x, bytes %d %d, items %d %d, deadline %d %d",
 			r.Hash(), s.Hash(), r.Bytes(), s.Bytes(), r.Len(), s.Len(), rat, at)
@@ -175,6 +178,18 @@ func checkStructure(tb testing.TB, k *Keyspace) {
 	})
 	if items != k.Len() || deepest != d.deepest {
 		tb.Fatalf("directory counts %d items, %d deepest; has %d, %d", k.Len(), d.deepest, items, deepest)
+	}
+	counted := 0
+	if k.deadlines != nil {
+		k.deadlines.Ascend(func(d due) bool {
+			if k.past.has(d) {
+				counted++
+			}
+			return true
+		})
+	}
+	if counted != k.past.count {
+		tb.Fatalf("%d items are noted as past their deadline, of %d", k.past.count, counted)
 	}
 	if in := 0; k.deadlines != nil {
 		if in = k.deadlines.Len(); in != timed {

@@ -52,6 +52,12 @@ func (k *Keyspace) reindex(old, rec *record) {
 	}
 	if was != 0 && was != is {
 		k.deadlines.Delete(due{was, old})
+		k.past.removed(due{was, old})
+		k.store.timed.Add(-1)
+	}
+	if is != 0 && was != is {
+		k.past.added(due{is, rec})
+		k.store.timed.Add(1)
 	}
 	if is != 0 {
 		if k.deadlines == nil {
@@ -70,6 +76,9 @@ func (k *Keyspace) reschedule() {
 		if next = first.at; !ok {
 			k.deadlines = nil
 		}
+	}
+	if k.deadlines == nil {
+		k.past = past{}
 	}
 	if next == k.next {
 		return

@@ -18,10 +18,11 @@ type Keyspace struct {
 	store *Store
 
 	writes atomic.Uint64 // odd while anything is being changed
-	mu     sync.Mutex    // held during a change; guards frozen and deadlines
+	mu     sync.Mutex    // held during a change; guards frozen, deadlines and past
 	frozen uint64        // the epoch of the last Freeze of this keyspace
 
 	deadlines *btree.BTreeG[due] // nil if no item has one
+	past      past
 
 	// The writer's only:
 	inCut bool
@@ -89,32 +90,6 @@ func (d *directory) collect(keys [][]byte, recs []*record) {
 	for i, key := range keys {
 		recs[i] = d.find(hashKey(key), key)
 	}
-}
-
-// Count returns the number of items that are visible at the time now. It takes
-// time in proportion to the items that are past their deadline and not yet
-// removed, but does not hold up the writer meanwhile.
-func (k *Keyspace) Count(now int64) int {
-	k.mu.Lock()
-	n, index := k.Len(), k.deadlines
-	if index != nil {
-		if first, ok := index.Min(); ok && first.at <= now {
-			index = index.Clone() // O(1), copy-on-write
-		} else {
-			index = nil
-		}
-	}
-	k.mu.Unlock()
-	if index != nil {
-		index.Ascend(func(d due) bool {
-			if d.at > now {
-				return false
-			}
-			n--
-			return true
-		})
-	}
-	return n
 }
 
 // Freeze returns a view of the keyspace as it is now, in O(1). Any goroutine may

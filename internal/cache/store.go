@@ -19,6 +19,7 @@ type Store struct {
 	items atomic.Int64
 	bytes atomic.Int64
 	next  atomic.Int64 // the first deadline; 0: none
+	timed atomic.Int64 // items with a deadline
 
 	// The writer's only:
 	dirs     *btree.BTreeG[entry] // every keyspace's current directory, by id
@@ -102,6 +103,9 @@ func (s *Store) Len() int { return int(s.items.Load()) }
 
 // Bytes returns the sum of Bytes of all keyspaces.
 func (s *Store) Bytes() int64 { return s.bytes.Load() }
+
+// Deadlines returns how many items have a deadline, those past it and not yet removed included.
+func (s *Store) Deadlines() int { return int(s.timed.Load()) }
 
 // Hash returns a hash of the whole content: of every keyspace's id and version,
 // and every item's key, value, version and deadline. Two stores with the same

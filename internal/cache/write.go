@@ -102,6 +102,7 @@ func (k *Keyspace) Flush() {
 	k.publish(newDirectory(k.store.epoch.Load(), old.version.Load()+1))
 	k.store.items.Add(-old.items.Load())
 	k.store.bytes.Add(-old.bytes.Load())
+	k.store.timed.Add(-int64(k.timed()))
 	k.hash, k.deadlines = 0, nil
 	k.reschedule()
 	k.rehash()

@@ -82,8 +82,17 @@ func (a *admissions) admit(name, id string) error {
 	if err := a.node.roomForChange(); err != nil {
 		return err
 	}
-	a.node.log.Info("admitting a server", "id", id)
-	future := a.node.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, changeTimeout)
+	reads, err := a.node.readsOf(id)
+	if err != nil {
+		return err
+	}
+	future, err := a.node.formats.admit(id, reads, func() raft.IndexFuture {
+		a.node.log.Info("admitting a server", "id", id)
+		return a.node.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, changeTimeout)
+	})
+	if err != nil {
+		return err
+	}
 	return waitFuture(future, a.node.stopped)
 }
 
@@ -128,7 +137,7 @@ func (n *Node) remove(id string) error {
 	n.admissions.removed[id] = true
 	n.lastBatches(id)
 	command := fsm.Command{Op: fsm.OpGone, Words: [][]byte{[]byte(id)}}
-	_, err := n.pipeline.Propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait()
+	_, err := n.pipeline.Propose(fsm.NewGroup(command), changeTimeout).Wait()
 	if err != nil {
 		// The row is a few bytes that nobody will ever match again.
 		n.log.Warn("the removed server's row stays for now", "error", err)

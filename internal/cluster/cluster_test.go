@@ -89,8 +89,8 @@ func TestNoQuorum(t *testing.T) {
 	if got := c.get(left, "foo"); got != "bar" {
 		t.Errorf("a read without a quorum: %q", got)
 	}
-	set := fsm.AppendCommand(nil, &fsm.Command{Op: fsm.OpSet, User: c.uid, Key: []byte("k"), Value: []byte("v")})
-	if _, err := left.Propose(set, 1, 300*time.Millisecond).Wait(); !errors.Is(err, ErrNoLeader) {
+	set := fsm.NewGroup(fsm.Command{Op: fsm.OpSet, User: c.uid, Key: []byte("k"), Value: []byte("v")})
+	if _, err := left.Propose(set, 300*time.Millisecond).Wait(); !errors.Is(err, ErrNoLeader) {
 		t.Errorf("a write without a quorum: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
@@ -130,8 +130,8 @@ func TestOnceAcrossLeaders(t *testing.T) {
 				time.Sleep(5 * time.Millisecond)
 				continue
 			}
-			incr := fsm.AppendCommand(nil, &fsm.Command{Op: fsm.OpIncr, User: uid, Key: []byte("n"), N: 1})
-			_, err := n.Propose(incr, 1, patience).Wait()
+			incr := fsm.NewGroup(fsm.Command{Op: fsm.OpIncr, User: uid, Key: []byte("n"), N: 1})
+			_, err := n.Propose(incr, patience).Wait()
 			switch {
 			case err == nil:
 				acked.Add(1)

@@ -36,7 +36,7 @@ func TestFollowerFarBehind(t *testing.T) {
 		value := bytes.Repeat([]byte("v"), 4000)
 		for i := 0; !stop.Load(); i++ {
 			set := fsm.Command{Op: fsm.OpSet, User: uid, Key: fmt.Append(nil, id, "-", i%200), Value: value}
-			if _, err := leader.Propose(fsm.AppendCommand(nil, &set), 1, patience).Wait(); err != nil {
+			if _, err := leader.Propose(fsm.NewGroup(set), patience).Wait(); err != nil {
 				t.Errorf("a write: %v", err)
 				return
 			}

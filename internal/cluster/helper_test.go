@@ -307,7 +307,7 @@ func (c *testCluster) user(n *Node) uint64 {
 
 func (c *testCluster) do(n *Node, cmd *fsm.Command) fsm.Result {
 	c.t.Helper()
-	results, err := n.Propose(fsm.AppendCommand(nil, cmd), 1, patience).Wait()
+	results, err := n.Propose(fsm.NewGroup(*cmd), patience).Wait()
 	if err != nil {
 		c.t.Fatalf("propose on %s: %v", n.self.Node, err)
 	}

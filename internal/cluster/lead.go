@@ -114,8 +114,9 @@ const (
 	sweepTimeout = 5 * time.Second
 )
 
-// sweep has what is due removed while nothing else is written: an entry only when there is
-// something to remove, so an idle cluster writes none.
+// sweep has what is due removed that the entries themselves do not remove: an entry only when there is
+// something to remove, so an idle cluster writes none. While more is due than one takes, they follow each
+// other: an entry of a thousand items with short deadlines removes 256, so what is due would pile up otherwise.
 func (n *Node) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepPoll)
 	defer tick.Stop()
@@ -125,15 +126,25 @@ func (n *Node) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if n.raft.State() != raft.Leader || !n.Ready() {
-			continue
-		}
-		if due, any := n.fsm.NextDeadline(); !any || due > n.clock.Now() {
-			continue
-		}
-		sweep := fsm.AppendCommand(nil, &fsm.Command{Op: fsm.OpSweep})
-		if _, err := n.pipeline.Propose(sweep, 1, sweepTimeout).Wait(); err != nil {
-			n.log.Debug("sweep", "error", err)
+		for n.isDue() && n.sweepOnce() {
 		}
 	}
+}
+
+func (n *Node) isDue() bool {
+	if n.raft.State() != raft.Leader || !n.Ready() {
+		return false
+	}
+	due, any := n.fsm.NextDeadline()
+	return any && due <= n.clock.Now()
+}
+
+// sweepOnce tells whether there may be more.
+func (n *Node) sweepOnce() bool {
+	results, err := n.pipeline.Propose(fsm.NewGroup(fsm.Command{Op: fsm.OpSweep}), sweepTimeout).Wait()
+	if err != nil {
+		n.log.Debug("sweep", "error", err)
+		return false
+	}
+	return len(results) == 1 && results[0].N >= fsm.SweepAtMost
 }

@@ -84,7 +84,7 @@ type Node struct {
 
 	admissions *admissions
 	space      *space
-	formats    formats
+	formats    *formats
 	heirs      heirs
 	// waitsForRoom is storage.WaitsForRoom, but for tests.
 	waitsForRoom func() bool
@@ -182,6 +182,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	n.joins = make(chan struct{}, 1)
 	n.admissions = &admissions{node: n, silent: map[string]silentSince{}, removed: map[string]bool{}}
 	n.space = &space{node: n, free: c.FreeSpace, now: make(chan struct{}, 1)}
+	n.formats = newFormats(n)
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
 	n.fsm = fsm.New(n.self.ServerID, fsm.Hooks{
@@ -331,8 +332,8 @@ func (n *Node) FSM() *fsm.FSM { return n.fsm }
 func (n *Node) Clock() *clock.Clock { return n.clock }
 
 // Propose brings commands into the log; see pipeline.Pipeline.Propose.
-func (n *Node) Propose(commands []byte, count int, timeout time.Duration) *pipeline.Proposal {
-	return n.pipeline.Propose(commands, count, timeout)
+func (n *Node) Propose(g fsm.Group, timeout time.Duration) *pipeline.Proposal {
+	return n.pipeline.Propose(g, timeout)
 }
 
 // Status is what this node knows of itself.

@@ -179,6 +179,13 @@ func (n *Node) servers() []raft.Server {
 	return slices.Clone(future.Configuration().Servers)
 }
 
+func (n *Node) serverIDs() (ids []string) {
+	for _, s := range n.servers() {
+		ids = append(ids, string(s.ID))
+	}
+	return ids
+}
+
 func (n *Node) isServer(id string) bool {
 	return slices.ContainsFunc(n.servers(), func(s raft.Server) bool { return string(s.ID) == id })
 }

@@ -80,7 +80,7 @@ func (n *Node) checkRecovery(ctx context.Context) (older []string, err error) {
 	states, _ := n.askStates(ctx, n.members.Others(n.self.Node))
 	own := n.recovered()
 	for _, s := range states {
-		n.noteFormat(s)
+		n.formats.note(s.ServerID, s.Entries)
 		switch {
 		case !s.Known || s.Recovered == own:
 		case s.Recovered > own && s.Outside:

@@ -53,15 +53,14 @@ func (p *proposer) enqueue(entry []byte) (raft.ApplyFuture, error) {
 	if p.node.raft.State() != raft.Leader {
 		return nil, errNotLeading
 	}
-	if p.node.space.refuses() {
-		small, err := fsm.RefuseGrowth(entry)
-		if err != nil {
-			return nil, err
-		}
-		entry = small
+	entry, err := fsm.Refuse(entry, fsm.Refusal{Growth: p.node.space.refuses()})
+	if err != nil {
+		return nil, err
 	}
-	fsm.SetStamp(entry, p.node.clock.Now())
-	return p.node.raft.Apply(entry, enqueueTimeout), nil
+	return p.node.formats.enter(entry, func(entry []byte) raft.ApplyFuture {
+		fsm.SetStamp(entry, p.node.clock.Now())
+		return p.node.raft.Apply(entry, enqueueTimeout)
+	})
 }
 
 // await has the entry's fate waited for, once there are not too many others.

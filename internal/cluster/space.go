@@ -119,7 +119,7 @@ func (s *space) refuses() bool {
 		case <-s.node.stopped:
 		}
 	}
-	return (s.refusing.Load() || s.node.fsm.Closed()) && s.node.allRead(fsm.EntryVersion)
+	return (s.refusing.Load() || s.node.fsm.Closed()) && s.node.Reads(fsm.OpRefuse.Since())
 }
 
 func (s *space) look() {

@@ -57,7 +57,7 @@ func (s *space) survey(ctx context.Context) (found survey) {
 	}
 	for range others {
 		if a := <-answers; a != nil {
-			s.node.noteFormat(a)
+			s.node.formats.note(a.ServerID, a.Entries)
 			count(a.NoRoom)
 			found.elsewhere = found.elsewhere || !a.NoRoom
 			found.pressing, found.falling = found.pressing || a.Pressing, found.falling || a.NearFull
@@ -125,7 +125,7 @@ func (s *space) set(closed bool) {
 		command.N = 1
 	}
 	s.node.log.Warn("closing the state to what makes it grow, for want of room on the disks", "closed", closed)
-	if _, err := s.node.pipeline.Propose(fsm.AppendCommand(nil, &command), 1, changeTimeout).Wait(); err != nil {
+	if _, err := s.node.pipeline.Propose(fsm.NewGroup(command), changeTimeout).Wait(); err != nil {
 		s.node.log.Warn("the state could not be closed or opened yet", "error", err)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"ciderd/internal/fsm"
 )
 
 // What a leader makes of the answers that it gets: fulls say that they are full, roomy that they are not; the
@@ -59,20 +57,5 @@ func TestPressing(t *testing.T) {
 		if got := s.enough(step.survey); got != step.enough {
 			t.Errorf("survey %d: %v", i, got)
 		}
-	}
-}
-
-// A server that does not say so does not read entries that refuse, and is not sent any.
-func TestOlderReleasesAreNotSentNewEntries(t *testing.T) {
-	c := newTestCluster(t, 3)
-	c.startAll()
-	leader, other := c.leader(), c.followers()[0]
-	eventually(t, "all known", func() bool { return leader.allRead(fsm.EntryVersion) })
-	if leader.allRead(fsm.EntryVersion + 1) {
-		t.Error("who reads the next one?")
-	}
-	leader.noteFormat(&stateAnswer{ServerID: other.self.ServerID}) // as of the release before
-	if leader.allRead(fsm.EntryVersion) {
-		t.Error("an older release would be sent entries that end it")
 	}
 }

@@ -159,8 +159,8 @@ func Survivor(c *config.Config, version string, log hclog.Logger) *recovery.Surv
 // sessionsNode is the node as the server wants it.
 type sessionsNode struct{ *cluster.Node }
 
-func (n sessionsNode) Propose(commands []byte, count int, timeout time.Duration) server.Proposal {
-	return n.Node.Propose(commands, count, timeout)
+func (n sessionsNode) Propose(g fsm.Group, timeout time.Duration) server.Proposal {
+	return n.Node.Propose(g, timeout)
 }
 
 func serverConfig(c *config.Config, version string) server.Config {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ciderd/internal/admin"
 	"ciderd/internal/auth"
@@ -40,8 +41,7 @@ func (n operatedNode) AddUser(ctx context.Context, name string, password []byte)
 	}
 	// max_users counts for whoever makes the account.
 	config := n.daemon.runtime.Load()
-	command := fsm.Command{Op: fsm.OpSignup, Name: []byte(name), Value: hash, Limit: int64(config.Limits.MaxUsers)}
-	results, err := n.Propose(fsm.AppendCommand(nil, &command), 1, config.Timeouts.Write).Wait()
+	results, err := n.addUser(fsm.NewUser(name, hash, int64(config.Limits.MaxUsers), n.Reads), config.Timeouts.Write)
 	switch {
 	case errors.Is(err, cluster.ErrTimeout):
 		return fmt.Errorf("it is not known whether the user was added: %w", err)
@@ -51,6 +51,16 @@ func (n operatedNode) AddUser(ctx context.Context, name string, password []byte)
 		return errors.New("it is not known whether the user was added: no result")
 	}
 	return userAdded(results[0].Kind, name)
+}
+
+// addUser does it the old way if the leader knows of a server that does not read the new one.
+func (n operatedNode) addUser(command fsm.Command, timeout time.Duration) ([]fsm.Result, error) {
+	results, err := n.Propose(fsm.NewGroup(command), timeout).Wait()
+	if err == nil && len(results) == 1 && results[0].Kind == fsm.KindUnread {
+		command.Op = fsm.OpSignup
+		return n.Propose(fsm.NewGroup(command), timeout).Wait()
+	}
+	return results, err
 }
 
 func userAdded(k fsm.Kind, name string) error {

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-func (a *applier) signup(c *Command) Result {
+// signup makes a user whose keyspace begins at version.
+func (a *applier) signup(c *Command, version uint64) Result {
 	if a.users.byName[string(c.Name)] != nil {
 		return Result{Kind: KindUserExists}
 	}
@@ -19,7 +20,11 @@ func (a *applier) signup(c *Command) Result {
 	}
 	id := a.users.last + 1
 	user := &User{ID: id, Name: string(c.Name), Hash: slices.Clone(c.Value), Epoch: 1}
-	a.users.add(&account{user: user, keyspace: a.store.Create(id)})
+	ks := a.store.Create(id)
+	if version != 0 {
+		ks.SetVersion(version)
+	}
+	a.users.add(&account{user: user, keyspace: ks})
 	return Result{Kind: KindUser, N: int64(id)}
 }
 
@@ -39,6 +44,7 @@ func (a *applier) unregister(c *Command) Result {
 	}
 	a.users.remove(a.account)
 	a.sum -= a.account.once.sum
+	a.onceBytes.Add(-a.account.once.bytes)
 	a.store.Drop(c.User)
 	a.account = nil
 	a.changed = append(a.changed, c.User)

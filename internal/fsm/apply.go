@@ -13,6 +13,9 @@ import (
 const (
 	expirePerBatch = 256
 	expirePerSweep = 4096
+
+	// SweepAtMost is what an OpSweep removes at most: its result is how many it has removed.
+	SweepAtMost = expirePerSweep
 )
 
 // applier runs the commands of one batch against a state. It looks at nothing but the state and
@@ -20,6 +23,7 @@ const (
 type applier struct {
 	*state
 	cmds    [cache.WarmAtOnce]Command
+	version byte     // of the entry
 	account *account // of the last user looked up: most batches are of few users
 	changed []uint64 // users whose password or account changed
 	scratch []byte
@@ -28,8 +32,8 @@ type applier struct {
 // batch applies the commands of an accepted batch; results has room for each of them.
 // A command that cannot be decoded ends the batch: it and those behind it give KindNone. Every
 // node does the same, as all of them run this code on the same bytes.
-func (a *applier) batch(commands []byte, count int, results []Result) {
-	a.account = nil
+func (a *applier) batch(version byte, commands []byte, count int, results []Result) {
+	a.account, a.version = nil, version
 	a.store.Expire(a.time, expirePerBatch)
 	for len(results) > 0 {
 		some, rest, err := a.decode(commands, min(count, len(a.cmds)))
@@ -47,7 +51,7 @@ func (a *applier) batch(commands []byte, count int, results []Result) {
 // decode reads up to n commands; with an error, those before it.
 func (a *applier) decode(commands []byte, n int) (some []Command, rest []byte, err error) {
 	for i := range n {
-		if rest, err = a.cmds[i].decode(commands); err != nil {
+		if rest, err = a.cmds[i].decode(commands, a.version); err != nil {
 			return a.cmds[:i], nil, err
 		}
 		commands = rest
@@ -85,7 +89,13 @@ func (a *applier) command(c *Command) Result {
 		a.closed = c.N != 0
 		return Result{Kind: KindOK}
 	case OpSignup:
-		return a.signup(c)
+		return a.signup(c, 0)
+	case OpRegister:
+		return a.signup(c, uint64(a.time)*1000)
+	case OpRefuse:
+		if c.User == 0 && c.Flags&flagUnread != 0 { // it stands for one of nobody's
+			return a.write(c)
+		}
 	}
 	if a.account == nil || a.account.user.ID != c.User {
 		a.account = a.users.byID[c.User]
@@ -104,13 +114,16 @@ func (a *applier) once(c *Command) Result {
 	if first, ok := table.lookup(c.Once); ok {
 		return first
 	}
-	defer func(before uint64) { a.sum += table.sum - before }(table.sum)
+	defer func(sum uint64, bytes int64) {
+		a.sum += table.sum - sum
+		a.onceBytes.Add(table.bytes - bytes)
+	}(table.sum, table.bytes)
 	if table.full(a.time) {
 		return Result{Kind: KindOnceFull}
 	}
 	result := a.write(c)
 	// Not if that was what the command ended, and not what may well go through when it is sent again.
-	if a.account != nil && result.Kind != KindMemoryFull {
+	if a.account != nil && !operations[c.Op].forgets && !result.Kind.passes() {
 		table.remember(remembered{id: string(c.Once), at: a.time, result: result})
 	}
 	return result
@@ -118,7 +131,10 @@ func (a *applier) once(c *Command) Result {
 
 // write runs a command of the account that was looked up.
 func (a *applier) write(c *Command) Result {
-	if c.Op == OpRefuse || a.closed && grows(c.Op) {
+	switch {
+	case c.Op == OpRefuse && c.Flags&flagUnread != 0:
+		return Result{Kind: KindUnread}
+	case c.Op == OpRefuse, a.closed && operations[c.Op].grows:
 		return Result{Kind: KindMemoryFull}
 	}
 	ks := a.account.keyspace
@@ -148,15 +164,6 @@ func (a *applier) write(c *Command) Result {
 		return a.unregister(c)
 	}
 	return Result{}
-}
-
-// grows tells whether an operation can make the state larger.
-func grows(op Op) bool {
-	switch op {
-	case OpSet, OpCAS, OpMSet, OpIncr, OpAppend:
-		return true
-	}
-	return false
 }
 
 // deadlineIn is the time that is ttl milliseconds from now; 0 stays none.
@@ -250,9 +257,16 @@ func (a *applier) incr(ks *cache.Keyspace, c *Command) Result {
 	return Result{Kind: KindInt, N: sum}
 }
 
+// maxInteger is the length of the longest 64-bit integer.
+const maxInteger = len("-9223372036854775808")
+
 // parseInteger takes a decimal 64-bit integer as INCR itself would write it, and nothing else:
-// no blanks, no plus sign, no leading zeros.
+// no blanks, no plus sign, no leading zeros. What is longer than any is not looked at: a thousand INCRs
+// of half a megabyte of text would be a second of every node's.
 func parseInteger(b []byte) (int64, bool) {
+	if len(b) > maxInteger {
+		return 0, false
+	}
 	v, err := strconv.ParseInt(string(b), 10, 64)
 	if err != nil {
 		return 0, false

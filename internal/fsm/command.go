@@ -8,39 +8,6 @@ import (
 	"ciderd/internal/cache"
 )
 
-// Op is what a command does. The values are in the log: append only. A release takes one that it does not
-// know for a malformed command, so an entry that holds a new one says so in its version.
-type Op uint8
-
-// The operations.
-const (
-	opNone       Op = iota
-	OpSignup        // Name, Value: bcrypt hash, Limit: limits.max_users of the node that asks (0: none)
-	OpPasswd        // User, Value: new hash, Arg: the hash that the old password was verified against
-	OpUnregister    // User, Arg: the hash that the password was verified against
-	OpSet           // User, Key, Value, Flags, TTL
-	OpDelete        // User, Words: keys
-	OpIncr          // User, Key, N: delta
-	OpAppend        // User, Key, Value, Limit: the largest value in bytes
-	OpExpire        // User, Key, TTL
-	OpPersist       // User, Key
-	OpCAS           // User, Key, Value, Version
-	OpMSet          // User, Words: key, value, key, value, …
-	OpFlush         // User
-	OpSweep         // nothing: its entry's stamp is what removes what is due
-	OpGone          // Words: ids of servers that have left the configuration; their origins' rows are dropped
-	OpClose         // N: 1 closes the state to whatever makes it grow, 0 opens it again
-	OpRefuse        // User: stands for a command that RefuseGrowth took out; KindMemoryFull
-	opEnd
-)
-
-// The flags of OpSet, and the one that marks a command wrapped in ONCE.
-const (
-	FlagNX   = 1 << 0
-	FlagXX   = 1 << 1
-	flagOnce = 1 << 7
-)
-
 // Command is one write as it stands in a log entry. Which fields an Op uses is said beside it;
 // byte slices point into the entry that was decoded.
 type Command struct {
@@ -72,36 +39,8 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	if len(c.Once) > 0 {
 		dst = appendBytes(dst, c.Once)
 	}
-	switch c.Op {
-	case OpSignup:
-		dst = appendBytes(appendBytes(dst, c.Name), c.Value)
-		dst = binary.AppendVarint(dst, c.Limit)
-	case OpPasswd:
-		dst = appendBytes(appendBytes(dst, c.Value), c.Arg)
-	case OpUnregister:
-		dst = appendBytes(dst, c.Arg)
-	case OpSet:
-		dst = appendBytes(appendBytes(dst, c.Key), c.Value)
-		dst = binary.AppendVarint(dst, c.TTL)
-	case OpIncr:
-		dst = binary.AppendVarint(appendBytes(dst, c.Key), c.N)
-	case OpAppend:
-		dst = appendBytes(appendBytes(dst, c.Key), c.Value)
-		dst = binary.AppendVarint(dst, c.Limit)
-	case OpExpire:
-		dst = binary.AppendVarint(appendBytes(dst, c.Key), c.TTL)
-	case OpClose:
-		dst = binary.AppendVarint(dst, c.N)
-	case OpPersist:
-		dst = appendBytes(dst, c.Key)
-	case OpCAS:
-		dst = appendBytes(appendBytes(dst, c.Key), c.Value)
-		dst = binary.AppendUvarint(dst, c.Version)
-	case OpDelete, OpMSet, OpGone:
-		dst = binary.AppendUvarint(dst, uint64(len(c.Words)))
-		for _, w := range c.Words {
-			dst = appendBytes(dst, w)
-		}
+	for _, f := range operations[c.Op].fields {
+		dst = c.appendField(dst, f)
 	}
 	return dst
 }
@@ -118,45 +57,23 @@ const (
 	maxName  = cache.MaxKeySize // of everything that is no value
 )
 
-// decode reads one command from the front of b into c and returns what is left of b. It keeps
-// c.Words' memory from call to call.
-func (c *Command) decode(b []byte) ([]byte, error) {
+// decode reads one command of an entry of that version from the front of b into c and returns what is left of
+// b. It keeps c.Words' memory from call to call.
+func (c *Command) decode(b []byte, version byte) ([]byte, error) {
 	words := c.Words[:0]
 	*c = Command{}
-	if len(b) < 2 || Op(b[0]) <= opNone || Op(b[0]) >= opEnd {
+	if len(b) < 2 || Op(b[0]) <= opNone || Op(b[0]) >= opEnd || operations[b[0]].since > version {
 		return nil, fmt.Errorf("%w: operation", errCommand)
 	}
 	d := decoder{rest: b[2:]}
-	c.Op, c.Flags = Op(b[0]), b[1]&^flagOnce
+	c.Op, c.Flags, c.Words = Op(b[0]), b[1]&^flagOnce, words
 	c.User = d.uvarint()
 	if b[1]&flagOnce != 0 {
 		c.Once = d.name()
 	}
-	switch c.Op {
-	case OpSignup:
-		c.Name, c.Value, c.Limit = d.name(), d.name(), d.varint()
-	case OpPasswd:
-		c.Value, c.Arg = d.name(), d.name()
-	case OpUnregister:
-		c.Arg = d.name()
-	case OpSet:
-		c.Key, c.Value, c.TTL = d.key(), d.value(), d.varint()
-	case OpIncr:
-		c.Key, c.N = d.key(), d.varint()
-	case OpClose:
-		c.N = d.varint()
-	case OpAppend:
-		c.Key, c.Value, c.Limit = d.key(), d.value(), d.varint()
-	case OpExpire:
-		c.Key, c.TTL = d.key(), d.varint()
-	case OpPersist:
-		c.Key = d.key()
-	case OpCAS:
-		c.Key, c.Value, c.Version = d.key(), d.value(), d.uvarint()
-	case OpDelete, OpMSet, OpGone:
-		words = d.words(words, c.Op == OpMSet)
+	for _, f := range operations[c.Op].fields {
+		c.readField(&d, f)
 	}
-	c.Words = words
 	if d.bad {
 		return nil, fmt.Errorf("%w: operation %d: a field is cut short or too long", errCommand, c.Op)
 	}

@@ -35,7 +35,7 @@ func someCommand(r *rand.Rand, op Op) Command {
 	}
 	key, value, limit := someBytes(r, 1, 200), someBytes(r, 0, 300), someInt(r)
 	switch op {
-	case OpSignup:
+	case OpSignup, OpRegister:
 		c.Name, c.Value, c.Limit = someBytes(r, 1, 64), value, limit
 	case OpPasswd:
 		c.Value, c.Arg = value, someBytes(r, 0, 60)
@@ -63,6 +63,48 @@ func someCommand(r *rand.Rand, op Op) Command {
 	return c
 }
 
+// Whoever adds an operation says in its row what it is; what it does, the model and the story say again.
+func TestEveryOperationHasARow(t *testing.T) {
+	for op := opNone + 1; op < opEnd; op++ {
+		switch since := op.Since(); {
+		case since < version1 || since > EntryVersion:
+			t.Errorf("operation %d is read since version %d", op, since)
+		case op > opNone+1 && since < (op-1).Since():
+			t.Errorf("operation %d is older than the one before it: its number was not appended", op)
+		}
+	}
+}
+
+func TestEveryOperationIsInTheStory(t *testing.T) {
+	met, s := map[Op]bool{OpRefuse: true}, newStory(1) // a leader makes OpRefuse, see refuse_test.go
+	for range 2000 {
+		for _, c := range s.next().commands {
+			met[c.Op] = true
+		}
+	}
+	for op := opNone + 1; op < opEnd; op++ {
+		if !met[op] {
+			t.Errorf("operation %d is in no story", op)
+		}
+	}
+}
+
+// An operation in an entry of a version that does not have it is what it is to the releases that read no more
+// than that version: a malformed command, which ends its batch.
+func TestOperationsBeforeTheirTime(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for op := opNone + 1; op < opEnd; op++ {
+		c := someCommand(r, op)
+		for version := byte(version1); version <= EntryVersion; version++ {
+			var got Command
+			_, err := got.decode(AppendCommand(nil, &c), version)
+			if reads := int(version) >= op.Since(); reads != (err == nil) {
+				t.Errorf("operation %d in an entry of version %d: error %v", op, version, err)
+			}
+		}
+	}
+}
+
 // same compares what two commands mean: nil and empty are one.
 func same(a, b *Command) bool { return meaning(a) == meaning(b) }
 
@@ -78,7 +120,7 @@ func TestCommandRoundTrip(t *testing.T) {
 		for range 200 {
 			want := someCommand(r, op)
 			b := AppendCommand([]byte("before"), &want)
-			rest, err := got.decode(append(b, "behind"...)[len("before"):])
+			rest, err := got.decode(append(b, "behind"...)[len("before"):], EntryVersion)
 			if err != nil {
 				t.Fatalf("operation %d: %v", op, err)
 			}
@@ -103,7 +145,7 @@ func TestCommandCutShort(t *testing.T) {
 		b := AppendCommand(nil, &want)
 		for n := range b {
 			var c Command
-			if _, err := c.decode(b[:n]); !errors.Is(err, errCommand) {
+			if _, err := c.decode(b[:n], EntryVersion); !errors.Is(err, errCommand) {
 				t.Fatalf("operation %d, %d of %d bytes: error %v", op, n, len(b), err)
 			}
 		}
@@ -125,13 +167,13 @@ func TestCommandRefused(t *testing.T) {
 		"long id of ONCE":     {Op: OpFlush, Once: []byte(long)},
 	} {
 		var got Command
-		if _, err := got.decode(AppendCommand(nil, &c)); !errors.Is(err, errCommand) {
+		if _, err := got.decode(AppendCommand(nil, &c), EntryVersion); !errors.Is(err, errCommand) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
 	var c Command
 	largest := Command{Op: OpSet, Key: []byte(long[1:]), Value: []byte(big[1:])}
-	if _, err := c.decode(AppendCommand(nil, &largest)); err != nil {
+	if _, err := c.decode(AppendCommand(nil, &largest), EntryVersion); err != nil {
 		t.Errorf("the largest that can be: %v", err)
 	}
 }
@@ -146,14 +188,14 @@ func FuzzCommand(f *testing.F) {
 	f.Add([]byte{byte(OpSet), flagOnce, 0, 0, 1, 'k', 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var c, again Command
-		rest, err := c.decode(b)
+		rest, err := c.decode(b, EntryVersion)
 		if err != nil {
 			return
 		}
 		if !bytes.HasSuffix(b, rest) {
 			t.Fatalf("%q is not the end of %q", rest, b)
 		}
-		if tail, err := again.decode(AppendCommand(nil, &c)); err != nil || len(tail) > 0 {
+		if tail, err := again.decode(AppendCommand(nil, &c), EntryVersion); err != nil || len(tail) > 0 {
 			t.Fatalf("decoded once, not twice: %v, %d bytes behind it", err, len(tail))
 		}
 		if !same(&c, &again) {

@@ -9,7 +9,8 @@ import (
 )
 
 func dumpState(w io.Writer, s *state, snap *snapshot) {
-	fmt.Fprintf(w, "index %d time %d last user %d closed %v hash %x\n", s.index, s.time, s.users.last, s.closed, s.hash())
+	fmt.Fprintf(w, "index %d time %d last user %d closed %v entries %d hash %x\n",
+		s.index, s.time, s.users.last, s.closed, s.entries, s.hash())
 	ids := make([]string, 0, len(s.origins))
 	for id := range s.origins {
 		ids = append(ids, id)

@@ -9,7 +9,7 @@ import (
 
 // A log entry, which is also the frame that a follower forwards, byte for byte:
 //
-//	0      version of the format: 1, or 2 with an operation that readers of version 1 do not know
+//	0      version of the format: the highest Since of the operations in it
 //	1      type (1: batch)
 //	2..6   CRC32C of bytes 0..2 and of all from 18 on
 //	6..14  the leader's stamp, Unix milliseconds, little endian
@@ -20,15 +20,10 @@ import (
 // bytes that the origin has encoded and checksummed. (bbolt's data pages have no checksums: this
 // is what notices a disk that changed its mind.)
 const (
-	entryVersion  = 1
-	entryRefusing = 2 // version 1, and OpRefuse
-	entryBatch    = 1
-	stampAt       = 6
-	bodyAt        = 18
+	entryBatch = 1
+	stampAt    = 6
+	bodyAt     = 18
 )
-
-// EntryVersion is the latest version of entries that this release reads.
-const EntryVersion = entryRefusing
 
 // MaxOrigin is the longest server id in an entry, in bytes.
 const MaxOrigin = 128
@@ -50,17 +45,14 @@ type Header struct {
 	Sequence    uint64 // counts that process's batches from 1
 	Count       int    // commands
 	Stamp       int64  // Unix milliseconds; 0 until a leader has stamped it
+	Version     byte   // of the entry: what its commands mean depends on this and nothing else; 0: 1
 }
 
 // AppendBatch appends an entry that holds count commands, each encoded by AppendCommand, given
-// in parts that are joined. It carries no stamp yet.
+// in parts that are joined. h.Version must be at least the Since of each of their operations.
 func AppendBatch(dst []byte, h Header, parts ...[]byte) []byte {
-	return appendBatch(dst, entryVersion, h, parts...)
-}
-
-func appendBatch(dst []byte, version byte, h Header, parts ...[]byte) []byte {
 	start := len(dst)
-	dst = append(dst, version, entryBatch)
+	dst = append(dst, max(h.Version, version1), entryBatch)
 	dst = append(dst, make([]byte, bodyAt-2)...)
 	dst = appendBytes(dst, h.Origin)
 	dst = binary.AppendUvarint(dst, h.Incarnation)
@@ -85,6 +77,14 @@ func checksum(entry []byte) uint32 {
 	return crc32.Update(crc32.Checksum(entry[:2], castagnoli), castagnoli, entry[bodyAt:])
 }
 
+// VersionOf is the version of an entry, which is not checked.
+func VersionOf(entry []byte) int {
+	if len(entry) == 0 {
+		return 0
+	}
+	return int(entry[0])
+}
+
 // ReadEntry checks an entry and returns its header and the encoded commands, which point into
 // it. The error is ErrCorrupt or ErrNewer, wrapped.
 func ReadEntry(entry []byte) (Header, []byte, error) {
@@ -97,11 +97,12 @@ func ReadEntry(entry []byte) (Header, []byte, error) {
 	if binary.LittleEndian.Uint32(entry[stampAt+8:]) != crc32.Checksum(entry[stampAt:stampAt+8], castagnoli) {
 		return Header{}, nil, fmt.Errorf("%w: checksum of the stamp", ErrCorrupt)
 	}
-	if entry[0] < entryVersion || entry[0] > entryRefusing || entry[1] != entryBatch {
-		return Header{}, nil, fmt.Errorf("%w: version %d, type %d", ErrNewer, entry[0], entry[1])
+	if entry[0] < version1 || entry[0] > EntryVersion || entry[1] != entryBatch {
+		return Header{}, nil, fmt.Errorf("%w: version %d, type %d; this release (%s) reads up to version %d",
+			ErrNewer, entry[0], entry[1], Release, EntryVersion)
 	}
 	d := decoder{rest: entry[bodyAt:]}
-	h := Header{Origin: d.bytes(), Incarnation: d.uvarint(), Sequence: d.uvarint()}
+	h := Header{Version: entry[0], Origin: d.bytes(), Incarnation: d.uvarint(), Sequence: d.uvarint()}
 	count := d.uvarint()
 	h.Stamp = int64(binary.LittleEndian.Uint64(entry[stampAt:]))
 	// A command takes at least three bytes: this bounds what a count can make us allocate.

@@ -88,19 +88,19 @@ func TestEntryRefused(t *testing.T) {
 		e    []byte
 		want error
 	}{
-		{"later version", seal(entryRefusing+1, entryBatch, append(good, 1, 1, 0)), ErrNewer},
-		{"unknown type", seal(entryVersion, entryBatch+1, append(good, 1, 1, 0)), ErrNewer},
-		{"no origin", seal(entryVersion, entryBatch, []byte{0, 1, 1, 0}), ErrCorrupt},
-		{"long origin", seal(entryVersion, entryBatch, append(appendBytes(nil, []byte(strings.Repeat("x", MaxOrigin+1))), 1, 1, 0)), ErrCorrupt},
-		{"no count", seal(entryVersion, entryBatch, append(good, 1, 1)), ErrCorrupt},
-		{"more commands than bytes", seal(entryVersion, entryBatch, append(good, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x7f, 1)), ErrCorrupt},
+		{"later version", seal(EntryVersion+1, entryBatch, append(good, 1, 1, 0)), ErrNewer},
+		{"unknown type", seal(version1, entryBatch+1, append(good, 1, 1, 0)), ErrNewer},
+		{"no origin", seal(version1, entryBatch, []byte{0, 1, 1, 0}), ErrCorrupt},
+		{"long origin", seal(version1, entryBatch, append(appendBytes(nil, []byte(strings.Repeat("x", MaxOrigin+1))), 1, 1, 0)), ErrCorrupt},
+		{"no count", seal(version1, entryBatch, append(good, 1, 1)), ErrCorrupt},
+		{"more commands than bytes", seal(version1, entryBatch, append(good, 1, 1, 0xff, 0xff, 0xff, 0xff, 0x7f, 1)), ErrCorrupt},
 		{"nothing", nil, ErrCorrupt},
 	} {
 		if _, _, err := ReadEntry(c.e); !errors.Is(err, c.want) {
 			t.Errorf("%s: error %v, want %v", c.name, err, c.want)
 		}
 	}
-	if _, _, err := ReadEntry(seal(entryVersion, entryBatch, append(good, 1, 1, 0))); err != nil {
+	if _, _, err := ReadEntry(seal(version1, entryBatch, append(good, 1, 1, 0))); err != nil {
 		t.Errorf("a good one: %v", err)
 	}
 }
@@ -112,7 +112,7 @@ func FuzzReadEntry(f *testing.F) {
 	f.Add(e[bodyAt:])
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, e := range [][]byte{b, seal(entryVersion, entryBatch, b)} {
+		for _, e := range [][]byte{b, seal(version1, entryBatch, b)} {
 			h, body, err := ReadEntry(e)
 			if err != nil {
 				if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewer) {

@@ -50,6 +50,7 @@ type FSM struct {
 
 	applied atomic.Uint64 // state.index, once its changes can be read
 	closed  atomic.Bool   // state.closed
+	inUse   atomic.Uint32 // state.entries
 	bytes   atomic.Uint64 // of all entries applied by this process
 	pending struct {
 		sync.Mutex
@@ -118,9 +119,12 @@ func (f *FSM) apply(log *raft.Log) {
 	var results []Result
 	if accepted {
 		results = make([]Result, h.Count)
-		f.applier.batch(commands, h.Count, results)
+		f.applier.batch(h.Version, commands, h.Count, results)
 	}
 	s.index = log.Index
+	if s.use(h.Version) {
+		f.inUse.Store(uint32(h.Version))
+	}
 	f.marks.set(s.index, s.hash())
 	f.bytes.Add(uint64(len(log.Data)))
 	f.applied.Store(log.Index)
@@ -144,6 +148,10 @@ func (f *FSM) Applied() uint64 { return f.applied.Load() }
 
 // Closed tells whether the state is closed to whatever makes it grow (OpClose).
 func (f *FSM) Closed() bool { return f.closed.Load() }
+
+// InUse is the highest version of entries that the log has held: a server that does not read it cannot be
+// one of this cluster. Versions before 3 are not told apart, as every release that was ever out reads them.
+func (f *FSM) InUse() int { return int(max(f.inUse.Load(), version2)) }
 
 // AppliedBytes counts the bytes of all entries that this process has applied.
 func (f *FSM) AppliedBytes() uint64 { return f.bytes.Load() }
@@ -234,7 +242,17 @@ func (f *FSM) Users() int { return f.state.Load().users.count() }
 func (f *FSM) NextDeadline() (int64, bool) { return f.state.Load().store.NextDeadline() }
 
 // Size is about what a snapshot of the state takes, in bytes, before compression.
-func (f *FSM) Size() int64 { return f.state.Load().store.Bytes() }
+func (f *FSM) Size() int64 {
+	s := f.state.Load()
+	return s.store.Bytes() + int64(s.store.Deadlines())*deadlineBytes + s.users.bytes.Load() + s.onceBytes.Load()
+}
+
+// What Size counts beside the items' own bytes.
+const (
+	deadlineBytes = 8
+	accountBytes  = 64 // and the name and the hash
+	onceBytes     = 32 // and the id
+)
 
 // Reader reads one user's cache. It is for one goroutine.
 type Reader struct {

@@ -56,6 +56,7 @@ func entry(h Header, commands ...Command) []byte {
 	var body []byte
 	for i := range commands {
 		body = AppendCommand(body, &commands[i])
+		h.Version = max(h.Version, byte(commands[i].Op.Since()))
 	}
 	h.Count = len(commands)
 	return AppendBatch(nil, h, body)

@@ -134,7 +134,9 @@ func (m *model) command(c *Command) Result {
 		m.closed = c.N != 0
 		return Result{Kind: KindOK}
 	case OpSignup:
-		return m.signup(c)
+		return m.signup(c, 0)
+	case OpRegister:
+		return m.signup(c, uint64(m.now)*1000)
 	}
 	u := m.users[c.User]
 	switch {
@@ -159,7 +161,7 @@ func (m *model) command(c *Command) Result {
 	return r
 }
 
-func (m *model) signup(c *Command) Result {
+func (m *model) signup(c *Command, version uint64) Result {
 	for _, u := range m.users {
 		if u.name == string(c.Name) {
 			return Result{Kind: KindUserExists}
@@ -172,7 +174,7 @@ func (m *model) signup(c *Command) Result {
 		return Result{Kind: KindSignupFull}
 	}
 	m.last++
-	m.users[m.last] = &modelUser{name: string(c.Name), hash: string(c.Value), epoch: 1, items: map[string]modelItem{}}
+	m.users[m.last] = &modelUser{name: string(c.Name), hash: string(c.Value), epoch: 1, version: version, items: map[string]modelItem{}}
 	return Result{KindUser, int64(m.last)}
 }
 

@@ -24,7 +24,10 @@ type onceTable struct {
 	order []remembered
 	byID  map[string]Result
 	sum   uint64 // of the hashes of all in order, for state.hash
+	bytes int64  // of all in order, for Size
 }
+
+func (r *remembered) size() int64 { return int64(onceBytes + len(r.id)) }
 
 func (t *onceTable) lookup(id []byte) (Result, bool) {
 	r, ok := t.byID[string(id)]
@@ -36,6 +39,7 @@ func (t *onceTable) full(now int64) bool {
 	for len(t.order) > onceCount && t.order[0].at <= now-onceAge {
 		delete(t.byID, t.order[0].id)
 		t.sum -= t.order[0].hash()
+		t.bytes -= t.order[0].size()
 		t.order = t.order[1:]
 	}
 	return len(t.order) >= onceMax
@@ -48,6 +52,7 @@ func (t *onceTable) remember(r remembered) {
 	t.order = append(t.order, r)
 	t.byID[r.id] = r.result
 	t.sum += r.hash()
+	t.bytes += r.size()
 }
 
 func (r *remembered) hash() uint64 {

@@ -19,11 +19,11 @@ func TestRefuseGrowth(t *testing.T) {
 		for range 150 {
 			b := s.next()
 			b.commands = slices.DeleteFunc(slices.Clone(b.commands), func(c Command) bool {
-				return c.Op == OpSignup || c.Op == OpClose
+				return c.Op == OpSignup || c.Op == OpRegister || c.Op == OpClose
 			})
 			whole := entry(b.h, b.commands...)
 			kept := slices.Clone(whole)
-			small, err := RefuseGrowth(whole)
+			small, err := Refuse(whole, Refusal{Growth: true})
 			if err != nil || !bytes.Equal(whole, kept) || len(small) > len(whole) {
 				t.Fatalf("%v; %d bytes of %d", err, len(small), len(whole))
 			}
@@ -52,7 +52,7 @@ func TestRefuseGrowth(t *testing.T) {
 
 // What is not an entry is refused, and what is malformed in one ends its batch as before.
 func TestRefuseGrowthOfGarbage(t *testing.T) {
-	if _, err := RefuseGrowth([]byte("no entry")); err == nil {
+	if _, err := Refuse([]byte("no entry"), Refusal{Growth: true}); err == nil {
 		t.Error("no error")
 	}
 	r := rand.New(rand.NewPCG(9, 9))
@@ -61,7 +61,7 @@ func TestRefuseGrowthOfGarbage(t *testing.T) {
 		one, two := set("k", "v"), set("l", "w")
 		body := AppendCommand(AppendCommand(nil, &one), &two)
 		e := AppendBatch(nil, h, append(body[:r.IntN(len(body))], someBytes(r, 12, 30)...))
-		small, err := RefuseGrowth(e)
+		small, err := Refuse(e, Refusal{Growth: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,17 +85,79 @@ func TestRefusingEntryHasAVersionOfItsOwn(t *testing.T) {
 		commands []Command
 		version  byte
 	}{
-		{[]Command{set("k", "v"), deletion}, entryRefusing},
-		{[]Command{deletion}, entryVersion},
+		{[]Command{set("k", "v"), deletion}, version2},
+		{[]Command{deletion}, version1},
 	} {
-		small, err := RefuseGrowth(entry(h, c.commands...))
+		small, err := Refuse(entry(h, c.commands...), Refusal{Growth: true})
 		if err != nil || small[0] != c.version {
 			t.Errorf("version %d, %v; want %d", small[0], err, c.version)
 		}
-		small[0] = entryRefusing + 1
+		small[0] = EntryVersion + 1
 		binary.LittleEndian.PutUint32(small[2:], checksum(small))
 		if _, _, err := ReadEntry(small); !errors.Is(err, ErrNewer) {
 			t.Errorf("a later version: %v", err)
 		}
+	}
+}
+
+// What not every server reads is taken out, whatever else is in the batch: the state is that of the batch
+// without it, the entry is one that all read, and whoever sent it hears of it.
+func TestRefuseWhatIsNotRead(t *testing.T) {
+	for reads := version1; reads < EntryVersion; reads++ {
+		s, taken := newStory(uint64(reads)), 0
+		n := newNode(t, "a/1")
+		for range 300 {
+			b := s.next()
+			readable, err := Refuse(b.entry, Refusal{Reads: reads})
+			if err != nil || int(readable[0]) > max(reads, version2) {
+				t.Fatalf("an entry of version %d for servers that read %d: %v", readable[0], reads, err)
+			}
+			var rest []Command
+			for _, c := range b.commands {
+				if c.Op.Since() <= reads {
+					rest = append(rest, c)
+				}
+			}
+			taken += len(b.commands) - len(rest)
+			with, without := n.copied(), n.copied()
+			with.feed(readable)
+			without.feed(entry(b.h, rest...))
+			with.state.Load().entries, without.state.Load().entries = 0, 0
+			sameDump(t, "the state", with.FSM, without.FSM)
+			checkRefused(t, b.commands, with.told, without.told, reads)
+			clear(n.told)
+			n.feed(b.entry)
+		}
+		if taken == 0 {
+			t.Errorf("nothing that servers of version %d do not read", reads)
+		}
+	}
+}
+
+func checkRefused(t *testing.T, commands []Command, with, without map[batchID]told, reads int) {
+	t.Helper()
+	for id, got := range with {
+		rest := without[id].results
+		for i, c := range commands {
+			want := Result{Kind: KindUnread}
+			if c.Op.Since() <= reads {
+				want, rest = rest[0], rest[1:]
+			}
+			if got.results[i] != want {
+				t.Fatalf("operation %d gave %v, want %v", c.Op, got.results[i], want)
+			}
+		}
+	}
+}
+
+// A malformed entry is left to Apply, but not one that some servers could not even read.
+func TestRefuseMalformedOfALaterVersion(t *testing.T) {
+	h := Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 1, Count: 1, Version: EntryVersion}
+	e := AppendBatch(nil, h, []byte{byte(opEnd), 0, 0})
+	if got, err := Refuse(e, Refusal{Reads: EntryVersion}); err != nil || !bytes.Equal(got, e) {
+		t.Errorf("all read it: %v", err)
+	}
+	if _, err := Refuse(e, Refusal{Reads: version1}); !errors.Is(err, ErrNewer) {
+		t.Errorf("some do not read it: %v", err)
 	}
 }

@@ -36,6 +36,7 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 	f.state.Store(s)
 	f.applied.Store(s.index)
 	f.closed.Store(s.closed)
+	f.inUse.Store(uint32(s.entries))
 	f.wake()
 	f.applier.changed = append(f.applier.changed[:0], 0)
 	f.tellWatchers()
@@ -107,9 +108,9 @@ func readHead(r *bufio.Reader) error {
 	if !bytes.HasSuffix(sealHead(v, release), rest) || v == 0 {
 		return fmt.Errorf("%w: checksum of the head", ErrBadSnapshot)
 	}
-	if v > snapshotVersion {
+	if v > snapshotNewest {
 		return fmt.Errorf("snapshot of format %d, which this release (%s, format %d) cannot read: install ciderd %s or later",
-			v, Release, snapshotVersion, release)
+			v, Release, snapshotNewest, release)
 	}
 	return nil
 }
@@ -133,6 +134,8 @@ func (b *builder) record(d *decoder) error {
 	case tagState:
 		b.index, b.time, b.users.last = d.uvarint(), int64(d.uvarint()), d.uvarint()
 		b.closed = d.uvarint() != 0
+	case tagEntries:
+		ok = b.entriesUsed(d)
 	case tagOrigin:
 		id := d.bytes()
 		b.setOrigin(id, origin{d.uvarint(), d.uvarint()})
@@ -151,6 +154,16 @@ func (b *builder) record(d *decoder) error {
 		return fmt.Errorf("%w: record %q", ErrBadSnapshot, tag)
 	}
 	return nil
+}
+
+// entriesUsed refuses a state that holds what this release does not know of.
+func (b *builder) entriesUsed(d *decoder) bool {
+	v := d.uvarint()
+	if v < version3 || v > EntryVersion {
+		return false
+	}
+	b.entries = byte(v)
+	return true
 }
 
 func (b *builder) user(d *decoder) bool {
@@ -174,6 +187,7 @@ func (b *builder) once(d *decoder) bool {
 	r.result.N = d.varint()
 	b.account.once.remember(r)
 	b.sum += r.hash()
+	b.onceBytes.Add(r.size())
 	return true
 }
 

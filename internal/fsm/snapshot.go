@@ -18,16 +18,24 @@ import (
 // chunks. The records in it, each behind its tag: the state's own figures, the origins, then user
 // by user the account, its ids of ONCE and its items, and at last the counts.
 const (
-	snapshotMagic   = "CIDERSNP"
-	snapshotVersion = 1
-	maxRelease      = 100 // bytes of Release that are written
+	snapshotMagic = "CIDERSNP"
+	maxRelease    = 100 // bytes of Release that are written
 
-	tagState  = 'S' // index, time, last user id, whether it is closed
-	tagOrigin = 'O' // server id, incarnation, sequence
-	tagUser   = 'U' // id, name, hash, epoch, version counter of the keyspace
-	tagOnce   = 'R' // of the user before it: id, time, kind, number
-	tagItem   = 'I' // of the user before it: key, value, version, deadline
-	tagEnd    = 'E' // users, items, hash of the state
+	tagState   = 'S' // index, time, last user id, whether it is closed
+	tagEntries = 'V' // the highest version of entries that the log has held; from format 2 on
+	tagOrigin  = 'O' // server id, incarnation, sequence
+	tagUser    = 'U' // id, name, hash, epoch, version counter of the keyspace
+	tagOnce    = 'R' // of the user before it: id, time, kind, number
+	tagItem    = 'I' // of the user before it: key, value, version, deadline
+	tagEnd     = 'E' // users, items, hash of the state
+)
+
+// The formats. A state is written in the oldest one that can hold it, so that the release before this one
+// reads it for as long as nothing has been used that it does not know.
+const (
+	snapshotFirst   = 1
+	snapshotEntries = 2 // format 1, and tagEntries
+	snapshotNewest  = snapshotEntries
 )
 
 // Release is the version of ciderd that snapshots are marked with, so that an older release that
@@ -39,6 +47,7 @@ type snapshot struct {
 	index, time uint64
 	last        uint64
 	closed      bool
+	entries     byte
 	origins     map[string]origin
 	users       []frozenUser
 	store       *cache.StoreView
@@ -62,7 +71,7 @@ func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 func (f *FSM) freeze() *snapshot {
 	s := f.state.Load()
 	snap := &snapshot{
-		index: s.index, time: uint64(s.time), last: s.users.last, closed: s.closed,
+		index: s.index, time: uint64(s.time), last: s.users.last, closed: s.closed, entries: s.entries,
 		origins: make(map[string]origin, len(s.origins)),
 		users:   make([]frozenUser, 0, len(s.users.byID)),
 		store:   s.store.Freeze(), hash: s.hash(),
@@ -89,7 +98,7 @@ func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 func (s *snapshot) Release() {}
 
 func (s *snapshot) write(w io.Writer) error {
-	if _, err := w.Write(snapshotHead()); err != nil {
+	if _, err := w.Write(snapshotHead(s.format())); err != nil {
 		return err
 	}
 	c := &chunkWriter{w: w}
@@ -98,6 +107,9 @@ func (s *snapshot) write(w io.Writer) error {
 	c.buf = binary.AppendUvarint(c.buf, s.time)
 	c.buf = binary.AppendUvarint(c.buf, s.last)
 	c.buf = binary.AppendUvarint(c.buf, flag(s.closed))
+	if s.entries != 0 {
+		c.buf = binary.AppendUvarint(append(c.buf, tagEntries), uint64(s.entries))
+	}
 	s.writeOrigins(c)
 	items := s.writeUsers(c)
 	c.buf = append(c.buf, tagEnd)
@@ -107,8 +119,15 @@ func (s *snapshot) write(w io.Writer) error {
 	return c.finish()
 }
 
-func snapshotHead() []byte {
-	return sealHead(snapshotVersion, Release[:min(len(Release), maxRelease)])
+func (s *snapshot) format() byte {
+	if s.entries != 0 {
+		return snapshotEntries
+	}
+	return snapshotFirst
+}
+
+func snapshotHead(format byte) []byte {
+	return sealHead(format, Release[:min(len(Release), maxRelease)])
 }
 
 func sealHead(version byte, release string) []byte {

@@ -88,7 +88,7 @@ func TestSnapshotOfLargeItems(t *testing.T) {
 func TestPersistOnFullDisk(t *testing.T) {
 	n := filled(t, 70, 20_000)
 	whole := persist(t, n.snapshot())
-	for _, room := range []int{1, len(snapshotHead()) + 3, len(whole) / 2, len(whole) - 1} {
+	for _, room := range []int{1, len(snapshotHead(snapshotFirst)) + 3, len(whole) / 2, len(whole) - 1} {
 		out := sink{room: room}
 		if err := n.snapshot().Persist(&out); !errors.Is(err, errDiskFull) {
 			t.Errorf("room for %d of %d bytes: error %v", room, len(whole), err)
@@ -161,7 +161,7 @@ type failing struct{ err error }
 func (f *failing) Read([]byte) (int, error) { return 0, f.err }
 
 func TestNewerSnapshot(t *testing.T) {
-	newer := append(sealHead(snapshotVersion+1, "9.8.7"), "what only 9.8.7 knows"...)
+	newer := append(sealHead(snapshotNewest+1, "9.8.7"), "what only 9.8.7 knows"...)
 	n := withUser(t)
 	want := n.Dump()
 	for _, err := range []error{n.Restore(io.NopCloser(bytes.NewReader(newer))), func() error {
@@ -189,7 +189,7 @@ func TestReleaseOfAnyLength(t *testing.T) {
 // sealed makes a snapshot of any records: what its checksums do not find, the builder must.
 func sealed(records []byte) []byte {
 	var b bytes.Buffer
-	b.Write(snapshotHead())
+	b.Write(snapshotHead(snapshotFirst))
 	c := &chunkWriter{w: &b, buf: slices.Clone(records)}
 	_ = c.finish() // a bytes.Buffer does not fail
 	return b.Bytes()
@@ -198,7 +198,7 @@ func sealed(records []byte) []byte {
 // records are those of a snapshot of one chunk.
 func records(tb testing.TB, snapshot []byte) []byte {
 	tb.Helper()
-	chunks := &chunkReader{r: bytes.NewReader(snapshot[len(snapshotHead()):])}
+	chunks := &chunkReader{r: bytes.NewReader(snapshot[len(snapshotHead(snapshotFirst)):])}
 	b, err := chunks.next()
 	if err != nil {
 		tb.Fatal(err)
@@ -230,7 +230,7 @@ func TestBadRecords(t *testing.T) {
 		damaged(t, n, sealed(b), name)
 	}
 	whole := sealed(good)
-	damaged(t, n, append(sealHead(0, Release), whole[len(snapshotHead()):]...), "format 0")
+	damaged(t, n, append(sealHead(0, Release), whole[len(snapshotHead(snapshotFirst)):]...), "format 0")
 }
 
 // FuzzRestore takes the bytes as a snapshot, and as the records of one.

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -14,16 +15,32 @@ type state struct {
 	index   uint64 // the last entry applied
 	time    int64  // the largest stamp seen, Unix milliseconds
 	closed  bool   // to whatever makes it grow, for want of disks: OpClose
+	entries byte   // the highest version of entries applied, from version 3 on; 0: none
 	users   *users
 	store   *cache.Store
 	origins map[string]origin // server id -> what of it has been applied
 	sum     uint64            // of the origins' and the ONCE tables' hashes, for hash
+
+	onceBytes atomic.Int64 // of all ONCE tables, for Size
 }
 
 // hash stands for all of the state but the index: two nodes that have applied the same entries have
 // the same. Every change keeps it up, by adding and subtracting the hashes of what it replaces.
 func (s *state) hash() uint64 {
-	return s.store.Hash() + s.users.sum + s.sum + hashOf(nil, uint64(s.time), s.users.last, flag(s.closed))
+	h := s.store.Hash() + s.users.sum + s.sum + hashOf(nil, uint64(s.time), s.users.last, flag(s.closed))
+	if s.entries != 0 { // as before for the releases that know no such thing
+		h += hashOf([]byte("entries"), uint64(s.entries))
+	}
+	return h
+}
+
+// use notes the version of an entry, and tells whether it is one that has not been used before.
+func (s *state) use(version byte) (first bool) {
+	if version < version3 || version <= s.entries {
+		return false
+	}
+	s.entries = version
+	return true
 }
 
 func flag(b bool) uint64 {

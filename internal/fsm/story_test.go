@@ -173,7 +173,8 @@ func (s *story) rare(c *Command, n int) {
 	case n < 88:
 		c.Op = OpFlush
 	case n < 92:
-		c.Op, c.Name, c.Value, c.Limit = OpSignup, s.pick("ann", "bob", "cid", "dan", "eve"), s.newHash(), int64(s.r.IntN(8))
+		c.Op = []Op{OpSignup, OpRegister}[s.r.IntN(2)]
+		c.Name, c.Value, c.Limit = s.pick("ann", "bob", "cid", "dan", "eve"), s.newHash(), int64(s.r.IntN(8))
 	case n < 95:
 		c.Op, c.Arg, c.Value = OpPasswd, s.hashOf(c.User), s.newHash()
 	case n < 96:

@@ -32,7 +32,11 @@ type users struct {
 	byName map[string]*account
 	last   uint64 // the last id given out
 	sum    uint64 // of all users' hashes, for state.hash; FSM's goroutine only
+	bytes  atomic.Int64
 }
+
+// size is what Size counts for an account.
+func (u *User) size() int64 { return int64(accountBytes + len(u.Name) + len(u.Hash)) }
 
 func newUsers() *users {
 	return &users{byID: map[uint64]*account{}, byName: map[string]*account{}}
@@ -45,6 +49,7 @@ func (u *users) add(a *account) {
 	u.byName[a.user.Name] = a
 	u.last = max(u.last, a.user.ID)
 	u.sum += a.user.hash()
+	u.bytes.Add(a.user.size())
 }
 
 func (u *users) remove(a *account) {
@@ -53,6 +58,7 @@ func (u *users) remove(a *account) {
 	delete(u.byID, a.user.ID)
 	delete(u.byName, a.user.Name)
 	u.sum -= a.user.hash()
+	u.bytes.Add(-a.user.size())
 	a.gone.Store(true)
 }
 
@@ -63,6 +69,7 @@ func (u *users) setHash(a *account, hash []byte) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.sum += changed.hash() - a.user.hash()
+	u.bytes.Add(changed.size() - a.user.size())
 	a.user = &changed
 }
 

@@ -35,7 +35,8 @@ func (b *Batch) finish(results []fsm.Result, err error) {
 			p.finish(nil, err)
 			continue
 		}
-		p.finish(results[:p.count:p.count], nil)
-		results = results[p.count:]
+		n := p.size.commands
+		p.finish(results[:n:n], nil)
+		results = results[n:]
 	}
 }

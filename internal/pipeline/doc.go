@@ -9,7 +9,7 @@
 // get there (a Sink does), and resends without asking what arrived: the FSM applies a batch if and
 // only if it is the next one of its origin.
 //
-// The files: proposal.go is one caller's writes; window.go what is accepted, and the ends that it
+// The files: proposal.go is one caller's writes; intake.go where they wait, by user; window.go what is accepted, and the ends that it
 // comes to; sender.go the goroutine that makes and sends batches; linger.go how long a batch waits
 // for more.
 package pipeline

@@ -128,11 +128,7 @@ func (w *world) do(c fsm.Command) fsm.Result {
 }
 
 func (w *world) propose(commands ...fsm.Command) *Proposal {
-	var encoded []byte
-	for i := range commands {
-		encoded = fsm.AppendCommand(encoded, &commands[i])
-	}
-	return w.pipeline.Propose(encoded, len(commands), 5*time.Second)
+	return w.pipeline.Propose(fsm.NewGroup(commands...), 5*time.Second)
 }
 
 func incr(key string) fsm.Command {

@@ -40,14 +40,14 @@ func TestExpected(t *testing.T) {
 	s := sender{Pipeline: p}
 	propose := func(n int) {
 		for range n {
-			p.Propose([]byte("x"), 1, time.Hour)
+			p.Propose(fsm.Group{Commands: []byte("x"), Count: 1}, time.Hour)
 		}
 	}
 	now := time.Unix(1000, 0)
 	form := func(waits bool) {
 		t.Helper()
 		if got := s.holdBack(now) > 0; got != waits {
-			t.Errorf("with %d waiting and %d expected it waits: %v", p.intakeCount, p.expected, got)
+			t.Errorf("with %d waiting and %d expected it waits: %v", p.intake.commands, p.expected, got)
 		}
 		s.form()
 	}
@@ -80,8 +80,7 @@ func TestWithdrawnWhileLingering(t *testing.T) {
 		w.pipeline.mu.Lock()
 		w.pipeline.expected = 10
 		w.pipeline.mu.Unlock()
-		command := incr("n")
-		hasty := w.pipeline.Propose(fsm.AppendCommand(nil, &command), 1, linger/2)
+		hasty := w.pipeline.Propose(fsm.NewGroup(incr("n")), linger/2)
 		if _, err := hasty.Wait(); !errors.Is(err, ErrNoLeader) {
 			t.Fatal("it had been sent:", err)
 		}

@@ -243,7 +243,7 @@ func TestIntakeIsBounded(t *testing.T) {
 			count := map[error]int{}
 			var all []*Proposal
 			for range 9 {
-				all = append(all, w.pipeline.Propose(large, 0, time.Millisecond))
+				all = append(all, w.pipeline.Propose(fsm.Group{Commands: large}, time.Millisecond))
 			}
 			for _, p := range all {
 				_, err := p.Wait()
@@ -253,7 +253,7 @@ func TestIntakeIsBounded(t *testing.T) {
 		}
 		w.lead("")
 		synctest.Wait()
-		if got := ends(); got[ErrNoLeader] != 9 || w.pipeline.intakeBytes != 0 {
+		if got := ends(); got[ErrNoLeader] != 9 || w.pipeline.intake.bytes != 0 {
 			t.Errorf("without a leader: %v", got)
 		}
 		w.lead("b/2")

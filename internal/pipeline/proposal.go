@@ -10,7 +10,9 @@ import (
 // have one end: results for all, or one error for all.
 type Proposal struct {
 	commands []byte
-	count    int
+	size     size
+	version  int    // see fsm.Group
+	user     uint64 // see fsm.Group
 	deadline time.Time
 	pipeline *Pipeline
 	done     chan struct{} // closed once results and err are set

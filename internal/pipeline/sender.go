@@ -62,7 +62,7 @@ func (s *sender) step(ctx context.Context) {
 func (s *sender) hasWork() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.intake) > 0 || len(s.window) > 0
+	return !s.intake.empty() || len(s.window) > 0
 }
 
 // retryLater waits for another leader, or a moment. New proposals do not cut it short: a thousand
@@ -144,47 +144,39 @@ func (s *sender) next(now time.Time) (*Batch, time.Duration) {
 
 // holdBack tells how long the waiting proposals had better not be made into a batch yet; 0: now.
 func (s *sender) holdBack(now time.Time) time.Duration {
-	full := s.intakeCount >= maxBatchCommands || s.intakeBytes >= maxBatchBytes
+	full := s.intake.commands >= maxBatchCommands || s.intake.bytes >= maxBatchBytes
 	switch {
-	case len(s.intake) == 0, len(s.window) >= maxWindow, s.windowBytes >= maxWindowBytes:
+	case s.intake.empty(), len(s.window) >= maxWindow, s.windowBytes >= maxWindowBytes:
 		return stallCheck
 	case full:
 		return 0
 	case len(s.window) > 0:
-		if s.intakeCount >= worthCommands || s.intakeBytes >= worthBytes {
+		if s.intake.commands >= worthCommands || s.intake.bytes >= worthBytes {
 			return 0
 		}
 		return stallCheck
-	case s.intakeCount >= s.expected:
+	case s.intake.commands >= s.expected:
 		return 0
 	}
-	return s.lingering.left(now, s.intakeCount)
+	return s.lingering.left(now, s.intake.commands)
 }
 
-// form makes a batch of the proposals that wait, oldest first.
+// form makes a batch of the proposals that wait.
 func (s *sender) form() *Batch {
 	s.lingering = lingering{}
-	n, bytes, count := 0, 0, 0
-	for _, p := range s.intake {
-		if n > 0 && (count+p.count > maxBatchCommands || bytes+len(p.commands) > maxBatchBytes) {
-			break
-		}
-		n, bytes, count = n+1, bytes+len(p.commands), count+p.count
-	}
-	b := &Batch{sequence: s.sequence + 1, count: count, proposals: s.intake[:n:n]}
-	parts := make([][]byte, n)
-	for i, p := range b.proposals {
+	taken, total := s.intake.take()
+	b := &Batch{sequence: s.sequence + 1, count: total.commands, proposals: taken}
+	parts := make([][]byte, len(taken))
+	version := 0
+	for i, p := range taken {
 		p.ackEarly()
+		version = max(version, p.version)
 		parts[i], p.commands = p.commands, nil
 	}
-	if s.intake = s.intake[n:]; len(s.intake) == 0 {
-		s.intake = nil
-	}
-	s.intakeCount -= count
-	s.intakeBytes -= bytes
 	s.sequence++
-	b.entry = fsm.AppendBatch(make([]byte, 0, bytes+64+len(s.config.Origin)), fsm.Header{
-		Origin: []byte(s.config.Origin), Incarnation: s.config.Incarnation, Sequence: b.sequence, Count: count,
+	b.entry = fsm.AppendBatch(make([]byte, 0, total.bytes+64+len(s.config.Origin)), fsm.Header{
+		Version: byte(version), Origin: []byte(s.config.Origin), Incarnation: s.config.Incarnation, Sequence: b.sequence,
+		Count: total.commands,
 	}, parts...)
 	if len(s.window) == 0 {
 		s.progress = time.Now()

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -20,9 +19,10 @@ const (
 	maxWindow = 3
 	// maxWindowBytes stops the window earlier when batches are large.
 	maxWindowBytes = 16 << 20
-	// What waits in the intake at most; beyond it the answer is ErrBusy (or ErrNoLeader).
-	maxIntakeCommands = 1 << 18
-	maxIntakeBytes    = 64 << 20
+	// maxBatchWork bounds the bytes of stored values that a batch makes every node copy beside its own: a few
+	// bytes of EXPIRE or APPEND copy a whole value, and a thousand of them, of however many sessions, would
+	// hold up everybody's writes for most of a second.
+	maxBatchWork = maxBatchBytes
 	// worthCommands and worthBytes are what has to wait before a batch is made beside others in
 	// flight: each log entry costs a commit round of about a millisecond of two cores, whatever is
 	// in it, so small batches side by side make all of them slower.
@@ -61,7 +61,7 @@ type Config struct {
 // Pipeline is this node's way into the log.
 //
 // Invariants, under mu:
-//   - intake holds proposals that are in no batch; window holds batches with consecutive
+//   - intake holds the proposals that are in no batch; window holds batches with consecutive
 //     sequences, oldest first, none of which has been applied here; window ends at sequence.
 //   - batches up to sentTo have been sent through the present sink.
 //
@@ -75,9 +75,7 @@ type Pipeline struct {
 	leaderChanged chan struct{}
 
 	mu           sync.Mutex
-	intake       []*Proposal
-	intakeCount  int
-	intakeBytes  int
+	intake       intake
 	window       []*Batch
 	windowBytes  int
 	sequence     uint64
@@ -110,12 +108,13 @@ func signal(c chan struct{}) {
 	}
 }
 
-// Propose hands over count commands, encoded by fsm.AppendCommand one after another, to become part
-// of one log entry. They must not be touched any more. More than 1,024 commands or 256 KiB are only
-// right where one command is larger. It never blocks; timeout is when Wait gives up.
-func (p *Pipeline) Propose(commands []byte, count int, timeout time.Duration) *Proposal {
+// Propose hands over a group, to become part of one log entry. Its commands must not be touched any more.
+// More than 1,024 of them, or 256 KiB, or as much work, are only right where one command is larger. It never
+// blocks; timeout is when Wait gives up.
+func (p *Pipeline) Propose(g fsm.Group, timeout time.Duration) *Proposal {
 	prop := &Proposal{
-		commands: commands, count: count, deadline: time.Now().Add(timeout), pipeline: p, done: make(chan struct{}),
+		commands: g.Commands, size: size{g.Count, len(g.Commands), g.Work}, version: g.Version, user: g.User,
+		deadline: time.Now().Add(timeout), pipeline: p, done: make(chan struct{}),
 	}
 	p.mu.Lock()
 	err := p.admit(prop)
@@ -136,24 +135,22 @@ func (p *Pipeline) worthWaking() bool {
 	case len(p.window) >= maxWindow:
 		return false
 	case len(p.window) > 0:
-		return p.intakeCount >= worthCommands || p.intakeBytes >= worthBytes
+		return p.intake.commands >= worthCommands || p.intake.bytes >= worthBytes
 	}
-	return !p.lingering.begun() || p.intakeCount >= p.expected
+	return !p.lingering.begun() || p.intake.commands >= p.expected
 }
 
 func (p *Pipeline) admit(prop *Proposal) error {
 	switch {
 	case p.closed:
 		return ErrShutdown
-	case p.intakeCount+prop.count <= maxIntakeCommands && p.intakeBytes+len(prop.commands) <= maxIntakeBytes:
+	case p.intake.admits(prop):
 	case p.haveSink:
 		return ErrBusy
 	default:
 		return ErrNoLeader
 	}
-	p.intake = append(p.intake, prop)
-	p.intakeCount += prop.count
-	p.intakeBytes += len(prop.commands)
+	p.intake.add(prop)
 	return nil
 }
 
@@ -161,14 +158,10 @@ func (p *Pipeline) admit(prop *Proposal) error {
 func (p *Pipeline) withdraw(prop *Proposal) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := slices.Index(p.intake, prop)
-	if i < 0 {
+	if !p.intake.remove(prop) {
 		return false
 	}
-	p.intake = slices.Delete(p.intake, i, i+1)
-	p.intakeCount -= prop.count
-	p.intakeBytes -= len(prop.commands)
-	if len(p.intake) == 0 {
+	if p.intake.empty() {
 		p.lingering = lingering{} // else the next one would believe that the sender is about to look
 	}
 	p.checkClosed()
@@ -218,7 +211,7 @@ func (p *Pipeline) pop() *Batch {
 	p.window[0] = nil
 	p.window = p.window[1:]
 	p.windowBytes -= len(b.entry)
-	p.expected = min(b.count+p.intakeCount, maxBatchCommands)
+	p.expected = min(b.count+p.intake.commands, maxBatchCommands)
 	p.progress = time.Now()
 	return b
 }
@@ -243,38 +236,37 @@ func (p *Pipeline) Close(ctx context.Context) {
 func (p *Pipeline) Abandon() {
 	p.mu.Lock()
 	p.closed = true
-	window, intake := p.window, p.intake
-	p.window, p.intake = nil, nil
-	p.intakeCount, p.intakeBytes, p.windowBytes = 0, 0, 0
+	window, waiting := p.window, p.intake.all()
+	p.window, p.windowBytes = nil, 0
 	p.checkClosed()
 	p.mu.Unlock()
 	for _, b := range window {
 		b.finish(nil, ErrTimeout)
 	}
-	for _, prop := range intake {
+	for _, prop := range waiting {
 		prop.finish(nil, ErrShutdown)
 	}
 }
 
 // lastDeadline is when the last of those who wait gives up; mu is held.
 func (p *Pipeline) lastDeadline() (last time.Time) {
-	latest := func(props []*Proposal) {
-		for _, prop := range props {
-			if prop.deadline.After(last) {
-				last = prop.deadline
-			}
+	latest := func(prop *Proposal) {
+		if prop.deadline.After(last) {
+			last = prop.deadline
 		}
 	}
-	latest(p.intake)
+	p.intake.each(latest)
 	for _, b := range p.window {
-		latest(b.proposals)
+		for _, prop := range b.proposals {
+			latest(prop)
+		}
 	}
 	return last
 }
 
 // checkClosed is called with mu held after something was resolved.
 func (p *Pipeline) checkClosed() {
-	if !p.closed || len(p.window) > 0 || len(p.intake) > 0 {
+	if !p.closed || len(p.window) > 0 || !p.intake.empty() {
 		return
 	}
 	select {

@@ -19,10 +19,12 @@ type Node interface {
 	FSM() *fsm.FSM
 	// Clock is the time by which reads hide what has expired.
 	Clock() *clock.Clock
-	// Propose hands a group of commands, encoded by fsm.AppendCommand one after another, to the
-	// write path. It takes the slice over. A group has at most 1,024 commands and 256 KiB, unless it
-	// is a single command.
-	Propose(commands []byte, count int, timeout time.Duration) Proposal
+	// Propose hands a group to the write path, which takes its commands over. It has at most 1,024 commands,
+	// 256 KiB and as much work, unless it is a single command.
+	Propose(g fsm.Group, timeout time.Duration) Proposal
+	// Reads tells whether every server of the cluster reads entries of a version: until then no command is
+	// proposed that needs it (fsm.Op.Since).
+	Reads(version int) bool
 	// Sync returns once this node has applied every write that anyone had been told OK for before
 	// the call, or with one of cluster's errors, or with ctx's.
 	Sync(ctx context.Context) error

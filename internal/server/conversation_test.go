@@ -81,19 +81,19 @@ var conversations = map[string]string{
 		> SET k v1
 		OK
 		> GETV k
-		VALUE 1 - v1
+		VALUE 1700000000000001 - v1
 		> CAS k 7 v2
-		CONFLICT 1
-		> CAS k 1 v2
+		CONFLICT 1700000000000001
+		> CAS k 1700000000000001 v2
 		OK
 		> EXPIRE k 90
 		OK
 		> GETV k
-		VALUE 3 90 v2
+		VALUE 1700000000000003 90 v2
 		> SET k ""
 		OK
 		> GETV k
-		VALUE 4 - ""`,
+		VALUE 1700000000000004 - ""`,
 	"delete": `
 		> SET a 1
 		OK
@@ -212,7 +212,7 @@ var conversations = map[string]string{
 		> STATS
 		keys 1
 		~ bytes [0-9]+
-		version 1
+		~ version [0-9]+
 		hits 3
 		misses 1
 		writes 1
@@ -312,11 +312,11 @@ func TestLimitsAreReloaded(t *testing.T) {
 func TestNewlineCRLF(t *testing.T) {
 	c := start(t, Config{CRLF: true}).dial()
 	c.expectText("LOGIN or SIGNUP\r\n")
-	c.send("SIGNUP\nu\nsecret\nSET a b\nGET a\nCOUNT\nKEYS\nGET none\nNONSENSE\nHELP PING\nGETV a\n")
+	c.send("SIGNUP\nu\nsecret\nSET a b\nGET a\nCOUNT\nKEYS\nGET none\nNONSENSE\nHELP PING\nMGET a\n")
 	c.expectText("Enter username: Enter password: User created successfully\r\n" +
 		"OK\r\nb\r\n1\r\na\r\nEND\r\nNOT_FOUND\r\n" +
 		"ERR UNKNOWN_COMMAND there is no such command; HELP lists them\r\n" +
-		"PING [text]\r\nPrint PONG, or the text.\r\nEND\r\nVALUE 1 - b\r\n")
+		"PING [text]\r\nPrint PONG, or the text.\r\nEND\r\nb\r\nEND\r\n")
 }
 
 func TestUsersAreSeparate(t *testing.T) {
@@ -332,7 +332,7 @@ func TestExpiredItemsAreHidden(t *testing.T) {
 	c := w.user("u")
 	c.talk("> SETEX k 2s v\nOK\n> GET k\nv")
 	w.node.hands.ms.Add(1999)
-	c.talk("> GET k\nv\n> TTL k\n1\n> GETV k\nVALUE 1 1 v")
+	c.talk("> GET k\nv\n> TTL k\n1\n> GETV k\n~ VALUE [0-9]+ 1 v")
 	w.node.hands.ms.Add(1)
 	c.talk("> GET k\nNOT_FOUND\n> HAS k\nfalse\n> COUNT\n0\n> KEYS\nEND\n> MGET k\nNOT_FOUND\nEND")
 }

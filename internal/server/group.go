@@ -16,9 +16,7 @@ const (
 	groupCommands = 1024
 	groupBytes    = 256 << 10
 	groupsAhead   = 4
-	// groupWork bounds the bytes that a group makes every node copy. A few bytes of EXPIRE or APPEND
-	// copy a whole value, and a thousand of them would hold up everybody's writes for most of a second.
-	groupWork = groupBytes
+	groupWork     = groupBytes
 	// handOver is from where on a group's buffer is given away instead of copied.
 	handOver = 32 << 10
 )
@@ -29,12 +27,13 @@ const (
 // Groups are what makes a burst cheap: a write costs an encoding into the buffer, and a group one
 // allocation and one wait. They end where order demands it: whatever is not a write settles first.
 type writes struct {
-	group  *output // encoded commands; nil if there is none
-	count  int     // of group
-	work   int     // bytes that group's commands copy, about
-	most   int     // the largest value of the writes that are not answered
-	ahead  [groupsAhead]flight
-	flying int // of ahead, the oldest first
+	group   *output // encoded commands; nil if there is none
+	count   int     // of group
+	version int     // of group, see fsm.Group
+	work    int     // of group, see fsm.Group
+	most    int     // the largest value of the writes that are not answered
+	ahead   [groupsAhead]flight
+	flying  int // of ahead, the oldest first
 }
 
 // flight is a group on its way.
@@ -61,6 +60,7 @@ func (s *session) write(c *fsm.Command) {
 		w.group.b = append(w.group.b, last...)
 	}
 	w.count++
+	w.version = max(w.version, c.Op.Since())
 	w.work += s.work(c)
 	s.counts.writes++
 	if w.count == groupCommands || len(w.group.b) >= groupBytes || w.work >= groupWork {
@@ -106,10 +106,11 @@ func (s *session) propose() {
 		commands = bytes.Clone(commands)
 		w.group.b = w.group.b[:0]
 	}
-	p := s.srv.node.Propose(commands, w.count, s.srv.config.Load().WriteTimeout)
+	g := fsm.Group{Commands: commands, Count: w.count, Version: w.version, User: s.login.account.id, Work: w.work}
+	p := s.srv.node.Propose(g, s.srv.config.Load().WriteTimeout)
 	w.ahead[w.flying] = flight{proposal: p, count: w.count}
 	w.flying++
-	w.count, w.work = 0, 0
+	w.count, w.version, w.work = 0, 0, 0
 }
 
 // release gives the group's buffer back; nothing may be in it.
@@ -213,6 +214,8 @@ func (s *session) refusal(k fsm.Kind) {
 	case fsm.KindSessionEnded:
 		s.fail(protocol.SessionEnded, sessionEnded)
 		s.over = true
+	case fsm.KindUnread: // this node had heard of no server that does not know it
+		s.fail(protocol.UnknownCommand, "the cluster is being upgraded, and not every node knows this command yet; nothing was done")
 	default:
 		s.fail(protocol.Internal, "the command was not run")
 	}

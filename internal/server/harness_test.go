@@ -32,9 +32,12 @@ type fakeNode struct {
 	clock  *clock.Clock
 	hands  *hands
 	ready  atomic.Bool
+	reads  atomic.Int32          // what all servers are thought to read
 	fail   atomic.Pointer[error] // what Wait and Sync answer, if set; nothing is applied
 	onSync func(context.Context) error
 	hold   chan struct{} // if set, a Wait takes one from it first
+
+	refuses int // what the leader knows that all read, if that is less
 
 	mu       sync.Mutex
 	index    uint64
@@ -62,6 +65,7 @@ func newFakeNode() *fakeNode {
 		Fatal:   func(err error) { panic(err) },
 	})
 	n.ready.Store(true)
+	n.reads.Store(fsm.EntryVersion)
 	return n
 }
 
@@ -112,17 +116,24 @@ func (p *fakeProposal) Wait() ([]fsm.Result, error) {
 	return p.results, p.err
 }
 
-func (n *fakeNode) Propose(commands []byte, count int, _ time.Duration) Proposal {
+func (n *fakeNode) Reads(version int) bool { return version <= int(n.reads.Load()) }
+
+func (n *fakeNode) Propose(g fsm.Group, _ time.Duration) Proposal {
 	if err := n.failure(); err != nil {
 		return &fakeProposal{node: n, err: err}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.groups, n.bytes = append(n.groups, count), append(n.bytes, len(commands))
+	n.groups, n.bytes = append(n.groups, g.Count), append(n.bytes, len(g.Commands))
 	n.ahead = max(n.ahead, len(n.groups)-n.waited)
 	n.sequence++
 	n.index++
-	entry := fsm.AppendBatch(nil, fsm.Header{Origin: []byte("node/1"), Incarnation: 1, Sequence: n.sequence, Count: count}, commands)
+	entry := fsm.AppendBatch(nil, fsm.Header{
+		Version: byte(g.Version), Origin: []byte("node/1"), Incarnation: 1, Sequence: n.sequence, Count: g.Count,
+	}, g.Commands)
+	if n.refuses > 0 {
+		entry, _ = fsm.Refuse(entry, fsm.Refusal{Reads: n.refuses})
+	}
 	fsm.SetStamp(entry, n.clock.Now())
 	n.fsm.Apply(&raft.Log{Index: n.index, Term: 3, Type: raft.LogCommand, Data: entry})
 	return &fakeProposal{node: n, results: n.results}

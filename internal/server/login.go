@@ -135,7 +135,12 @@ func (s *session) signupWith(c credentials) {
 		s.failAuth(err)
 		return
 	}
-	r, ok := s.decide(&fsm.Command{Op: fsm.OpSignup, Name: []byte(c.name), Value: hash, Limit: cfg.MaxUsers})
+	command := fsm.NewUser(c.name, hash, cfg.MaxUsers, s.srv.node.Reads)
+	r, ok := s.decide(&command)
+	if ok && r.Kind == fsm.KindUnread { // the leader knows of a server that does not read it
+		command.Op = fsm.OpSignup
+		r, ok = s.decide(&command)
+	}
 	switch {
 	case !ok:
 	case r.Kind == fsm.KindUser:
@@ -203,7 +208,7 @@ func (s *session) quit() {
 
 // decide proposes one command by itself and waits for it; when it is not ok, it has been answered.
 func (s *session) decide(c *fsm.Command) (r fsm.Result, ok bool) {
-	p := s.srv.node.Propose(fsm.AppendCommand(nil, c), 1, s.srv.config.Load().WriteTimeout)
+	p := s.srv.node.Propose(fsm.NewGroup(*c), s.srv.config.Load().WriteTimeout)
 	results, err := p.Wait()
 	s.now = 0
 	if err != nil {

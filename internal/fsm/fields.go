@@ -1,0 +1,72 @@
+package fsm
+
+import "encoding/binary"
+
+// field is one field of Command, and how it is encoded.
+type field uint8
+
+const (
+	fieldName    field = iota // Name
+	fieldHash                 // Value, which is a password's hash
+	fieldArg                  // Arg
+	fieldKey                  // Key, which is not empty
+	fieldValue                // Value
+	fieldTTL                  // TTL
+	fieldN                    // N
+	fieldLimit                // Limit
+	fieldVersion              // Version
+	fieldNames                // Words: names
+	fieldPairs                // Words: keys and values in turn
+)
+
+func (c *Command) appendField(dst []byte, f field) []byte {
+	switch f {
+	case fieldName:
+		return appendBytes(dst, c.Name)
+	case fieldArg:
+		return appendBytes(dst, c.Arg)
+	case fieldKey:
+		return appendBytes(dst, c.Key)
+	case fieldHash, fieldValue:
+		return appendBytes(dst, c.Value)
+	case fieldTTL:
+		return binary.AppendVarint(dst, c.TTL)
+	case fieldN:
+		return binary.AppendVarint(dst, c.N)
+	case fieldLimit:
+		return binary.AppendVarint(dst, c.Limit)
+	case fieldVersion:
+		return binary.AppendUvarint(dst, c.Version)
+	case fieldNames, fieldPairs:
+		dst = binary.AppendUvarint(dst, uint64(len(c.Words)))
+		for _, w := range c.Words {
+			dst = appendBytes(dst, w)
+		}
+	}
+	return dst
+}
+
+func (c *Command) readField(d *decoder, f field) {
+	switch f {
+	case fieldName:
+		c.Name = d.name()
+	case fieldArg:
+		c.Arg = d.name()
+	case fieldKey:
+		c.Key = d.key()
+	case fieldHash:
+		c.Value = d.name()
+	case fieldValue:
+		c.Value = d.value()
+	case fieldTTL:
+		c.TTL = d.varint()
+	case fieldN:
+		c.N = d.varint()
+	case fieldLimit:
+		c.Limit = d.varint()
+	case fieldVersion:
+		c.Version = d.uvarint()
+	case fieldNames, fieldPairs:
+		c.Words = d.words(c.Words, f == fieldPairs)
+	}
+}

@@ -1,0 +1,148 @@
+package pipeline
+
+import (
+	"container/list"
+	"slices"
+)
+
+// What waits in the intake at most; beyond it the answer is ErrBusy (or ErrNoLeader).
+const (
+	maxIntakeCommands = 1 << 19
+	maxIntakeBytes    = 128 << 20
+)
+
+// size is what is bounded of proposals, wherever they wait.
+type size struct{ commands, bytes, work int }
+
+func (s *size) add(o size) {
+	s.commands, s.bytes, s.work = s.commands+o.commands, s.bytes+o.bytes, s.work+o.work
+}
+func (s *size) sub(o size) {
+	s.commands, s.bytes, s.work = s.commands-o.commands, s.bytes-o.bytes, s.work-o.work
+}
+
+// intake is the proposals that are in no batch yet. Each user's stand in a line of their own and are taken in
+// order; the users take turns. So whoever proposes most, or what costs most, waits for it, and others wait for
+// one of its proposals in each batch.
+//
+// Invariants: size is the sum over all lines; a line is in lines and in ring only while something is in it.
+// Pipeline.mu guards all of it.
+type intake struct {
+	size
+	lines map[uint64]*line
+	ring  list.List // of *line, the next to be taken from in front
+}
+
+// line is one user's proposals, the oldest first.
+type line struct {
+	size
+	user    uint64
+	waiting []*Proposal
+	inRing  *list.Element
+}
+
+// admits tells whether a proposal may wait here. A user may have no more than what would still be free behind
+// it: one user alone half of the intake, two a third each. So there is always room for somebody who has
+// nothing here yet.
+func (in *intake) admits(p *Proposal) bool {
+	own := p.size
+	if l := in.lines[p.user]; l != nil {
+		own.add(l.size)
+	}
+	return own.commands <= maxIntakeCommands-in.commands-p.size.commands &&
+		own.bytes <= maxIntakeBytes-in.bytes-p.size.bytes
+}
+
+func (in *intake) empty() bool { return len(in.lines) == 0 }
+
+func (in *intake) add(p *Proposal) {
+	l := in.lines[p.user]
+	if l == nil {
+		if in.lines == nil {
+			in.lines = map[uint64]*line{}
+		}
+		l = &line{user: p.user}
+		l.inRing = in.ring.PushBack(l)
+		in.lines[p.user] = l
+	}
+	l.waiting = append(l.waiting, p)
+	l.size.add(p.size)
+	in.size.add(p.size)
+}
+
+// took notes that p has been taken out of l, and drops a line that is then empty.
+func (in *intake) took(l *line, p *Proposal) {
+	l.size.sub(p.size)
+	in.size.sub(p.size)
+	if len(l.waiting) == 0 {
+		in.ring.Remove(l.inRing)
+		delete(in.lines, l.user)
+	}
+}
+
+// remove takes a proposal out; false means that it is not there any more.
+func (in *intake) remove(p *Proposal) bool {
+	l := in.lines[p.user]
+	if l == nil {
+		return false
+	}
+	i := slices.Index(l.waiting, p)
+	if i < 0 {
+		return false
+	}
+	l.waiting = slices.Delete(l.waiting, i, i+1)
+	in.took(l, p)
+	return true
+}
+
+// take takes out what goes into the next batch: one proposal of each user after the other, for as long as they
+// fit. A user whose next one does not fit is first the next time.
+func (in *intake) take() (taken []*Proposal, total size) {
+	fits := func(p *Proposal) bool {
+		return len(taken) == 0 || total.commands+p.size.commands <= maxBatchCommands &&
+			total.bytes+p.size.bytes <= maxBatchBytes && (p.size.work == 0 || total.work+p.size.work <= maxBatchWork)
+	}
+	for skipped := 0; skipped < in.ring.Len(); {
+		e := in.ring.Front()
+		for range skipped {
+			e = e.Next()
+		}
+		l := e.Value.(*line)
+		p := l.waiting[0]
+		if !fits(p) {
+			if total.commands >= maxBatchCommands || total.bytes >= maxBatchBytes || skipped == maxSkipped {
+				break
+			}
+			skipped++
+			continue
+		}
+		taken = append(taken, p)
+		total.add(p.size)
+		l.waiting[0] = nil
+		l.waiting = l.waiting[1:]
+		in.ring.MoveToBack(l.inRing)
+		in.took(l, p)
+	}
+	return taken, total
+}
+
+// maxSkipped is how many users whose proposals do not fit are passed over for others whose do.
+const maxSkipped = 16
+
+// all takes everything out, in no order of users.
+func (in *intake) all() (all []*Proposal) {
+	for e := in.ring.Front(); e != nil; e = e.Next() {
+		all = append(all, e.Value.(*line).waiting...)
+	}
+	*in = intake{}
+	return all
+}
+
+// each calls fn with every proposal.
+func (in *intake) each(fn func(*Proposal)) {
+	for e := in.ring.Front(); e != nil; e = e.Next() {
+		for _, p := range e.Value.(*line).waiting {
+			fn(p)
+		}
+	}
+}
