@@ -25,6 +25,8 @@ limits {
   max_value_size  = "512KiB" # 1MiB at most
   max_connections = 10000
   # max_connections_per_address = 100 # 0, unless set: no limit; set it where strangers can reach the port
+  # max_output = "64MiB" # replies that clients have yet to take, of all connections together
+  # stall      = "30s"   # a client that takes nothing of its replies for so long is closed
 }
 
 auth {

@@ -341,7 +341,7 @@ func TestReadsDoNotAllocate(t *testing.T) {
 		"miss":  func() { k.Get(keys[2], 1) },
 		"Count": func() { k.Count(1) },
 		"MGet": func() {
-			k.MGet(keys, 1, func(_ int, _ Item, ok bool) {
+			k.MGet(keys, 1, nil, func(_ int, _ Item, ok bool) {
 				if ok {
 					found++
 				}

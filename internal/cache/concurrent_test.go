@@ -87,7 +87,7 @@ func TestCutsAreAtomic(t *testing.T) {
 	mget := func(keys [][]byte) func() {
 		return func() {
 			var got []uint64
-			k.MGet(keys, 0, func(_ int, it Item, ok bool) { got = append(got, numberOf(it, ok)) })
+			k.MGet(keys, 0, nil, func(_ int, it Item, ok bool) { got = append(got, numberOf(it, ok)) })
 			if slices.Min(got) != slices.Max(got) {
 				t.Errorf("MGet of %d: from %d to %d", len(keys), slices.Min(got), slices.Max(got))
 			}
@@ -166,7 +166,7 @@ func TestReadsAcrossTheStartOfACut(t *testing.T) {
 		}
 	}, func() {
 		var got [3]uint64
-		k.MGet([][]byte{a, slow, b}, 0, func(i int, it Item, ok bool) {
+		k.MGet([][]byte{a, slow, b}, 0, nil, func(i int, it Item, ok bool) {
 			if i != 1 {
 				got[i] = numberOf(it, ok)
 			}

@@ -42,7 +42,7 @@ func TestMGetKeepsOnlyWhatIsLeft(t *testing.T) {
 				k.writes.Add(1)
 			}
 			asked := len(keys) - 1 // not the last
-			k.MGet(keys[:asked], 0, func(i int, it Item, ok bool) {
+			k.MGet(keys[:asked], 0, nil, func(i int, it Item, ok bool) {
 				if !ok || len(it.Value) != 2000 {
 					t.Errorf("item %d: %v, %d bytes", i, ok, len(it.Value))
 				}

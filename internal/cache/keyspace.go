@@ -17,6 +17,7 @@ type Keyspace struct {
 	id    uint64
 	store *Store
 
+	gone   atomic.Uint64 // bytes of what has been replaced or removed
 	writes atomic.Uint64 // odd while anything is being changed
 	mu     sync.Mutex    // held during a change; guards frozen, deadlines and past
 	frozen uint64        // the epoch of the last Freeze of this keyspace
@@ -55,22 +56,35 @@ func (k *Keyspace) Get(key []byte, now int64) (Item, bool) {
 	return k.Freeze().dir.find(h, key).item(now)
 }
 
-// MGet calls fn for each of keys, in order, with what one consistent cut of the
-// keyspace has for it. No lock is held during fn, however long that takes, and
+// MGet calls begin with the bytes of all values, and then fn for each of keys, in
+// order, with what one consistent cut of the keyspace has for it. No lock is held during fn, however long that takes, and
 // nothing of that cut is kept but the items asked for, each until fn has
 // returned.
-func (k *Keyspace) MGet(keys [][]byte, now int64, fn func(i int, it Item, ok bool)) {
+func (k *Keyspace) MGet(keys [][]byte, now int64, begin func(bytes int), fn func(i int, it Item, ok bool)) {
 	var few [64]*record
 	recs := few[:]
 	if len(keys) > len(few) {
 		recs = make([]*record, len(keys))
 	}
 	k.collect(keys, recs)
+	if begin != nil {
+		begin(valueBytes(recs[:len(keys)]))
+	}
 	for i := range keys {
 		it, ok := recs[i].item(now)
 		recs[i] = nil
 		fn(i, it, ok)
 	}
+}
+
+func valueBytes(recs []*record) (n int) {
+	for _, r := range recs {
+		if r != nil {
+			_, value, _ := r.layout()
+			n += value
+		}
+	}
+	return n
 }
 
 func (k *Keyspace) collect(keys [][]byte, recs []*record) {
@@ -111,6 +125,11 @@ func (k *Keyspace) Len() int { return int(k.dir.Load().items.Load()) }
 // Bytes returns the size of all keys and values, and ItemOverhead for each item.
 func (k *Keyspace) Bytes() int64 { return k.dir.Load().bytes.Load() }
 
-// Version returns the number of changes made so far. The last changed item has
-// it as its version.
+// Gone returns the size of all items that have been replaced or removed so far, as
+// Bytes counts it: of the items that a reader has got, no more can have left the
+// keyspace meanwhile than what this has grown by.
+func (k *Keyspace) Gone() uint64 { return k.gone.Load() }
+
+// Version returns the version of the last change: the number of changes made so
+// far, counted on from where SetVersion has put it.
 func (k *Keyspace) Version() uint64 { return k.dir.Load().version.Load() }

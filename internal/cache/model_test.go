@@ -234,7 +234,7 @@ func (x *machine) get(k *Keyspace, m *mspace, key string) {
 	check("Get", it, found)
 	it, found = k.Lookup([]byte(key), x.now)
 	check("Lookup", it, found)
-	k.MGet([][]byte{[]byte(key), []byte(key)}, x.now, func(_ int, it Item, found bool) { check("MGet", it, found) })
+	k.MGet([][]byte{[]byte(key), []byte(key)}, x.now, nil, func(_ int, it Item, found bool) { check("MGet", it, found) })
 }
 
 func TestModel(t *testing.T) {

@@ -102,6 +102,7 @@ func (k *Keyspace) Flush() {
 	k.publish(newDirectory(k.store.epoch.Load(), old.version.Load()+1))
 	k.store.items.Add(-old.items.Load())
 	k.store.bytes.Add(-old.bytes.Load())
+	k.gone.Store(k.gone.Load() + uint64(old.bytes.Load()))
 	k.store.timed.Add(-int64(k.timed()))
 	k.hash, k.deadlines = 0, nil
 	k.reschedule()
@@ -232,6 +233,7 @@ func (k *Keyspace) account(d *directory, old, rec *record) {
 	var items, bytes int64
 	if old != nil {
 		items, bytes = items-1, bytes-old.cost()
+		k.gone.Store(k.gone.Load() + uint64(old.cost())) // one writer: no need to lock the bus
 		k.hash -= old.hash()
 	}
 	if rec != nil {

@@ -67,6 +67,11 @@ type Limits struct {
 	MaxConnections           int // client connections of this node, at least 1
 	MaxConnectionsPerAddress int // of one client address; 0: no limit of its own
 	MaxUsers                 int // accounts; 0: no limit
+	// MaxOutput is how many bytes of replies all connections may hold together while their clients take none:
+	// then those that hold most are closed. At least 1 MiB.
+	MaxOutput int
+	// Stall closes a connection whose client takes nothing of its replies for so long; at least a second.
+	Stall time.Duration
 }
 
 // Auth is about sessions and passwords.
@@ -128,7 +133,7 @@ func defaults(single bool) *Config {
 		DataDir:   defaultDataDir,
 		LogFormat: LogAuto,
 		Runtime: Runtime{
-			Limits: Limits{MaxValueSize: 512 << 10, MaxConnections: 10_000},
+			Limits: Limits{MaxValueSize: 512 << 10, MaxConnections: 10_000, MaxOutput: 64 << 20, Stall: 30 * time.Second},
 			Auth: Auth{
 				SignupOpen:   true,
 				IdleTimeout:  30 * time.Minute,

@@ -42,6 +42,8 @@ var settings = []setting{
 	whileRunning(count("limits.max_connections", func(c *Config) *int { return &c.Limits.MaxConnections }, 1, 1_000_000)),
 	whileRunning(count("limits.max_connections_per_address", func(c *Config) *int { return &c.Limits.MaxConnectionsPerAddress }, 0, 1_000_000)),
 	whileRunning(count("limits.max_users", func(c *Config) *int { return &c.Limits.MaxUsers }, 0, 1_000_000_000)),
+	whileRunning(size("limits.max_output", func(c *Config) *int { return &c.Limits.MaxOutput }, 1<<20, 1<<40)),
+	whileRunning(duration("limits.stall", func(c *Config) *time.Duration { return &c.Limits.Stall }, time.Second)),
 	whileRunning(choice("auth.signup", func(c *Config) *bool { return &c.Auth.SignupOpen }, []option[bool]{{"open", true}, {"closed", false}})),
 	whileRunning(duration("auth.idle_timeout", func(c *Config) *time.Duration { return &c.Auth.IdleTimeout }, 0)),
 	whileRunning(duration("auth.login_timeout", func(c *Config) *time.Duration { return &c.Auth.LoginTimeout }, 10*time.Millisecond)),

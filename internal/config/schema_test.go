@@ -17,6 +17,8 @@ var other = map[string]string{
 	"limits.max_connections":             "7",
 	"limits.max_connections_per_address": "3",
 	"limits.max_users":                   "9",
+	"limits.max_output":                  "8MiB",
+	"limits.stall":                       "7s",
 	"auth.signup":                        "closed",
 	"auth.idle_timeout":                  "0s",
 	"auth.login_timeout":                 "1500ms",

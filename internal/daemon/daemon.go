@@ -173,6 +173,8 @@ func serverConfig(c *config.Config, version string) server.Config {
 		IdleTimeout:    c.Auth.IdleTimeout,
 		LoginTimeout:   c.Auth.LoginTimeout,
 		WriteTimeout:   c.Timeouts.Write,
+		StallTimeout:   c.Limits.Stall,
+		MaxOutput:      int64(c.Limits.MaxOutput),
 		HidePassword:   c.Auth.HidePassword,
 		CRLF:           c.Newline == config.NewlineCRLF,
 		Version:        version,

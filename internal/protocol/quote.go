@@ -142,8 +142,11 @@ func harmless(x uint64) bool {
 }
 
 func appendQuoted(dst, v []byte, isUTF8 bool) []byte {
+	return append(appendEscaped(append(dst, '"'), v, isUTF8), '"')
+}
+
+func appendEscaped(dst, v []byte, isUTF8 bool) []byte {
 	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
 	for _, c := range v {
 		switch {
 		case c == '\n':
@@ -160,7 +163,46 @@ func appendQuoted(dst, v []byte, isUTF8 bool) []byte {
 			dst = append(dst, c)
 		}
 	}
-	return append(dst, '"')
+	return dst
+}
+
+// Printer prints a value as AppendValue does, but in pieces, for a value that is large.
+type Printer struct {
+	rest      []byte
+	raw, utf8 bool
+	begun     bool
+}
+
+// NewPrinter returns a printer of v, which must not change.
+func NewPrinter(v []byte) Printer {
+	plain, utf8 := scan(v)
+	return Printer{rest: v, raw: plain && utf8 && !misread(v), utf8: utf8}
+}
+
+// Raw returns the whole value if it is printed as it is, else nil.
+func (p *Printer) Raw() []byte {
+	if p.raw {
+		return p.rest
+	}
+	return nil
+}
+
+// maxEscape is what one byte of a value takes at most, quoted.
+const maxEscape = len(`\xff`)
+
+// Append appends the next piece of a quoted value, at most size bytes (of at least 8), and reports whether there
+// is more.
+func (p *Printer) Append(dst []byte, size int) (b []byte, more bool) {
+	if !p.begun {
+		p.begun = true
+		dst = append(dst, '"')
+	}
+	n := min(len(p.rest), (size-len(`""`))/maxEscape)
+	dst = appendEscaped(dst, p.rest[:n], p.utf8)
+	if p.rest = p.rest[n:]; len(p.rest) > 0 {
+		return dst, true
+	}
+	return append(dst, '"'), false
 }
 
 // AppendError appends e as an error reply, without a line end.

@@ -194,3 +194,33 @@ func FuzzQuote(f *testing.F) {
 		}
 	})
 }
+
+// In pieces a value is printed as it is in one, and no piece is larger than was asked for.
+func TestPrinter(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 5000 {
+		v := make([]byte, r.IntN(200))
+		for i := range v {
+			v[i] = "ab \"\\\n\t\x00\x7f\xff\xc3\xa9N"[r.IntN(13)]
+		}
+		want := AppendValue(nil, v)
+		p := NewPrinter(v)
+		if raw := p.Raw(); raw != nil {
+			if string(raw) != string(want) {
+				t.Fatalf("%q is printed raw as %q, want %q", v, raw, want)
+			}
+			continue
+		}
+		size := 8 + r.IntN(60)
+		var got []byte
+		for more := true; more; {
+			before := len(got)
+			if got, more = p.Append(got, size); len(got)-before > size {
+				t.Fatalf("a piece of %d bytes, not %d", len(got)-before, size)
+			}
+		}
+		if string(got) != string(want) {
+			t.Fatalf("%q is printed in pieces as %q, want %q", v, got, want)
+		}
+	}
+}

@@ -66,6 +66,9 @@ type Config struct {
 	// StallTimeout is how long a client may take nothing of its replies before it is cut off; up to
 	// half as long again is possible. Meanwhile the session reads nothing. 0: half a minute.
 	StallTimeout time.Duration
+	// MaxOutput is how many bytes of replies sessions may hold together while their clients take nothing; the
+	// largest are cut off. 0: 64 MiB.
+	MaxOutput    int64
 	HidePassword string // HideNever, HideTelnet or HideAlways; empty: HideNever
 	CRLF         bool   // lines end in CR LF instead of LF
 	Version      string // of ciderd, for VERSION and STATUS
@@ -76,6 +79,7 @@ func (c Config) withDefaults() *Config {
 	setDefault(&c.LoginTimeout, time.Minute)
 	setDefault(&c.WriteTimeout, 5*time.Second)
 	setDefault(&c.StallTimeout, 30*time.Second)
+	setDefault(&c.MaxOutput, 64<<20)
 	setDefault(&c.HidePassword, HideNever)
 	setDefault(&c.Version, "unknown")
 	return &c

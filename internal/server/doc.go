@@ -29,12 +29,14 @@
 //   - A LOGIN that waits for its turn gives that up when its client resets the connection; see untilHungUp.
 //     After a mere end of input, as of who closes a socket that it has read to the end, it does not.
 //   - A line that has begun before login must come at some pace, else LOGIN_TIMEOUT; see pace. It is
-//     bounded by 20 s of silence, and leaves alone whoever types a character a second.
-//   - A line that is dropped because all sessions' long lines together take too much memory is answered
-//     BUSY, not LINE_TOO_LONG: it is fine to send it again.
-//   - An MGET keeps the values that it has yet to send as they were at its cut, and no others: for a client
-//     that takes them slowly, up to what its user's cache held then. It is cut off when it takes nothing
-//     for StallTimeout; while it takes a little now and then, it is not.
+//     bounded by 20 s of silence, and leaves alone whoever types a character a second. A long line after
+//     login has a pace too, of 8 KiB a second, else IDLE_TIMEOUT.
+//   - A line that is dropped because the long lines of its user, or of its address, take more than their share
+//     of the memory for such lines (see shares) is answered BUSY, not LINE_TOO_LONG: it is fine to send it again.
+//   - A large value is sent as it is stored, or quoted in pieces, and an MGET keeps the values that it has yet
+//     to send as they were at its cut. What that takes beside the cache, of all sessions whose clients take
+//     nothing at the moment, is bounded by MaxOutput: those that hold most are cut off. A session is cut off
+//     too when its client takes nothing for StallTimeout; while it takes a little now and then, it is not.
 //   - A KEYS goes over all keys of its user in slices of some milliseconds, and between two it lets the
 //     KEYS of others have their turn. It ends there, unfinished, with SESSION_ENDED or SHUTTING_DOWN, or
 //     without an answer when its client has reset the connection: lines that came behind it are still

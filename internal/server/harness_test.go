@@ -183,7 +183,7 @@ func start(t *testing.T, cfg Config) *world {
 		if n := len(w.server.sessions); n != 0 {
 			t.Errorf("%d sessions are left after Close", n)
 		}
-		if n := w.server.memory.used.Load(); n != 0 {
+		if n := w.server.memory.inUse(); n != 0 {
 			t.Errorf("%d bytes of line memory are still charged after Close", n)
 		}
 	})

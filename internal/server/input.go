@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,12 +20,6 @@ const (
 	burstHold   = 2 * time.Second // an idle session keeps that buffer no longer
 	wordsKept   = 64              // an idle session's slices of words are not kept above
 )
-
-// budget bounds the memory of all sessions' long lines.
-type budget struct {
-	limit int64
-	used  atomic.Int64
-}
 
 // fill is called when no complete line is waiting: it answers all that has come before, sends the
 // answers, and blocks until there is more.
@@ -100,6 +93,7 @@ func (s *session) await() {
 		err := s.in.Fill()
 		switch {
 		case err == nil:
+			s.pace.paused()
 			s.limits()
 			s.charge()
 			return
@@ -129,6 +123,8 @@ func (s *session) expired(now time.Time) bool {
 		return false
 	case s.reader == nil && now.Before(s.loginBy):
 		s.finish(protocol.LoginTimeout, "that line came too slowly; connect again")
+	case s.reader != nil && s.pace.on && !now.Before(s.pace.by):
+		s.finish(protocol.IdleTimeout, "that line came too slowly; connect again")
 	case s.reader == nil:
 		s.failLate()
 	default:
@@ -157,16 +153,17 @@ func inWords(d time.Duration) string {
 // limit is when the session ends if nothing comes; zero: never. Before login it does not depend on
 // what comes: a client that sends a byte now and then must not hold a connection for ever.
 func (s *session) limit() time.Time {
-	if s.reader == nil {
-		if by := s.pace.by; !by.IsZero() && by.Before(s.loginBy) {
-			return by
+	limit := s.loginBy
+	if s.reader != nil {
+		limit = time.Time{}
+		if idle := s.srv.config.Load().IdleTimeout; idle > 0 {
+			limit = s.active.Add(idle)
 		}
-		return s.loginBy
 	}
-	if idle := s.srv.config.Load().IdleTimeout; idle > 0 {
-		return s.active.Add(idle)
+	if by := s.pace.by; s.pace.on && (limit.IsZero() || by.Before(limit)) {
+		return by
 	}
-	return time.Time{}
+	return limit
 }
 
 // arm sees to it that a Read returns in time: at the session's limit, or earlier by an eighth of the
@@ -190,17 +187,28 @@ func (s *session) arm(now time.Time) {
 	}
 }
 
-// charge accounts for the reader's memory beyond what every session may have. When all sessions
-// together have too much, the line being read is dropped.
+// owner is who has the session's share of memory.
+func (s *session) owner() owner {
+	o := owner{addr: s.origin}
+	if s.login.account != nil {
+		o.user = s.login.account.id
+	}
+	return o
+}
+
+// charge accounts for the reader's memory beyond what every session may have. When that is more than its
+// owner's share, the line being read is dropped.
 func (s *session) charge() {
 	extra := max(0, int64(s.in.Size())-readerBurst)
 	grown := extra - s.charged
 	if grown == 0 {
 		return
 	}
+	if s.charged == 0 {
+		s.chargee = s.owner()
+	}
 	s.charged = extra
-	m := &s.srv.memory
-	if m.used.Add(grown) > m.limit && grown > 0 {
+	if !s.srv.memory.take(s.chargee, grown) && grown > 0 {
 		s.squeezed = true
 		s.in.SetMaxLine(protocol.MaxLoginLine)
 	}

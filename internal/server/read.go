@@ -45,8 +45,19 @@ func (s *session) item() (it cache.Item, ok bool) {
 func (s *session) get() {
 	s.lookAhead()
 	if it, ok := s.item(); ok {
-		s.replyValue(it.Value)
+		s.replyItem(it.Value)
 	}
+}
+
+// replyItem prints a value of the cache. A large one is kept in memory until the client has taken it.
+func (s *session) replyItem(v []byte) {
+	if len(v) > outPiece {
+		if ks := s.reader.Keyspace(); ks != nil {
+			s.pinned = pin(ks, len(v))
+			defer func() { s.pinned = pinned{} }()
+		}
+	}
+	s.replyValue(v)
 }
 
 // lookAhead has the cache look at the keys of the GETs that are waiting behind this one, some at a time (see
@@ -86,7 +97,7 @@ func (s *session) getV() {
 		s.addUint(secondsLeft(it.Deadline, s.now))
 		s.add(" ")
 	}
-	s.replyValue(it.Value)
+	s.replyItem(it.Value)
 }
 
 func (s *session) has() {
@@ -124,7 +135,10 @@ func (s *session) mget() {
 	if ks == nil {
 		return
 	}
-	ks.MGet(s.req.Words, s.clock(), func(_ int, it cache.Item, ok bool) {
+	s.pinned = pin(ks, 0)
+	defer func() { s.pinned = pinned{} }()
+	begin := func(bytes int) { s.pinned.bytes = int64(bytes) }
+	ks.MGet(s.req.Words, s.clock(), begin, func(_ int, it cache.Item, ok bool) {
 		if s.broken != nil {
 			return
 		}
@@ -135,6 +149,7 @@ func (s *session) mget() {
 		}
 		s.counts.hits++
 		s.replyValue(it.Value)
+		s.pinned.sent(len(it.Value))
 	})
 	s.reply("END")
 }

@@ -28,13 +28,17 @@ func (s *session) keys() {
 		s.failScan(err)
 		return
 	}
-	defer s.srv.memory.used.Add(-found.charged)
+	o := s.owner()
+	defer s.srv.memory.give(o, found.charged)
+	s.pinned = pinned{bytes: int64(len(found.text))}
+	defer func() { s.pinned = pinned{} }()
 	if s.over { // the account is gone
 		return
 	}
 	for at, rest := 0, found.text; at < len(found.ends) && s.broken == nil; at++ {
 		n := found.ends[at]
 		s.replyKey(rest[:n])
+		s.pinned.sent(n)
 		rest = rest[n:]
 	}
 	if !found.more {
@@ -77,10 +81,10 @@ func (s *session) copied(keys [][]byte, more bool) (f found) {
 		n++
 	}
 	if extra := int64(size - scanFree); extra > 0 {
-		m := &s.srv.memory
-		if f.charged = extra; m.used.Add(extra) > m.limit {
-			m.used.Add(-extra)
-			f.charged = 0
+		if o := s.owner(); s.srv.memory.take(o, extra) {
+			f.charged = extra
+		} else {
+			s.srv.memory.give(o, extra)
 			for ; n > 1 && size > scanFree; n-- {
 				size -= len(keys[n-1])
 			}

@@ -31,7 +31,7 @@ func TestKeysAreBounded(t *testing.T) {
 	page(0, 3, "MORE k000002")
 	page(1001, keys, "END")
 	c.expect("END")
-	if used := w.server.memory.used.Load(); used != 0 {
+	if used := w.server.memory.inUse(); used != 0 {
 		t.Errorf("%d bytes are still charged", used)
 	}
 	// When all sessions together have too much, a page is short, and says so.

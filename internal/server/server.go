@@ -33,8 +33,9 @@ type Server struct {
 	config  atomic.Pointer[Config]
 	started time.Time
 	users   *registry
-	memory  budget // what long lines and the keys of KEYS take, of all sessions
-	scans   places // for each KEYS that may run at a time
+	memory  *shares  // what long lines and the keys of KEYS take, of all sessions
+	backlog *backlog // what they have yet to send
+	scans   places   // for each KEYS that may run at a time
 
 	scanBytes, scanSteps int // the constants, except in tests
 
@@ -60,7 +61,8 @@ func New(cfg Config, node Node, hasher Hasher, log hclog.Logger) *Server {
 	s := &Server{
 		node: node, hasher: hasher, log: log, started: time.Now(),
 		users:     newRegistry(node.FSM()),
-		memory:    budget{limit: lineMemory},
+		memory:    newShares(lineMemory),
+		backlog:   newBacklog(),
 		scans:     make(places, max(1, runtime.GOMAXPROCS(0)/2)),
 		scanBytes: scanBytes,
 		scanSteps: scanSteps,
@@ -79,7 +81,11 @@ func New(cfg Config, node Node, hasher Hasher, log hclog.Logger) *Server {
 }
 
 // SetConfig replaces the configuration.
-func (s *Server) SetConfig(cfg Config) { s.config.Store(cfg.withDefaults()) }
+func (s *Server) SetConfig(cfg Config) {
+	full := cfg.withDefaults()
+	s.config.Store(full)
+	s.backlog.setLimit(full.MaxOutput)
+}
 
 // Sessions counts the connections being served.
 func (s *Server) Sessions() int {

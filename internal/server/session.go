@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"ciderd/internal/fsm"
 	"ciderd/internal/protocol"
 )
@@ -60,6 +62,7 @@ type session struct {
 	broken   error     // why output goes nowhere any more
 	squeezed bool      // the line being read is dropped for want of memory
 	charged  int64     // bytes of srv.memory that are taken
+	chargee  owner     // whose they are
 	now      int64     // the clock for reads; 0: look again
 	nowUses  int       // reads that now was good for
 	ahead    int       // GETs to come whose keys have been looked at
@@ -70,8 +73,13 @@ type session struct {
 	readUntil, writeUntil time.Time
 	lastWrites            bool // the last write deadline has been set
 
+	sending sending // the way to write to raw
+	waiting bool    // it is in srv.backlog
+	pinned  pinned  // by the reply that is being sent
+
 	wake   sync.Mutex // makes "look at ending, set a deadline" one step
 	ending atomic.Uint32
+	cut    atomic.Bool // it holds too much that its client does not take
 }
 
 func newSession(srv *Server, conn net.Conn) *session {
@@ -85,7 +93,10 @@ func newSession(srv *Server, conn net.Conn) *session {
 		s.raw, _ = c.SyscallConn() // without one, nothing is polled
 	}
 	if s.raw != nil {
-		_ = s.raw.Control(urgentInline)
+		_ = s.raw.Control(func(fd uintptr) {
+			urgentInline(fd)
+			boundUnsent(fd)
+		})
 	}
 	return s
 }
@@ -95,6 +106,16 @@ func newSession(srv *Server, conn net.Conn) *session {
 func urgentInline(fd uintptr) {
 	_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_OOBINLINE, 1)
 }
+
+// boundUnsent keeps the kernel from taking megabytes of replies from us that the client does not read.
+func boundUnsent(fd uintptr) {
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)
+}
+
+// maxUnsent is how many bytes of replies a connection keeps in the kernel that have not been sent yet; what is on
+// its way, which the receiver's window allows for, comes beside it. More than a flush, so that the client is
+// sent to while the next one is made.
+const maxUnsent = 2 * outFlush
 
 // run serves the session to its end.
 func (s *session) run() {
@@ -238,6 +259,7 @@ func (s *session) linger() {
 func (s *session) close() {
 	s.conn.Close()
 	s.leave()
-	s.srv.memory.used.Add(-s.charged)
+	s.srv.memory.give(s.chargee, s.charged)
+	s.srv.backlog.goesOn(s)
 	s.srv.log.Debug("connection closed", "client", s.origin)
 }
