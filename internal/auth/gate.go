@@ -46,31 +46,42 @@ func newGate(parallel, limit int) *gate {
 	return &gate{free: parallel, limit: limit, queues: map[queueKey]*queue{}}
 }
 
-// enter waits for a turn to look at user's password, or at nobody's (empty), which the caller must give back with leave. It fails with ErrBusy or with
-// the cause of ctx's end, and then there is no turn to give back.
-func (g *gate) enter(ctx context.Context, addr, user string, late bool) error {
+// request is what a caller asks a turn for.
+type request struct {
+	addr string          // as addrKey gives it
+	user string          // whose password is to be looked at; empty: nobody's
+	late bool            // the address has recent failures
+	over <-chan struct{} // closed when the turn is not needed any more; nil: it will be
+}
+
+// acquire waits for a turn, which the caller must give back with release. It fails with ErrBusy, with
+// errRight if r is over, or with the cause of ctx's end, and then there is no turn to give back.
+func (g *gate) acquire(ctx context.Context, r request) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	key := queueKey{addr: addr, lane: promptLane}
-	if late {
+	key := queueKey{addr: r.addr, lane: promptLane}
+	if r.late {
 		key.lane = lateLane
 	}
-	w, err := g.join(key, user)
+	w, err := g.join(key, r.user)
 	if w == nil {
 		return err
 	}
 	select {
 	case err := <-w.called:
 		return err
+	case <-r.over:
+		g.abandon(w)
+		return errRight
 	case <-ctx.Done():
 		g.abandon(w)
 		return context.Cause(ctx)
 	}
 }
 
-// leave gives a turn back, or on to the next waiter.
-func (g *gate) leave() {
+// release gives a turn back, or on to the next waiter.
+func (g *gate) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := g.next()
@@ -173,6 +184,6 @@ func (g *gate) abandon(w *waiter) {
 	}
 	g.mu.Unlock()
 	if !queued && <-w.called == nil {
-		g.leave()
+		g.release()
 	}
 }

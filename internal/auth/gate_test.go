@@ -51,7 +51,7 @@ func (g *gate) freeTurns() int {
 func lineUp(t *testing.T, limit int, names ...string) (order, refused []string) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, limit)
-		if err := g.enter(t.Context(), "first", "", false); err != nil {
+		if err := g.acquire(t.Context(), request{addr: "first"}); err != nil {
 			t.Fatal(err)
 		}
 		turns := make(chan string, len(names))
@@ -60,10 +60,10 @@ func lineUp(t *testing.T, limit int, names ...string) (order, refused []string) 
 			go func() {
 				who, late := strings.CutSuffix(name, "!")
 				addr, user, _ := strings.Cut(who, "/")
-				switch err := g.enter(t.Context(), addr, user, late); {
+				switch err := g.acquire(t.Context(), request{addr: addr, user: user, late: late}); {
 				case err == nil:
 					turns <- name
-					g.leave()
+					g.release()
 				case errors.Is(err, ErrBusy):
 					busy <- name
 				default:
@@ -73,7 +73,7 @@ func lineUp(t *testing.T, limit int, names ...string) (order, refused []string) 
 			synctest.Wait()
 			g.check(t)
 		}
-		g.leave()
+		g.release()
 		synctest.Wait()
 		g.check(t)
 		close(turns)
@@ -151,22 +151,22 @@ func TestGateFiveHundredGuessersOfOneUser(t *testing.T) {
 func TestGateLetsWaitersGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, 10)
-		if err := g.enter(t.Context(), "a", "", false); err != nil {
+		if err := g.acquire(t.Context(), request{addr: "a"}); err != nil {
 			t.Fatal(err)
 		}
 		cause := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		result := make(chan error, 1)
-		go func() { result <- g.enter(ctx, "b", "", false) }()
+		go func() { result <- g.acquire(ctx, request{addr: "b"}) }()
 		synctest.Wait()
 		cancel(cause)
 		if err := <-result; !errors.Is(err, cause) {
 			t.Errorf("a cancelled waiter got %v", err)
 		}
-		if err := g.enter(ctx, "b", "", false); !errors.Is(err, cause) {
+		if err := g.acquire(ctx, request{addr: "b"}); !errors.Is(err, cause) {
 			t.Errorf("a cancelled newcomer got %v", err)
 		}
-		g.leave()
+		g.release()
 		g.check(t)
 		if free := g.freeTurns(); free != 1 {
 			t.Errorf("%d turns are free, want 1", free)
@@ -177,14 +177,14 @@ func TestGateLetsWaitersGiveUp(t *testing.T) {
 // A waiter that is called and cancelled at the same moment must not take its turn with it.
 func TestGateTurnSurvivesAbandonment(t *testing.T) {
 	g := newGate(1, 10)
-	if err := g.enter(t.Context(), "a", "", false); err != nil {
+	if err := g.acquire(t.Context(), request{addr: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	w, err := g.join(queueKey{addr: "b"}, "")
 	if w == nil {
 		t.Fatal(err)
 	}
-	g.leave()
+	g.release()
 	g.abandon(w)
 	if free := g.freeTurns(); free != 1 {
 		t.Errorf("%d turns are free, want 1", free)
@@ -208,14 +208,14 @@ func TestGateNeverGivesTooManyTurns(t *testing.T) {
 				if rng.IntN(4) == 0 {
 					go cancel()
 				}
-				if g.enter(ctx, fmt.Sprint(rng.IntN(5)), fmt.Sprint(rng.IntN(3)), rng.IntN(2) == 0) == nil {
+				if g.acquire(ctx, request{addr: fmt.Sprint(rng.IntN(5)), user: fmt.Sprint(rng.IntN(3)), late: rng.IntN(2) == 0}) == nil {
 					select {
 					case slots <- struct{}{}:
 						<-slots
 					default:
 						t.Error("more turns than allowed")
 					}
-					g.leave()
+					g.release()
 				}
 				cancel()
 			}

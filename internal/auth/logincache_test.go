@@ -69,14 +69,14 @@ func TestCachedLoginWaitsForNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.failed.record("a", "alice", time.Now())
-		if err := h.gate.enter(t.Context(), "b", "", false); err != nil {
+		if err := h.gate.acquire(t.Context(), request{addr: "b"}); err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()
 		if err := h.Verify(t.Context(), "a", "alice", hash, []byte("secret")); err != nil || time.Since(start) != 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		h.gate.leave()
+		h.gate.release()
 	})
 }
 
