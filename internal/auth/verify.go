@@ -38,6 +38,14 @@ func (h *Hasher) Verify(ctx context.Context, addr, user string, hash, password [
 	return h.verifySlowly(ctx, l)
 }
 
+// Remember has the login of user with password count as one that was right. It is for a caller that has
+// just stored hash, which Hash has made of that password: the first login then costs no compare.
+func (h *Hasher) Remember(addr, user string, hash, password []byte) {
+	if len(hash) > 0 {
+		h.confirm(h.logins.tag(user, hash, password))
+	}
+}
+
 // Delay is how long Verify would now wait before it takes its turn, for the recent failures of addr
 // and user: at most 1.5 s. It waits before the compare, not after a failure, so that hanging up early
 // neither saves a guesser the wait nor tells him anything.
