@@ -37,11 +37,12 @@ type Options struct {
 // Hasher hashes and verifies passwords. All methods may be called concurrently; they run and wait in
 // the caller's goroutine.
 type Hasher struct {
-	cost    atomic.Pointer[costAndDummy]
-	gate    *gate
-	failed  *failures
-	logins  *loginCache
-	sharing *sharing
+	cost     atomic.Pointer[costAndDummy]
+	gate     *gate
+	failed   *failures
+	logins   *loginCache
+	sharing  *sharing
+	regulars *regulars
 
 	// The bcrypt package, unless a test counts its runs.
 	generate func(password []byte, cost int) ([]byte, error)
@@ -70,6 +71,7 @@ func NewHasher(o Options) (*Hasher, error) {
 		failed:   newFailures(),
 		logins:   newLoginCache(),
 		sharing:  newSharing(),
+		regulars: newRegulars(),
 		generate: bcrypt.GenerateFromPassword,
 		compare:  bcrypt.CompareHashAndPassword,
 	}
@@ -97,9 +99,20 @@ func (h *Hasher) Hash(ctx context.Context, addr string, password []byte) ([]byte
 		return nil, err
 	}
 	addr = addrKey(addr)
-	if err := h.gate.acquire(ctx, request{addr: addr, late: h.failed.suspect(addr, time.Now())}); err != nil {
+	if err := h.gate.acquire(ctx, request{class: h.class(addr, ""), addr: addr}); err != nil {
 		return nil, err
 	}
 	defer h.gate.release()
 	return h.generate(bcryptInput(password), h.cost.Load().cost)
+}
+
+// class is where a login waits.
+func (h *Hasher) class(addr, user string) int {
+	switch {
+	case h.failed.suspect(addr, time.Now()):
+		return lateClass
+	case h.regulars.has(pair{addr, user}):
+		return knownClass
+	}
+	return promptClass
 }

@@ -98,10 +98,17 @@ func TestEqualWrongLoginsCostARunEach(t *testing.T) {
 				for range many {
 					c.login(t.Context(), "", "10.0.0.1:1", "app", hash, "wrong")
 				}
+				quick := 0
 				for _, o := range c.end(t) {
 					if !errors.Is(o.err, ErrMismatch) {
 						t.Fatalf("one got %v", o.err)
 					}
+					if o.took < firstDelay {
+						quick++
+					}
+				}
+				if quick > 1 {
+					t.Errorf("%d did not wait for the failure that they followed", quick)
 				}
 				now := time.Now()
 				if took := now.Sub(start); total.Load() != many || took < many*time.Millisecond {

@@ -32,17 +32,22 @@ func (h *Hasher) Verify(ctx context.Context, addr, user string, hash, password [
 		return err
 	}
 	l := &login{addr: addrKey(addr), user: user, hash: hash, password: password, tag: h.logins.tag(user, hash, password)}
-	if h.remembers(l) {
-		return nil
+	if !h.remembers(l) {
+		if err := h.verifySlowly(ctx, l); err != nil {
+			return err
+		}
 	}
-	return h.verifySlowly(ctx, l)
+	h.regulars.add(pair{l.addr, user})
+	return nil
 }
 
 // Remember has the login of user with password count as one that was right. It is for a caller that has
-// just stored hash, which Hash has made of that password: the first login then costs no compare.
+// just stored hash, which Hash has made of that password: the first login then costs no compare. addr
+// is the client's, as for Verify.
 func (h *Hasher) Remember(addr, user string, hash, password []byte) {
 	if len(hash) > 0 {
 		h.confirm(h.logins.tag(user, hash, password))
+		h.regulars.add(pair{addrKey(addr), user})
 	}
 }
 
@@ -94,7 +99,7 @@ func (h *Hasher) takeTurn(ctx context.Context, l *login, sh *share) error {
 	if err := sleep(ctx, time.Until(start), sh.right); err != nil {
 		return err
 	}
-	return h.gate.acquire(ctx, request{addr: l.addr, user: l.user, late: h.failed.suspect(l.addr, time.Now()), over: sh.right})
+	return h.gate.acquire(ctx, request{class: h.class(l.addr, l.user), addr: l.addr, user: l.user, over: sh.right})
 }
 
 // notBefore is when l may take its turn, for the failures so far.
