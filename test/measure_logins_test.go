@@ -58,13 +58,9 @@ func TestMeasureSignupAmongGuessers(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-			_, _ = fmt.Fprintf(conn, "LOGIN victim%d wrong%d\n", i, try)
-			buf := make([]byte, 256)
-			for read := 0; read < 2; read++ { // the banner and the answer
-				if _, err := conn.Read(buf); err != nil {
-					break
-				}
+			g := &pooled{conn: conn}
+			if _, err := g.line(); err == nil {
+				_, _ = g.do(fmt.Sprintf("LOGIN victim%d wrong%d", i, try))
 			}
 			_ = conn.Close()
 		}
@@ -72,17 +68,10 @@ func TestMeasureSignupAmongGuessers(t *testing.T) {
 	defer stop()
 	for i := range newcomers {
 		start := time.Now()
-		c, err := harness.ConnectFrom(net.IPv4(127, 200, byte(i), 1), n.Text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = fmt.Fprintf(c, "SIGNUP new%d-%s %s\n", i, unique(), password)
-		_ = c.SetDeadline(time.Now().Add(harness.Limit))
-		answer := make([]byte, 256)
-		_, _ = c.Read(answer)
-		read, err := c.Read(answer)
-		t.Logf("a SIGNUP: %v, %q, %v", time.Since(start), answer[:read], err)
-		_ = c.Close()
+		c := dialPool(t, n, 1, func(int) net.IP { return net.IPv4(127, 200, byte(i), 1) })
+		answer, err := c[0].do("SIGNUP new" + strconv.Itoa(i) + "-" + unique() + " " + password)
+		t.Logf("a SIGNUP: %v, %q, %v", time.Since(start).Round(time.Millisecond), answer, err)
+		closeAll(c)
 	}
 }
 

@@ -14,8 +14,12 @@ const (
 	forgottenScore     = 0.5
 )
 
-// failures remembers who got passwords wrong lately. A score is the number of failures, halved every
-// failureHalfLife. A success does not reset it: a guesser with an account of his own would use that.
+// failures remembers who got passwords wrong lately. Who has enough addresses, or makes up enough names,
+// can have it forget others; but each costs him a run of bcrypt, and the half that is never forgotten
+// takes minutes of a core, in which a score is halved several times anyway.
+//
+// A score is the number of failures, halved every failureHalfLife. A success does not reset it: a guesser
+// with an account of his own would use that.
 type failures struct {
 	mu     sync.Mutex // protects both maps
 	byAddr *recent[string, score]

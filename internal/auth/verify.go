@@ -76,15 +76,14 @@ func (h *Hasher) verifySlowly(ctx context.Context, l *login) error {
 	}
 	sh := h.sharing.join(l.tag, l.addr)
 	defer h.sharing.leave(sh)
-	err := h.takeTurn(ctx, l, sh)
-	if err == nil {
-		defer h.gate.release()
-		err = h.run(l, sh, hash)
-	}
-	if errors.Is(err, errRight) {
+	switch err := h.takeTurn(ctx, l, sh); {
+	case errors.Is(err, errRight):
 		return nil
+	case err != nil:
+		return err
 	}
-	return err
+	defer h.gate.release()
+	return h.run(l, sh, hash)
 }
 
 // takeTurn waits for all that l has to wait for, and then has a turn that is to be given back.
