@@ -2,7 +2,6 @@ package auth
 
 import (
 	"math"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -15,8 +14,12 @@ const (
 	forgottenScore     = 0.5
 )
 
-// failures remembers who got passwords wrong lately. A score is the number of failures, halved every
-// failureHalfLife. A success does not reset it: a guesser with an account of his own would use that.
+// failures remembers who got passwords wrong lately. Who has enough addresses, or makes up enough names,
+// can have it forget others; but each costs him a run of bcrypt, and the half that is never forgotten
+// takes minutes of a core, in which a score is halved several times anyway.
+//
+// A score is the number of failures, halved every failureHalfLife. A success does not reset it: a guesser
+// with an account of his own would use that.
 type failures struct {
 	mu     sync.Mutex // protects both maps
 	byAddr *recent[string, score]
@@ -78,22 +81,4 @@ func (s score) decayed(now time.Time) float64 {
 	}
 	halvings := float64(now.Sub(s.at)) / float64(failureHalfLife)
 	return s.value * math.Exp2(-max(0, halvings))
-}
-
-// addrKey is what counts as one client: an IPv4 address, or the /64 of an IPv6 address, since a
-// single customer has all of it. addr may carry a port. Anything else stands for itself.
-func addrKey(addr string) string {
-	ip, err := netip.ParseAddr(addr)
-	if ap, err2 := netip.ParseAddrPort(addr); err != nil && err2 == nil {
-		ip, err = ap.Addr(), nil
-	}
-	if err != nil {
-		return addr[:min(len(addr), 255)]
-	}
-	ip = ip.Unmap().WithZone("")
-	if ip.Is6() {
-		prefix, _ := ip.Prefix(64) // 64 bits always fit
-		return prefix.String()
-	}
-	return ip.String()
 }

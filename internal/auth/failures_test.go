@@ -70,22 +70,3 @@ func TestFailuresAreBounded(t *testing.T) {
 		t.Error("the latest failure is forgotten")
 	}
 }
-
-func TestAddrKey(t *testing.T) {
-	for addr, want := range map[string]string{
-		"10.0.0.1:4711":                 "10.0.0.1",
-		"10.0.0.1":                      "10.0.0.1",
-		"[::ffff:10.0.0.1]:4711":        "10.0.0.1",
-		"[2001:db8:1:2:3:4:5:6]:4711":   "2001:db8:1:2::/64",
-		"2001:db8:1:2:ffff::1":          "2001:db8:1:2::/64",
-		"[fe80::1%eth0]:4711":           "fe80::/64",
-		"2001:db8:1:2::/64":             "2001:db8:1:2::/64",
-		"/run/ciderd.sock":              "/run/ciderd.sock",
-		"":                              "",
-		string(make([]byte, 300)) + "x": string(make([]byte, 255)),
-	} {
-		if got := addrKey(addr); got != want {
-			t.Errorf("addrKey(%q) = %q, want %q", addr, got, want)
-		}
-	}
-}

@@ -1,79 +1,87 @@
 package auth
 
 import (
-	"container/list"
 	"context"
 	"sync"
 )
 
-// gate gives out a fixed number of turns. Who finds none free waits in the queue of its address, and
-// the turns go round over the queues, so that an address's share does not grow with its waiters. An
+// gate gives out a fixed number of turns. Who finds none free waits in his class: known, prompt or
+// late. While there are waiters in others, the late class keeps every fourth turn; the rest alternate
+// between known and prompt. So none of them can starve another. (A correct password gets in from the
+// late class, too.)
+//
+// Within a class the turns go round over the addresses, so that an address's share does not grow with
+// its waiters. When many addresses wait they go round over networks, and within a network over its
+// addresses: who guesses from a thousand addresses of six networks is six and not a thousand. An
 // address's turns go round over the users whom its waiters ask for, so that who guesses one user's
 // password does not hold up another's first login from the same address. (By names only, and not by
 // which of them had failures or exist: guessers could else push a user's own logins back, or tell by
 // the wait who exists.)
 //
-// There are two lanes: addresses with recent failures wait in the late one, which gets every fourth
-// turn while both have waiters. (Never none: a correct password gets in from there too.)
-//
 // The number of waiters is bounded. When it is reached, a newcomer takes the place of the newest
-// waiter of the longest line of the longest queue, unless its own queue would then be as long: filling
-// the queue from one address only hurts that address. If that fails, the same goes for the lines of
-// its own queue: filling that for one user only hurts that user.
+// waiter of the longest queue of those that turns go round over in any class, unless its own queue
+// would then be as long: filling the queue from one address, or one network when there are many, only
+// hurts that. If that fails, the same goes for the parts of its own queue, down to the lines: filling
+// that for one user only hurts that user. Among equals the known give way last and the late first.
 //
-// Invariants: free > 0 only if waiting == 0; waiting = the sum of all queues' lengths <= limit, and so
-// is each queue's of its lines'; a queue is in queues, and in its lane, and a line is in its queue,
-// only while it has waiters.
+// What the class tells: who shares an address with a user can tell, by his first wrong guess and only
+// while many wait, that this user has logged in from there lately. His next one is late like any other.
+//
+// Invariants: free > 0 only if waiting == 0; waiting = the sum of the classes' <= limit; every fair
+// queue's number is the sum of its parts', and never 0 in one that is a part; a class's addresses are
+// those in its tree.
 type gate struct {
 	limit int // of waiting
 
 	mu      sync.Mutex // protects all below
 	free    int
 	waiting int
-	queues  map[queueKey]*queue
-	lanes   [2]list.List // of *queue, the next to be served in front
-	served  int          // turns given while both lanes had waiters
+	classes [classCount]class
+	shared  int // turns given while the late class and another had waiters
+	early   int // turns given to known or prompt ones while both had
 }
 
-// The lanes.
-const (
-	promptLane = 0
-	lateLane   = 1
-	lateShare  = 4 // the late lane gets one turn of this many
-)
+const lateShare = 4 // the late class gets one turn of this many
 
 func newGate(parallel, limit int) *gate {
-	return &gate{free: parallel, limit: limit, queues: map[queueKey]*queue{}}
+	return &gate{free: parallel, limit: limit}
 }
 
-// enter waits for a turn to look at user's password, or at nobody's (empty), which the caller must give back with leave. It fails with ErrBusy or with
-// the cause of ctx's end, and then there is no turn to give back.
-func (g *gate) enter(ctx context.Context, addr, user string, late bool) error {
+// request is what a caller asks a turn for.
+type request struct {
+	class int
+	addr  string          // as addrKey gives it
+	user  string          // whose password is to be looked at; empty: nobody's
+	over  <-chan struct{} // closed when the turn is not needed any more; nil: it will be
+}
+
+// acquire waits for a turn, which the caller must give back with release. It fails with ErrBusy, with
+// errRight if r is over, or with the cause of ctx's end, and then there is no turn to give back.
+func (g *gate) acquire(ctx context.Context, r request) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	key := queueKey{addr: addr, lane: promptLane}
-	if late {
-		key.lane = lateLane
-	}
-	w, err := g.join(key, user)
+	w, err := g.join(r)
 	if w == nil {
 		return err
 	}
 	select {
 	case err := <-w.called:
 		return err
+	case <-r.over:
+		g.abandon(w)
+		return errRight
 	case <-ctx.Done():
 		g.abandon(w)
 		return context.Cause(ctx)
 	}
 }
 
-// leave gives a turn back, or on to the next waiter.
-func (g *gate) leave() {
+// release gives a turn back, or on to the next waiter.
+func (g *gate) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	w := g.next()
+	w := g.nextClass().next()
 	if w == nil {
 		g.free++
 		return
@@ -83,85 +91,78 @@ func (g *gate) leave() {
 }
 
 // join takes a free turn (nil, nil), queues up (a waiter), or fails with ErrBusy.
-func (g *gate) join(key queueKey, user string) (*waiter, error) {
+func (g *gate) join(r request) (*waiter, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.free > 0 {
 		g.free--
 		return nil, nil
 	}
-	if g.waiting >= g.limit && !g.makeRoom(key, user) {
+	p := pathOf(r)
+	if g.waiting >= g.limit && !g.makeRoom(r.class, p) {
 		return nil, ErrBusy
 	}
-	q := g.queues[key]
-	if q == nil {
-		q = &queue{key: key, lines: map[string]*line{}}
-		q.inLane = g.lanes[key.lane].PushBack(q)
-		g.queues[key] = q
-	}
 	g.waiting++
-	return q.add(user), nil
+	return g.classes[r.class].add(p), nil
 }
 
-// makeRoom pushes out a waiter of another queue, or else of another line of key's, if this newcomer
-// has a better claim to the place. It says whether there is room now.
-func (g *gate) makeRoom(key queueKey, user string) bool {
-	var longest *queue
-	for _, q := range g.queues {
-		if longest == nil || q.claim() > longest.claim() {
-			longest = q
-		}
-	}
-	own, mine := 1, 1 // how long key's queue would be, and the line in it
-	q := g.queues[key]
-	if q != nil {
-		own += q.waiting
-		mine += q.length(user)
-	}
-	var from *line
-	switch {
-	case longest != nil && 2*own+key.lane < longest.claim():
-		from = longest.longest()
-	case q != nil && mine < q.longest().waiters.Len():
-		from = q.longest()
-	default:
+// makeRoom pushes out a waiter to whose place a newcomer has a better claim. It says whether there is
+// room now.
+func (g *gate) makeRoom(class int, p path) bool {
+	most, highest := g.mostWaiters()
+	own, rest := g.classes[class].share(p)
+	var w *waiter
+	if claim(own.length()+1, class) < highest {
+		w = most.newest()
+	} else if w = own.rival(rest); w == nil {
 		return false
 	}
-	w := from.waiters.Back().Value.(*waiter)
 	g.remove(w)
 	w.called <- ErrBusy
 	return true
 }
 
-// next picks the waiter whose turn it is, and sends its queue to the end of its lane.
-func (g *gate) next() *waiter {
-	lane := &g.lanes[promptLane]
-	switch late := &g.lanes[lateLane]; {
-	case lane.Len() == 0:
-		lane = late
-	case late.Len() > 0:
-		g.served++
-		if g.served%lateShare == 0 {
-			lane = late
+// mostWaiters is, of all queues that turns go round over, the one that gives way, and its claim.
+func (g *gate) mostWaiters() (most *fairQueue, highest int) {
+	for i := range g.classes {
+		q := longest(g.classes[i].shares())
+		if c := claim(q.length(), i); q != nil && c > highest {
+			most, highest = q, c
 		}
 	}
-	front := lane.Front()
-	if front == nil {
-		return nil
-	}
-	lane.MoveToBack(front)
-	return front.Value.(*queue).next()
+	return most, highest
 }
 
-// remove takes w out of its queue, and drops a queue that is then empty.
-func (g *gate) remove(w *waiter) {
-	q := w.line.queue
-	q.remove(w)
-	g.waiting--
-	if q.waiting == 0 {
-		g.lanes[q.key.lane].Remove(q.inLane)
-		delete(g.queues, q.key)
+// claim orders queues by length, among equals by class; the greatest gives way.
+func claim(waiting, class int) int { return classCount*waiting + class }
+
+// nextClass is the class whose turn it is; it has waiters if any has.
+func (g *gate) nextClass() *class {
+	known, prompt, late := &g.classes[knownClass], &g.classes[promptClass], &g.classes[lateClass]
+	if known.all.waiting+prompt.all.waiting == 0 {
+		return late
 	}
+	if late.all.waiting > 0 {
+		if g.shared++; g.shared%lateShare == 0 {
+			return late
+		}
+	}
+	switch {
+	case known.all.waiting == 0:
+		return prompt
+	case prompt.all.waiting == 0:
+		return known
+	}
+	if g.early++; g.early%2 == 0 {
+		return prompt
+	}
+	return known
+}
+
+// remove takes w out of its class.
+func (g *gate) remove(w *waiter) {
+	w.class.remove(w)
+	g.waiting--
 }
 
 // abandon ends the wait of a waiter that does not want its turn any more, also if it has just got it.
@@ -173,6 +174,6 @@ func (g *gate) abandon(w *waiter) {
 	}
 	g.mu.Unlock()
 	if !queued && <-w.called == nil {
-		g.leave()
+		g.release()
 	}
 }

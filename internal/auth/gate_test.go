@@ -17,27 +17,46 @@ func (g *gate) check(t *testing.T) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	sum := 0
-	for key, q := range g.queues {
-		if q.key != key || q.waiting == 0 || len(q.lines) != q.turns.Len() {
-			t.Fatalf("queue %v: key %v, %d waiters, %d lines, %d have turns", key, q.key, q.waiting, len(q.lines), q.turns.Len())
+	for i := range g.classes {
+		c := &g.classes[i]
+		addresses := c.all.check(t, len(path{}))
+		if addresses != c.addresses.Len() {
+			t.Fatalf("class %d has %d addresses, %d in its round", i, addresses, c.addresses.Len())
 		}
-		inLines := 0
-		for user, l := range q.lines {
-			if l.user != user || l.queue != q || l.waiters.Len() == 0 {
-				t.Fatalf("line %q of %v: user %q, %d waiters", user, key, l.user, l.waiters.Len())
-			}
-			inLines += l.waiters.Len()
-		}
-		if inLines != q.waiting {
-			t.Fatalf("queue %v: %d in lines, %d waiting", key, inLines, q.waiting)
-		}
-		sum += q.waiting
+		sum += c.all.waiting
 	}
-	inLanes := g.lanes[promptLane].Len() + g.lanes[lateLane].Len()
-	if sum != g.waiting || sum > g.limit || inLanes != len(g.queues) || g.free > 0 && sum > 0 {
-		t.Fatalf("%d in queues, %d waiting of %d, %d queues, %d in lanes, %d free",
-			sum, g.waiting, g.limit, len(g.queues), inLanes, g.free)
+	if sum != g.waiting || sum > g.limit || g.free > 0 && sum > 0 {
+		t.Fatalf("%d in classes, %d waiting of %d, %d free", sum, g.waiting, g.limit, g.free)
 	}
+}
+
+// check holds them for a queue with that many levels below it, and counts the addresses in it.
+func (q *fairQueue) check(t *testing.T, levels int) (addresses int) {
+	t.Helper()
+	if (q.inRound != nil) != (levels == len(path{})-toAddress) {
+		t.Fatalf("%q is in a round of addresses: %v, with %d levels below it", q.name, q.inRound != nil, levels)
+	}
+	if q.inRound != nil {
+		addresses = 1
+	}
+	if levels == 0 {
+		if q.line.Len() != q.waiting || q.turns.Len() != 0 {
+			t.Fatalf("line %q: %d waiters, %d counted, %d parts", q.name, q.line.Len(), q.waiting, q.turns.Len())
+		}
+		return 0
+	}
+	sum := 0
+	for name, p := range q.parts {
+		if p.name != name || p.in != q || p.waiting == 0 || p.inTurns.Value != p {
+			t.Fatalf("%q in %q: it is called %q, %d waiters", name, q.name, p.name, p.waiting)
+		}
+		addresses += p.check(t, levels-1)
+		sum += p.waiting
+	}
+	if sum != q.waiting || len(q.parts) != q.turns.Len() || q.line.Len() != 0 {
+		t.Fatalf("%q: %d waiters, %d counted, %d parts, %d of them have turns", q.name, sum, q.waiting, len(q.parts), q.turns.Len())
+	}
+	return addresses
 }
 
 func (g *gate) freeTurns() int {
@@ -47,23 +66,21 @@ func (g *gate) freeTurns() int {
 }
 
 // lineUp queues waiters up one after the other, and then records in which order they get the only turn.
-// A name is "addr" or "addr/user", with a "!" behind it for the late lane.
+// A name is "addr" or "addr/user", with a "!" behind it for the late class, or a "+" for the known one.
 func lineUp(t *testing.T, limit int, names ...string) (order, refused []string) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, limit)
-		if err := g.enter(t.Context(), "first", "", false); err != nil {
+		if err := g.acquire(t.Context(), request{class: promptClass, addr: "first"}); err != nil {
 			t.Fatal(err)
 		}
 		turns := make(chan string, len(names))
 		busy := make(chan string, len(names))
 		for _, name := range names {
 			go func() {
-				who, late := strings.CutSuffix(name, "!")
-				addr, user, _ := strings.Cut(who, "/")
-				switch err := g.enter(t.Context(), addr, user, late); {
+				switch err := g.acquire(t.Context(), named(name)); {
 				case err == nil:
 					turns <- name
-					g.leave()
+					g.release()
 				case errors.Is(err, ErrBusy):
 					busy <- name
 				default:
@@ -73,7 +90,7 @@ func lineUp(t *testing.T, limit int, names ...string) (order, refused []string) 
 			synctest.Wait()
 			g.check(t)
 		}
-		g.leave()
+		g.release()
 		synctest.Wait()
 		g.check(t)
 		close(turns)
@@ -88,6 +105,19 @@ func lineUp(t *testing.T, limit int, names ...string) (order, refused []string) 
 	return order, refused
 }
 
+// named is the request that a name in lineUp stands for.
+func named(name string) request {
+	r := request{class: promptClass}
+	switch name[len(name)-1] {
+	case '!':
+		r.class = lateClass
+	case '+':
+		r.class = knownClass
+	}
+	r.addr, r.user, _ = strings.Cut(strings.TrimRight(name, "!+"), "/")
+	return r
+}
+
 func TestGateOrder(t *testing.T) {
 	for _, tc := range []struct {
 		what    string
@@ -97,8 +127,8 @@ func TestGateOrder(t *testing.T) {
 		refused string
 	}{
 		{"round robin over addresses", 99, "a a a a b c b", "a b c a b a a", ""},
-		{"the late lane waits, and gets every fourth turn", 99, "x! x! a a a a a", "a a a x! a a x!", ""},
-		{"one address in both lanes", 99, "a! a b", "a b a!", ""},
+		{"the late class waits, and gets every fourth turn", 99, "x! x! a a a a a", "a a a x! a a x!", ""},
+		{"one address in two classes", 99, "a! a b", "a b a!", ""},
 		{"a full queue pushes out the newest of the longest", 3, "a a a b c", "a b c", "a a"},
 		{"nobody pays for an equal claim", 2, "a b c", "a b", "c"},
 		{"one address only pushes itself back", 2, "a a a", "a a", "a"},
@@ -106,11 +136,17 @@ func TestGateOrder(t *testing.T) {
 		{"but not the other way round", 2, "a b x!", "a b", "x!"},
 		{"round robin over an address's users", 99, "a/x a/x a/x b a/y a/z", "a/x b a/y a/z a/x a/x", ""},
 		{"an address has no more turns for more users", 99, "a/x a/y a/z b b b", "a/x b a/y b a/z b", ""},
-		{"users in the late lane", 99, "a/x! a/x! a/y! a/x!", "a/x! a/y! a/x! a/x!", ""},
+		{"users in the late class", 99, "a/x! a/x! a/y! a/x!", "a/x! a/y! a/x! a/x!", ""},
 		{"a full queue of one address pushes out the newest for its longest user", 3, "a/x a/x a/x a/y", "a/x a/y a/x", "a/x"},
 		{"one user only pushes itself back", 3, "a/x a/x a/y a/x", "a/x a/y a/x", "a/x"},
 		{"nobody pays for another user's equal claim", 2, "a/x a/y a/z", "a/x a/y", "a/z"},
 		{"another address pushes out the longest user", 4, "a/x a/y a/y a/y b", "a/x b a/y a/y", "a/y"},
+		{"known and prompt ones take turns", 99, "a a a k+ k+ k+", "k+ a k+ a k+ a", ""},
+		{"and the late class gets every fourth of all", 99, "x! x! x! a a a a k+ k+ k+ k+", "k+ a k+ x! a k+ a x! k+ a x!", ""},
+		{"late ones do not wait for known ones alone", 99, "x! x! k+ k+ k+ k+ k+", "k+ k+ k+ x! k+ k+ x!", ""},
+		{"prompt ones make room for known ones", 1, "a k+", "k+", "a"},
+		{"late ones before prompt ones", 2, "a x! k+", "k+ a", "x!"},
+		{"but not for a longer queue", 2, "a k+ k+", "k+ a", "k+"},
 		{"users do not help an address to more places", 4, "b a/x a/x b a/y", "b a/x b a/y", "a/x"},
 	} {
 		t.Run(tc.what, func(t *testing.T) {
@@ -151,22 +187,22 @@ func TestGateFiveHundredGuessersOfOneUser(t *testing.T) {
 func TestGateLetsWaitersGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, 10)
-		if err := g.enter(t.Context(), "a", "", false); err != nil {
+		if err := g.acquire(t.Context(), request{class: promptClass, addr: "a"}); err != nil {
 			t.Fatal(err)
 		}
 		cause := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		result := make(chan error, 1)
-		go func() { result <- g.enter(ctx, "b", "", false) }()
+		go func() { result <- g.acquire(ctx, request{class: promptClass, addr: "b"}) }()
 		synctest.Wait()
 		cancel(cause)
 		if err := <-result; !errors.Is(err, cause) {
 			t.Errorf("a cancelled waiter got %v", err)
 		}
-		if err := g.enter(ctx, "b", "", false); !errors.Is(err, cause) {
+		if err := g.acquire(ctx, request{class: promptClass, addr: "b"}); !errors.Is(err, cause) {
 			t.Errorf("a cancelled newcomer got %v", err)
 		}
-		g.leave()
+		g.release()
 		g.check(t)
 		if free := g.freeTurns(); free != 1 {
 			t.Errorf("%d turns are free, want 1", free)
@@ -177,14 +213,14 @@ func TestGateLetsWaitersGiveUp(t *testing.T) {
 // A waiter that is called and cancelled at the same moment must not take its turn with it.
 func TestGateTurnSurvivesAbandonment(t *testing.T) {
 	g := newGate(1, 10)
-	if err := g.enter(t.Context(), "a", "", false); err != nil {
+	if err := g.acquire(t.Context(), request{class: promptClass, addr: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	w, err := g.join(queueKey{addr: "b"}, "")
+	w, err := g.join(request{class: promptClass, addr: "b"})
 	if w == nil {
 		t.Fatal(err)
 	}
-	g.leave()
+	g.release()
 	g.abandon(w)
 	if free := g.freeTurns(); free != 1 {
 		t.Errorf("%d turns are free, want 1", free)
@@ -192,32 +228,41 @@ func TestGateTurnSurvivesAbandonment(t *testing.T) {
 	g.check(t)
 }
 
-// Many callers come, go and give up at random; at no time are there more turns out than allowed, and
-// in the end all are back.
+// Many callers come, go and give up at random, in all classes, from few addresses and from many; at no
+// time are there more turns out than allowed, and in the end all are back.
 func TestGateNeverGivesTooManyTurns(t *testing.T) {
-	const parallel, callers, rounds = 3, 24, 400
-	g := newGate(parallel, 8)
+	const parallel, callers, rounds = 3, 60, 200
+	g := newGate(parallel, 40)
 	slots := make(chan struct{}, parallel)
 	done := make(chan struct{})
 	for c := range callers {
 		go func() {
 			defer func() { done <- struct{}{} }()
 			rng := rand.New(rand.NewPCG(uint64(c), 7))
-			for range rounds {
+			for round := range rounds {
 				ctx, cancel := context.WithCancel(context.Background())
-				if rng.IntN(4) == 0 {
+				over := make(chan struct{})
+				switch rng.IntN(6) {
+				case 0:
 					go cancel()
+				case 1:
+					go close(over)
 				}
-				if g.enter(ctx, fmt.Sprint(rng.IntN(5)), fmt.Sprint(rng.IntN(3)), rng.IntN(2) == 0) == nil {
+				r := someRequest(rng, round%40)
+				r.over = over
+				if g.acquire(ctx, r) == nil {
 					select {
 					case slots <- struct{}{}:
 						<-slots
 					default:
 						t.Error("more turns than allowed")
 					}
-					g.leave()
+					g.release()
 				}
 				cancel()
+				if round%20 == 0 {
+					g.check(t)
+				}
 			}
 		}()
 	}
@@ -228,4 +273,18 @@ func TestGateNeverGivesTooManyTurns(t *testing.T) {
 	if free := g.freeTurns(); free != parallel {
 		t.Errorf("%d of %d turns are free", free, parallel)
 	}
+}
+
+// someRequest is one of a few classes, users, networks and, up to many, addresses in them.
+func someRequest(rng *rand.Rand, many int) request {
+	r := request{class: rng.IntN(classCount), user: fmt.Sprint(rng.IntN(3))}
+	switch i := rng.IntN(many + 1); rng.IntN(3) {
+	case 0:
+		r.addr = fmt.Sprintf("10.0.%d.%d", i%3, i)
+	case 1:
+		r.addr = fmt.Sprintf("2001:db8:%x:%x::/64", i%2, i%4<<8|i)
+	default:
+		r.addr = fmt.Sprint("socket", i%5)
+	}
+	return r
 }

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -38,10 +37,12 @@ type Options struct {
 // Hasher hashes and verifies passwords. All methods may be called concurrently; they run and wait in
 // the caller's goroutine.
 type Hasher struct {
-	cost   atomic.Pointer[costAndDummy]
-	gate   *gate
-	failed *failures
-	logins *loginCache
+	cost     atomic.Pointer[costAndDummy]
+	gate     *gate
+	failed   *failures
+	logins   *loginCache
+	sharing  *sharing
+	regulars *regulars
 
 	// The bcrypt package, unless a test counts its runs.
 	generate func(password []byte, cost int) ([]byte, error)
@@ -69,6 +70,8 @@ func NewHasher(o Options) (*Hasher, error) {
 		gate:     newGate(o.Parallel, o.Waiters),
 		failed:   newFailures(),
 		logins:   newLoginCache(),
+		sharing:  newSharing(),
+		regulars: newRegulars(),
 		generate: bcrypt.GenerateFromPassword,
 		compare:  bcrypt.CompareHashAndPassword,
 	}
@@ -96,79 +99,20 @@ func (h *Hasher) Hash(ctx context.Context, addr string, password []byte) ([]byte
 		return nil, err
 	}
 	addr = addrKey(addr)
-	if err := h.gate.enter(ctx, addr, "", h.failed.suspect(addr, time.Now())); err != nil {
+	if err := h.gate.acquire(ctx, request{class: h.class(addr, ""), addr: addr}); err != nil {
 		return nil, err
 	}
-	defer h.gate.leave()
+	defer h.gate.release()
 	return h.generate(bcryptInput(password), h.cost.Load().cost)
 }
 
-// Verify checks password against the stored hash of user; an empty hash means that there is no such
-// user. nil: it is right. ErrMismatch: unknown user or wrong password, after the same work and the
-// same waiting (see Delay). Other errors say nothing about the password: ErrBadUsername, ErrBadPassword,
-// ErrBusy, ErrBadHash, the cause of ctx's end.
-//
-// A login that was right before, with the same stored hash, takes microseconds and waits for nobody.
-func (h *Hasher) Verify(ctx context.Context, addr, user string, hash, password []byte) error {
-	if err := errors.Join(ValidUser(user), ValidPassword(password)); err != nil {
-		return err
-	}
-	tag := h.logins.tag(user, hash, password)
-	if len(hash) > 0 && h.logins.has(tag) {
-		return nil
-	}
-	err := h.verifySlowly(ctx, addrKey(addr), user, hash, password)
+// class is where a login waits.
+func (h *Hasher) class(addr, user string) int {
 	switch {
-	case err == nil:
-		h.logins.add(tag)
-	case errors.Is(err, ErrMismatch):
-		h.failed.record(addrKey(addr), user, time.Now())
+	case h.failed.suspect(addr, time.Now()):
+		return lateClass
+	case h.regulars.has(pair{addr, user}):
+		return knownClass
 	}
-	return err
-}
-
-// Delay is how long Verify would now wait before it takes its turn, for the recent failures of addr
-// and user: at most 1.5 s. It waits before the compare, not after a failure, so that hanging up early
-// neither saves a guesser the wait nor tells him anything.
-func (h *Hasher) Delay(addr, user string) time.Duration {
-	return h.failed.delay(addrKey(addr), user, time.Now())
-}
-
-func (h *Hasher) verifySlowly(ctx context.Context, addr, user string, hash, password []byte) error {
-	known := len(hash) > 0
-	if !known {
-		hash = h.cost.Load().dummy
-	}
-	if cost, err := bcrypt.Cost(hash); err != nil || cost > MaxCost {
-		return ErrBadHash
-	}
-	if err := sleep(ctx, h.failed.delay(addr, user, time.Now())); err != nil {
-		return err
-	}
-	if err := h.gate.enter(ctx, addr, user, h.failed.suspect(addr, time.Now())); err != nil {
-		return err
-	}
-	defer h.gate.leave()
-	switch err := h.compare(hash, bcryptInput(password)); {
-	case !known || errors.Is(err, bcrypt.ErrMismatchedHashAndPassword):
-		return ErrMismatch
-	case err != nil:
-		return ErrBadHash
-	}
-	return nil
-}
-
-// sleep returns after d, or with the cause of ctx's end.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return promptClass
 }

@@ -296,7 +296,7 @@ func TestGuessersOfAnotherUserDoNotHoldUpALogin(t *testing.T) {
 		hash := mustHash(t, h, "secret")
 		countRuns(h, bcrypt.ErrMismatchedHashAndPassword) // a second each
 		guess := func(user string) { _ = h.Verify(t.Context(), "10.0.0.1:1", user, hash, []byte("guess")) }
-		guess("bob") // the address is known for failures: all are in one lane
+		guess("bob") // the address is known for failures: all are in one class
 		for range 300 {
 			go guess("bob")
 		}

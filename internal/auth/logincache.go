@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"sync"
 )
 
 // cachedLogins bounds the login cache: about 1 MB when full.
@@ -16,15 +15,13 @@ const cachedLogins = 10_000
 // nothing ever has to be taken out.
 type loginCache struct {
 	key [32]byte // random for each process, never leaves it
-
-	mu    sync.Mutex // protects known
-	known *recent[loginTag, struct{}]
+	memory[loginTag]
 }
 
 type loginTag [sha256.Size]byte
 
 func newLoginCache() *loginCache {
-	c := &loginCache{known: newRecent[loginTag, struct{}](cachedLogins)}
+	c := &loginCache{memory: memory[loginTag]{known: newRecent[loginTag, struct{}](cachedLogins)}}
 	rand.Read(c.key[:]) // never fails: see crypto/rand
 	return c
 }
@@ -41,21 +38,4 @@ func (c *loginCache) tag(user string, hash, password []byte) (t loginTag) {
 	}
 	mac.Sum(t[:0])
 	return t
-}
-
-// has says whether t was added and not forgotten; a hit counts as use.
-func (c *loginCache) has(t loginTag) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, ok := c.known.get(t)
-	if ok {
-		c.known.put(t, struct{}{})
-	}
-	return ok
-}
-
-func (c *loginCache) add(t loginTag) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.known.put(t, struct{}{})
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -69,14 +70,48 @@ func TestCachedLoginWaitsForNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.failed.record("a", "alice", time.Now())
-		if err := h.gate.enter(t.Context(), "b", "", false); err != nil {
+		if err := h.gate.acquire(t.Context(), request{addr: "b"}); err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()
 		if err := h.Verify(t.Context(), "a", "alice", hash, []byte("secret")); err != nil || time.Since(start) != 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		h.gate.leave()
+		h.gate.release()
+	})
+}
+
+// Remember is for one password and one hash; whoever waits with them is let in.
+func TestRemember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHasher(t, Options{Parallel: 1})
+		hash, other := mustHash(t, h, "secret"), mustHash(t, h, "secret")
+		total, _ := countRuns(h, bcrypt.ErrMismatchedHashAndPassword)
+		giveBack := holdTurn(t, h)
+		c := &logins{h: h}
+		c.login(t.Context(), "early", "10.0.0.1:1", "alice", hash, "secret")
+		synctest.Wait()
+		h.Remember("10.0.0.9:1", "alice", hash, []byte("secret"))
+		h.Remember("10.0.0.9:1", "nobody", nil, []byte("secret"))
+		c.login(t.Context(), "late", "10.0.0.2:1", "alice", hash, "secret")
+		for _, o := range c.end(t) {
+			if o.err != nil || o.took != 0 {
+				t.Errorf("%s: %v after %v", o.name, o.err, o.took)
+			}
+		}
+		giveBack()
+		for _, l := range []struct {
+			user     string
+			hash     []byte
+			password string
+		}{{"alice", hash, "Secret"}, {"alice", other, "secret"}, {"bob", hash, "secret"}, {"nobody", nil, "secret"}} {
+			if err := h.Verify(t.Context(), "10.0.0.3:1", l.user, l.hash, []byte(l.password)); !errors.Is(err, ErrMismatch) {
+				t.Errorf("%s got %v", l.user, err)
+			}
+		}
+		if total.Load() != 4 {
+			t.Errorf("%d runs, want 4", total.Load())
+		}
 	})
 }
 

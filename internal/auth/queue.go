@@ -2,84 +2,106 @@ package auth
 
 import "container/list"
 
-type queueKey struct {
-	addr string
-	lane int
-}
-
-// queue is the waiters of one address in one lane, in a line for each user. The gate's lock is held
-// for all that is done to it.
-type queue struct {
-	key     queueKey
-	waiting int // in all lines
-	lines   map[string]*line
-	turns   list.List     // of *line, the next to be served in front
-	inLane  *list.Element // of this queue in its lane
-}
-
-// line is the waiters of a queue that ask for the same user.
-type line struct {
-	queue   *queue
-	user    string
-	waiters list.List     // of *waiter, the oldest in front
-	inTurns *list.Element // of this line in its queue
+// fairQueue is waiters whose turns go round over its parts, which are fair queues themselves. One
+// without parts is a line of waiters: those of one class and address who ask for one user. The gate's
+// lock is held for all that is done to it.
+type fairQueue struct {
+	in      *fairQueue            // what it is a part of; nil: all of its class
+	name    string                // among the parts of that
+	waiting int                   // in all parts
+	parts   map[string]*fairQueue // only those with waiters
+	turns   list.List             // of *fairQueue: parts, the next to be served in front
+	line    list.List             // of *waiter, the oldest in front
+	inTurns *list.Element         // of this one in in.turns
+	inRound *list.Element         // of an address in its class's addresses
 }
 
 type waiter struct {
-	line   *line         // nil once the waiter is out of it
+	class  *class
+	line   *fairQueue    // nil once the waiter is out of it
 	inLine *list.Element // of this waiter in its line
 	called chan error    // holds one: nil with a turn, ErrBusy when pushed out
 }
 
-// claim orders queues by length, the late one first among equals.
-func (q *queue) claim() int { return 2*q.waiting + q.key.lane }
-
-// length is how many wait for user.
-func (q *queue) length(user string) int {
-	if l := q.lines[user]; l != nil {
-		return l.waiters.Len()
+// part is the part with that name, made if there is none.
+func (q *fairQueue) part(name string) *fairQueue {
+	p := q.parts[name]
+	if p == nil {
+		p = &fairQueue{in: q, name: name}
+		p.inTurns = q.turns.PushBack(p)
+		if q.parts == nil {
+			q.parts = map[string]*fairQueue{}
+		}
+		q.parts[name] = p
 	}
-	return 0
+	return p
 }
 
-// longest is the line with most waiters, among equals the one whose turn is last.
-func (q *queue) longest() (longest *line) {
-	for e := q.turns.Back(); e != nil; e = e.Prev() {
-		if l := e.Value.(*line); longest == nil || l.waiters.Len() > longest.waiters.Len() {
-			longest = l
+// find is the part of parts at path, nil if there is none.
+func (q *fairQueue) find(path []string) *fairQueue {
+	for _, name := range path {
+		if q == nil {
+			return nil
+		}
+		q = q.parts[name]
+	}
+	return q
+}
+
+// length is how many wait; in no queue nobody does.
+func (q *fairQueue) length() int {
+	if q == nil {
+		return 0
+	}
+	return q.waiting
+}
+
+// count adds n waiters to q and all that it is a part of.
+func (q *fairQueue) count(n int) {
+	for ; q != nil; q = q.in {
+		q.waiting += n
+	}
+}
+
+// first is the part whose turn it is.
+func (q *fairQueue) first() *fairQueue { return q.turns.Front().Value.(*fairQueue) }
+
+// sendBack puts q behind all others, in all that it is a part of.
+func (q *fairQueue) sendBack() {
+	for ; q.in != nil; q = q.in {
+		q.in.turns.MoveToBack(q.inTurns)
+	}
+}
+
+// longest is the one of queues with most waiters, among equals the one whose turn is last; nil if
+// there is none.
+func longest(queues *list.List) (found *fairQueue) {
+	for e := queues.Back(); e != nil; e = e.Prev() {
+		if q := e.Value.(*fairQueue); q.waiting > found.length() {
+			found = q
 		}
 	}
-	return longest
+	return found
 }
 
-// add makes a waiter for user.
-func (q *queue) add(user string) *waiter {
-	l := q.lines[user]
-	if l == nil {
-		l = &line{queue: q, user: user}
-		l.inTurns = q.turns.PushBack(l)
-		q.lines[user] = l
+// newest is the waiter that gives way for one of another queue: the last of the longest line of the
+// longest part.
+func (q *fairQueue) newest() *waiter {
+	for q.turns.Len() > 0 {
+		q = longest(&q.turns)
 	}
-	w := &waiter{line: l, called: make(chan error, 1)}
-	w.inLine = l.waiters.PushBack(w)
-	q.waiting++
-	return w
+	return q.line.Back().Value.(*waiter)
 }
 
-// next is the waiter whose turn it is; its line goes to the end.
-func (q *queue) next() *waiter {
-	front := q.turns.Front()
-	q.turns.MoveToBack(front)
-	return front.Value.(*line).waiters.Front().Value.(*waiter)
-}
-
-func (q *queue) remove(w *waiter) {
-	l := w.line
-	w.line = nil
-	l.waiters.Remove(w.inLine)
-	q.waiting--
-	if l.waiters.Len() == 0 {
-		q.turns.Remove(l.inTurns)
-		delete(q.lines, l.user)
+// rival is the waiter in q that gives way for a newcomer with that path in q, as it is in a longer part
+// than the newcomer's would be; nil if there is none.
+func (q *fairQueue) rival(path []string) *waiter {
+	for ; q != nil && len(path) > 0; path = path[1:] {
+		own, most := q.parts[path[0]], longest(&q.turns)
+		if own.length()+1 < most.length() {
+			return most.newest()
+		}
+		q = own
 	}
+	return nil
 }

@@ -1,5 +1,7 @@
 package auth
 
+import "sync"
+
 // recent is a map that holds at most 2*half entries and forgets those not touched for longest, by
 // generations: when the young one is full it becomes the old one, and the old one is dropped. That
 // is LRU closely enough, in constant time and without links between entries. Not safe for
@@ -32,3 +34,26 @@ func (r *recent[K, V]) put(k K, v V) {
 
 // len is never more than 2*half: a key that is in both generations counts twice.
 func (r *recent[K, V]) len() int { return len(r.young) + len(r.old) }
+
+// memory is a set of what has been seen lately, safe for concurrent use.
+type memory[K comparable] struct {
+	mu    sync.Mutex // protects known
+	known *recent[K, struct{}]
+}
+
+// has says whether k was added and not forgotten; a hit counts as use.
+func (m *memory[K]) has(k K) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, ok := m.known.get(k)
+	if ok {
+		m.known.put(k, struct{}{})
+	}
+	return ok
+}
+
+func (m *memory[K]) add(k K) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.known.put(k, struct{}{})
+}

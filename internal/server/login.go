@@ -144,6 +144,7 @@ func (s *session) signupWith(c credentials) {
 	switch {
 	case !ok:
 	case r.Kind == fsm.KindUser:
+		s.srv.hasher.Remember(s.origin, c.name, hash, c.password)
 		s.begin(fsm.User{ID: uint64(r.N), Name: c.name, Epoch: 1}, "User created successfully")
 	default:
 		s.refuseSignup(r.Kind)

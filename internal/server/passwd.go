@@ -43,14 +43,16 @@ func (s *session) passwd() {
 		s.failAuth(err)
 		return
 	}
-	s.changePassword(user, hash)
+	s.changePassword(user, hash, changed)
 }
 
-func (s *session) changePassword(user fsm.User, hash []byte) {
+// changePassword has hash, which was made of password, stored.
+func (s *session) changePassword(user fsm.User, hash, password []byte) {
 	s.srv.users.changing(s)
 	r, ok := s.decide(&fsm.Command{Op: fsm.OpPasswd, User: user.ID, Value: hash, Arg: user.Hash})
 	epoch := user.Epoch
 	if ok && r.Kind == fsm.KindOK {
+		s.srv.hasher.Remember(s.origin, user.Name, hash, password)
 		// If the hash is not ours any more, somebody has changed it again: that ends this session.
 		if now, _ := s.srv.node.FSM().Lookup([]byte(user.Name)); now.ID == user.ID && bytes.Equal(now.Hash, hash) {
 			epoch = now.Epoch

@@ -1,0 +1,13 @@
+package auth
+
+// rememberedPairs bounds the regulars: 2 MB at most when full.
+const rememberedPairs = 10_000
+
+// regulars remembers who has logged in from where. It is asked for nothing but whose turn is first.
+type regulars struct{ memory[pair] }
+
+type pair struct{ addr, user string }
+
+func newRegulars() *regulars {
+	return &regulars{memory[pair]{known: newRecent[pair, struct{}](rememberedPairs)}}
+}
