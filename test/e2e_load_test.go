@@ -55,7 +55,13 @@ type writer struct {
 // startLoad makes a user and lets all its writers run.
 func startLoad(t *testing.T, c *harness.Cluster) *load {
 	t.Helper()
-	l := &load{user: "load-" + unique(), stop: make(chan struct{})}
+	return startLoadAs(t, c, "load-"+unique())
+}
+
+// startLoadAs is startLoad for a user that may be there already.
+func startLoadAs(t *testing.T, c *harness.Cluster, user string) *load {
+	t.Helper()
+	l := &load{user: user, stop: make(chan struct{})}
 	makeUser(t, c.Leader(), l.user)
 	for _, n := range c.Nodes {
 		for k := kindSet; k <= kindAppend; k++ {

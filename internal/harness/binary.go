@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -40,16 +41,63 @@ func tagged(t testing.TB, tags string) string {
 	return path
 }
 
-func build(tags string) (string, error) {
-	root, err := moduleRoot()
+// Release gives the path of the daemon of a commit of this repository, built once for each checkout: for tests of
+// upgrades. A clone without that commit skips the test, but not under CI.
+func Release(t testing.TB, commit string) string {
+	t.Helper()
+	path, err := release(commit)
+	switch {
+	case errors.Is(err, errNoHistory) && os.Getenv("CI") == "":
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
+	return path
+}
+
+var errNoHistory = errors.New("this clone has no such commit")
+
+func release(commit string) (string, error) {
+	root, dir, err := places()
 	if err != nil {
 		return "", err
+	}
+	out := filepath.Join(dir, "ciderd-"+commit)
+	if _, err := os.Stat(out); err == nil {
+		return out, nil
+	}
+	if exec.Command("git", "-C", root, "cat-file", "-e", commit+"^{commit}").Run() != nil {
+		return "", fmt.Errorf("%s: %w", commit, errNoHistory)
+	}
+	source, err := os.MkdirTemp("", "ciderd-release-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(source)
+	fresh := fmt.Sprintf("%s.%d", out, os.Getpid())
+	script := `git -C "$1" archive "$2" | tar -x -C "$3" && cd "$3" && go build -o "$4" ./cmd/ciderd`
+	cmd := exec.Command("bash", "-o", "pipefail", "-ec", script, "build", root, commit, source, fresh)
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building ciderd of %s: %w\n%s", commit, err, msg)
+	}
+	return out, os.Rename(fresh, out)
+}
+
+// places are the module's directory, and one for binaries.
+func places() (root, dir string, err error) {
+	if root, err = moduleRoot(); err != nil {
+		return "", "", err
 	}
 	// Each checkout has its own: another's daemon may have other bugs.
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(root)) // never fails: see hash.Hash
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("ciderd-test-%08x", sum.Sum32()))
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	dir = filepath.Join(os.TempDir(), fmt.Sprintf("ciderd-test-%08x", sum.Sum32()))
+	return root, dir, os.MkdirAll(dir, 0o777)
+}
+
+func build(tags string) (string, error) {
+	root, dir, err := places()
+	if err != nil {
 		return "", err
 	}
 	// Test processes run at the same time: each builds under a name of its own

@@ -43,6 +43,9 @@ func newNode(t testing.TB, dir, bin string, i int) *Node {
 	}
 }
 
+// Use has the node's next start run another binary.
+func (n *Node) Use(bin string) { n.bin = bin }
+
 // Start runs the daemon and returns at once; see WaitServing.
 func (n *Node) Start() {
 	n.t.Helper()
