@@ -29,8 +29,13 @@ func StartProcess(bin, dir, logPath string, env []string, args ...string) (*Proc
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
+	return startProcess(bin, dir, log, env, args...)
+}
+
+// startProcess is StartProcess with an output that is open.
+func startProcess(bin, dir string, output *os.File, env []string, args ...string) (*Process, error) {
 	cmd := exec.Command(bin, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, output, output
 	cmd.Env = append(CleanEnv(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := startOnLastingThread(cmd); err != nil {
