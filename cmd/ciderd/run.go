@@ -36,7 +36,7 @@ func run(args []string) int {
 	d, err := daemon.Open(c, version, logs)
 	if err != nil {
 		logs.Last(hclog.Error, "cannot start", "error", err)
-		return exitFailed
+		return daemon.ExitCode(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go greet(ctx, c, d, log)

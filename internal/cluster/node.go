@@ -144,7 +144,7 @@ func mayStart(dir string, st *storage.Storage) error {
 		return err
 	}
 	if begun != nil {
-		return fmt.Errorf("ciderd recover was broken off in %s: run it again (the directory as it was is %s beside it)", dir, begun.Copy)
+		return storage.ForPerson(fmt.Sprintf("ciderd recover was broken off in %s: run it again (the directory as it was is %s beside it)", dir, begun.Copy))
 	}
 	removed, err := st.Removed()
 	if removed {

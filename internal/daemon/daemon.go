@@ -198,7 +198,7 @@ func (d *Daemon) fatal(err error) {
 		}
 	}
 	d.logs.Flush()
-	d.exit(1)
+	d.exit(ExitCode(err))
 }
 
 const fatalGrace = 200 * time.Millisecond
