@@ -59,7 +59,7 @@ func (n *Node) start(output *os.File) {
 	if n.Running() {
 		n.t.Fatalf("%s runs already", n.Name)
 	}
-	proc, err := startProcess(n.bin, filepath.Dir(n.config), output, n.env, "-config", n.config, "-node", n.Name)
+	proc, err := StartProcessTo(output, n.bin, filepath.Dir(n.config), n.env, "-config", n.config, "-node", n.Name)
 	if err != nil {
 		n.t.Fatalf("starting %s: %v", n.Name, err)
 	}

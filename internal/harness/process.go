@@ -29,11 +29,11 @@ func StartProcess(bin, dir, logPath string, env []string, args ...string) (*Proc
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
-	return startProcess(bin, dir, log, env, args...)
+	return StartProcessTo(log, bin, dir, env, args...)
 }
 
-// startProcess is StartProcess with an output that is open.
-func startProcess(bin, dir string, output *os.File, env []string, args ...string) (*Process, error) {
+// StartProcessTo is StartProcess with an output that is open.
+func StartProcessTo(output *os.File, bin, dir string, env []string, args ...string) (*Process, error) {
 	cmd := exec.Command(bin, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, output, output
 	cmd.Env = append(CleanEnv(), env...)

@@ -16,10 +16,7 @@ type Unread struct {
 // StartUnread is Start with an output that nobody reads. Its log has nothing of this run.
 func (n *Node) StartUnread() Unread {
 	n.t.Helper()
-	r, w, err := os.Pipe()
-	if err == nil {
-		err = fillPipe(w)
-	}
+	r, w, err := FullPipe()
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -30,6 +27,17 @@ func (n *Node) StartUnread() Unread {
 	}
 	n.t.Cleanup(func() { _ = r.Close() })
 	return Unread{r}
+}
+
+// FullPipe is a pipe without room.
+func FullPipe() (r, w *os.File, err error) {
+	if r, w, err = os.Pipe(); err != nil {
+		return nil, nil, err
+	}
+	if err = fillPipe(w); err != nil {
+		return nil, nil, errors.Join(err, r.Close(), w.Close())
+	}
+	return r, w, nil
 }
 
 // fillPipe writes until there is no room.

@@ -22,6 +22,7 @@ var holds = map[string]string{
 	"pause-follower":     "no error on the others",
 	"pause-storm":        "a SYNC that the deposed leader answers is not stale (16 connections have a SYNC and a GET waiting)",
 	"restart-storm":      "exit code 0; no error on any other node",
+	"log-stuck":          "it serves and leads on, and ends with exit code 0; no error on any other node, nor on it between the two SIGTERMs",
 	"wipe":               "admitted, and a voter again, by itself",
 	"transfer-storm":     "each is made; no error anywhere",
 	"member-replace":     "the removed process ends by itself with exit code 65 and says why; no error on the others; all list all as voters in the end",
