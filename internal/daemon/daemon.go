@@ -2,8 +2,9 @@
 // other, and takes them apart in the opposite one.
 //
 // It promises that Open either gives a daemon that serves or leaves nothing behind, and that Close
-// ends in bounded time with everything accepted finished or answered. It makes no decision about
-// data, and never reads flags or exits: that is cmd/ciderd's.
+// ends in bounded time with everything accepted finished or answered; and that nobody waits for who reads
+// the log. It makes no decision about data, and never reads flags: that is cmd/ciderd's. It exits only where
+// going on would be wrong.
 package daemon
 
 import (
