@@ -81,6 +81,7 @@ one_machine() {
 	check "stops in time" quick 10 on 1 systemctl stop ciderd
 	check "with exit code 0" is "$(property 1 ExecMainStatus) $(property 1 Result)" "0 success"
 	one_machine_mistakes
+	one_machine_ends
 	check "security" score
 	halt 1
 }
@@ -106,6 +107,25 @@ one_machine_mistakes() {
 	echo 'listen { text = ":8080" }' >"$dir/machine-1/etc/ciderd/cluster.hcl"
 	check "a right one again: starts" on 1 systemctl start ciderd
 	check "the data is still there" within 5 says '^bar' talk 10.0.0.11 'LOGIN alice secret' 'GET foo'
+}
+
+# one_machine_ends: after whatever end that is not systemctl stop it is started again, but for a data directory
+# that needs a person.
+one_machine_ends() {
+	local before data=$dir/machine-1/var/lib/ciderd
+	before=$(property 1 MainPID)
+	on 1 kill -TERM "$before"
+	check "an end that looks clean: it is started again" within 15 restarted 1 "$before"
+	on 1 systemctl stop ciderd
+	cp -a "$data" "$data.kept"
+	dd if=/dev/zero of="$data/raft.db" bs=200 count=1 conv=notrunc status=none
+	check "a damaged data directory: start fails" fails on 1 systemctl start ciderd
+	sleep 4 # four times RestartSec
+	check "with 65, and is not tried again" is \
+		"$(property 1 ExecMainStatus) $(property 1 NRestarts) $(property 1 ActiveState)" "65 0 failed"
+	rm -rf "$data"
+	mv "$data.kept" "$data"
+	check "put back: starts" on 1 systemctl start ciderd
 }
 
 # three_machines: one is known by its host name, one by ciderd.env, one by its address.

@@ -124,12 +124,9 @@ func TestRemoveWipeReadmit(t *testing.T) {
 	gone := c.Followers(c.Leader())[0]
 	other := c.Followers(gone)[0]
 	does(t, command(t, c, other, "", "member", "remove", gone.Name), "removed "+gone.Name+"/", "voters now: 2, of which 0 may fail")
-	harness.Eventually(t, "the removed node ends", func() error {
-		if gone.Running() {
-			return fmt.Errorf("%s runs", gone.Name)
-		}
-		return nil
-	})
+	if code := gone.WaitEnd(harness.Limit); code != 65 {
+		t.Errorf("the removed node ends with %d, want 65", code)
+	}
 	logHolds(t, gone, "removed from the cluster: remove its data directory")
 	fails(t, command(t, c, other, "", "member", "add", gone.Name), 1, "does not answer")
 	for _, n := range c.Followers(gone) {
@@ -293,12 +290,9 @@ func TestRecoverSurvivor(t *testing.T) {
 		n.Start()
 	}
 	for _, n := range lost {
-		harness.Eventually(t, n.Name+" ends", func() error {
-			if n.Running() {
-				return fmt.Errorf("%s runs", n.Name)
-			}
-			return nil
-		})
+		if code := n.WaitEnd(harness.Limit); code != 65 {
+			t.Errorf("%s ends with %d, want 65", n.Name, code)
+		}
 		logHolds(t, n, "remove its data directory to let it join as a new one")
 	}
 	mustDo(t, conn, "SET k x", "OK")

@@ -210,6 +210,27 @@ func runCiderd(t *testing.T, config string, args []string) (int, string) {
 	return code, string(out)
 }
 
+// TestDamagedExitCode: a node whose data directory is damaged says so, and that a person has to look.
+func TestDamagedExitCode(t *testing.T) {
+	t.Parallel()
+	c := harness.Start(t, harness.Options{})
+	n := c.Nodes[0]
+	n.Stop(stopLimit)
+	f, err := os.OpenFile(filepath.Join(n.DataDir, "raft.db"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(make([]byte, 200), 0)
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	n.Start()
+	if code := n.WaitEnd(harness.Limit); code != 65 {
+		t.Errorf("exit code %d, want 65", code)
+	}
+	logHolds(t, n, "damaged")
+}
+
 // TestHelpFlag: -h is no error to a person, and is 0 or 64 to a script.
 func TestHelpFlag(t *testing.T) {
 	cmd := exec.Command(harness.Binary(t), "-h")

@@ -15,7 +15,8 @@ import (
 // version is set by the linker (make build).
 var version = "dev"
 
-// Exit codes, from sysexits.h where it has one: RestartPreventExitStatus in the unit knows 78.
+// Exit codes, from sysexits.h where it has one: RestartPreventExitStatus in the unit knows 64 and 78. A node
+// that ends for an error has daemon.ExitCode.
 const (
 	exitOK     = 0
 	exitFailed = 1
@@ -81,7 +82,8 @@ to the data directory of a stopped node:
   ciderd recover -plan         show what it has, and what may be lost by going on from it
   ciderd recover -accept-loss  keep a copy, and make it the only node of its cluster
 
-Exit codes: 0 done, 64 wrong usage, 78 wrong configuration, 1 refused, failed, or anything else.
+Exit codes: 0 done, 64 wrong usage, 65 a data directory that needs a person (damaged, or its server was
+removed from the cluster or left out of a recovery), 78 wrong configuration, 1 refused, failed, or anything else.
 `)
 }
 

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -25,40 +23,41 @@ func run(args []string) int {
 	if code != exitOK {
 		return code
 	}
-	// Before anything can go wrong: a SIGTERM during the start must stop it cleanly too.
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	logs := daemon.NewLogs(c)
+	defer logs.Flush()
+	// Before anything can go wrong: a SIGTERM during the start must stop it cleanly too.
+	signals := catch(func(s os.Signal) {
+		logs.Last(hclog.Warn, "ending now", "signal", s)
+		logs.Flush()
+		os.Exit(exitFailed)
+	})
 	log := logs.Main
 	log.Info("starting", "version", version, "node", c.NodeName, "cluster", c.ClusterName, "data", absolute(c.DataDir))
 	d, err := daemon.Open(c, version, logs)
 	if err != nil {
-		log.Error("cannot start", "error", err)
-		return exitFailed
+		logs.Last(hclog.Error, "cannot start", "error", err)
+		return daemon.ExitCode(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go greet(ctx, c, d, log)
 	code = wait(signals, o, d, log)
 	cancel()
-	go func() {
-		for s := range signals {
-			if s != syscall.SIGHUP {
-				log.Warn("ending now", "signal", s)
-				os.Exit(exitFailed)
-			}
-		}
-	}()
+	return stop(d, logs, code)
+}
+
+// stop closes the daemon, in bounded time, and returns the exit code: code if all went well.
+func stop(d *daemon.Daemon, logs daemon.Logs, code int) int {
 	limit := d.CloseLimit() + closeGrace
 	inTime, err := within(limit, d.Close)
 	switch {
 	case !inTime:
-		log.Error("the stop hangs: ending without waiting for the rest of it", "after", limit)
+		logs.Last(hclog.Error, "the stop hangs: ending without waiting for the rest of it", "after", limit)
 		return exitFailed
 	case err != nil:
-		log.Error("closing", "error", err)
+		logs.Last(hclog.Error, "closing", "error", err)
 		return exitFailed
 	}
-	log.Info("stopped")
+	logs.Last(hclog.Info, "stopped")
 	return code
 }
 
@@ -79,17 +78,16 @@ func within(limit time.Duration, f func() error) (inTime bool, err error) {
 }
 
 // wait returns the exit code once there is a reason to stop.
-func wait(signals <-chan os.Signal, o config.Options, d *daemon.Daemon, log hclog.Logger) int {
+func wait(signals signals, o config.Options, d *daemon.Daemon, log hclog.Logger) int {
 	for {
 		select {
 		case err := <-d.Failed():
 			log.Error("cannot go on", "error", err)
 			return exitFailed
-		case s := <-signals:
-			if s != syscall.SIGHUP {
-				log.Info("stopping", "signal", s)
-				return exitOK
-			}
+		case s := <-signals.stop:
+			log.Info("stopping", "signal", s)
+			return exitOK
+		case <-signals.reload:
 			c, err := config.Load(o)
 			if err != nil {
 				log.Error("the configuration is wrong and was not taken over", "error", err)

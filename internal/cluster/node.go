@@ -144,7 +144,7 @@ func mayStart(dir string, st *storage.Storage) error {
 		return err
 	}
 	if begun != nil {
-		return fmt.Errorf("ciderd recover was broken off in %s: run it again (the directory as it was is %s beside it)", dir, begun.Copy)
+		return storage.ForPerson(fmt.Sprintf("ciderd recover was broken off in %s: run it again (the directory as it was is %s beside it)", dir, begun.Copy))
 	}
 	removed, err := st.Removed()
 	if removed {
@@ -240,9 +240,9 @@ func (n *Node) forRaft() *raftTransport {
 }
 
 // hangLimit is how long a write to this node's disk may take: everybody waits for a leader's, nobody
-// for a follower's.
+// for a follower's. Who leads alone has nobody who would go on.
 func (n *Node) hangLimit() time.Duration {
-	if n.raft.State() == raft.Leader {
+	if others, _ := n.voters(); len(others) > 0 && n.raft.State() == raft.Leader {
 		return 5 * time.Second
 	}
 	return 30 * time.Second

@@ -12,6 +12,7 @@ import (
 
 	"ciderd/internal/peer"
 	"ciderd/internal/recovery"
+	"ciderd/internal/storage"
 )
 
 func (c *testCluster) recovery(name string) *recovery.Survivor {
@@ -205,7 +206,7 @@ func TestOldServersMeetTheRecoveredOne(t *testing.T) {
 		case err = <-why:
 		case <-time.After(patience):
 		}
-		if !errors.Is(err, errRecoveredWithout) || !strings.Contains(err.Error(), n.self.ServerID) || !strings.Contains(err.Error(), old.self.ServerID) {
+		if !errors.Is(err, errRecoveredWithout) || !errors.Is(err, storage.ErrForPerson) || !strings.Contains(err.Error(), n.self.ServerID) || !strings.Contains(err.Error(), old.self.ServerID) {
 			t.Errorf("%s ended with %v", old.self.Node, err)
 		}
 	}

@@ -2,11 +2,12 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"ciderd/internal/storage"
 )
 
 // A cluster that was recovered from the loss of its quorum (package recovery) is another one than it was:
@@ -22,7 +23,7 @@ import (
 var recoveryPoll = 2 * time.Second
 
 // errRecoveredWithout ends a server of before the recovery.
-var errRecoveredWithout = errors.New("the cluster was recovered without this server: remove its data directory to let it join as a new one")
+var errRecoveredWithout = storage.ForPerson("the cluster was recovered without this server: remove its data directory to let it join as a new one")
 
 // recovered is when this node's cluster was last recovered, Unix milliseconds; 0: never.
 func (n *Node) recovered() int64 {

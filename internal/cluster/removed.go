@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"ciderd/internal/storage"
 )
 
 // askToJoin asks the nodes that have data to be admitted, and says what is waited for. Once it is
@@ -40,7 +42,7 @@ func (n *Node) askToJoin(ctx context.Context, stateful []string) (waiting string
 }
 
 // errRemoved ends a server that the cluster has taken out.
-var errRemoved = errors.New("this server was removed from the cluster: remove its data directory to let it join as a new one")
+var errRemoved = storage.ForPerson("this server was removed from the cluster: remove its data directory to let it join as a new one")
 
 // wasRemoved ends a server that was taken out before it had anything by which it could know that, and
 // has its directory remember: else it would be let in again at its next start.

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"ciderd/internal/peer"
+	"ciderd/internal/storage"
 )
 
 // lookOften has nodes look soon whether they are members still; before the cluster is made.
@@ -40,7 +41,7 @@ func TestRemovedWhileItCatchesUp(t *testing.T) {
 	wantSaid(t, leader, OpRemove, name, "removed "+n.self.ServerID)
 	wantEnd(t, ended, errRemoved)
 	c.stop(name)
-	if err := c.refusedStart(name); !errors.Is(err, errRemoved) {
+	if err := c.refusedStart(name); !errors.Is(err, errRemoved) || !errors.Is(err, storage.ErrForPerson) {
 		t.Errorf("it starts again: %v", err)
 	}
 	for _, s := range leader.servers() {

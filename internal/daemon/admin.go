@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"ciderd/internal/cluster"
 )
 
@@ -43,7 +45,10 @@ func (d *Daemon) openAdmin() {
 		status := processStatus{d.node.Status(), runtime.NumGoroutine()}
 		_ = json.NewEncoder(w).Encode(status) // the client is gone if it fails
 	})
-	d.admin = &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
+	d.admin = &http.Server{
+		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		ErrorLog: d.log.Named("health").StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	}
 	d.wg.Go(func() {
 		if err := d.admin.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			d.failed <- err

@@ -2,8 +2,9 @@
 // other, and takes them apart in the opposite one.
 //
 // It promises that Open either gives a daemon that serves or leaves nothing behind, and that Close
-// ends in bounded time with everything accepted finished or answered. It makes no decision about
-// data, and never reads flags or exits: that is cmd/ciderd's.
+// ends in bounded time with everything accepted finished or answered; and that nobody waits for who reads
+// the log. It makes no decision about data, and never reads flags: that is cmd/ciderd's. It exits only where
+// going on would be wrong.
 package daemon
 
 import (
@@ -47,12 +48,14 @@ type Daemon struct {
 	empty   bool          // the data directory was empty at the start
 	wg      sync.WaitGroup
 	cancel  context.CancelFunc
+	ending  sync.Mutex // held by fatal
+	exit    func(code int)
 }
 
 // Open starts a node. It returns when its ports are bound and it takes part in its cluster, which
 // may be before it serves reads: see WaitReady.
 func Open(c *config.Config, version string, logs Logs) (*Daemon, error) {
-	d := &Daemon{config: c, version: version, log: logs.Main, logs: logs, failed: make(chan error, 4)}
+	d := &Daemon{config: c, version: version, log: logs.Main, logs: logs, failed: make(chan error, 4), exit: os.Exit}
 	runtime := c.Runtime // a copy: Reload changes the original
 	d.runtime.Store(&runtime)
 	fsm.Release = version
@@ -184,9 +187,8 @@ func serverConfig(c *config.Config, version string) server.Config {
 // fatal ends the process where going on would be wrong. The clients' connections go first: a process
 // whose disk hangs may not be able to end before its disk does, and nobody should wait for it.
 func (d *Daemon) fatal(err error) {
-	d.logs.Raft.SetLevel(hclog.Off) // nothing is to come behind the line that says why
-	d.log.Error("this node cannot go on", "error", err)
-	d.logs.Main.SetLevel(hclog.Off)
+	d.ending.Lock() // for good: the first reason is the one that is said
+	d.logs.Last(hclog.Error, "this node cannot go on", "error", err)
 	if s := d.serving.Load(); s != nil {
 		closed := make(chan struct{})
 		go func() {
@@ -198,7 +200,8 @@ func (d *Daemon) fatal(err error) {
 		case <-time.After(fatalGrace):
 		}
 	}
-	os.Exit(1)
+	d.logs.Flush()
+	d.exit(ExitCode(err))
 }
 
 const fatalGrace = 200 * time.Millisecond
@@ -240,7 +243,7 @@ func (d *Daemon) CloseLimit() time.Duration { return max(d.config.Timeouts.Shutd
 // Close hands leadership over, finishes what was accepted and closes everything, in about the
 // configured shutdown timeout at most.
 func (d *Daemon) Close() error {
-	notify(stopping)
+	_ = notify(stopping) // a courtesy
 	d.cancel()
 	ctx, cancel := context.WithTimeout(context.Background(), d.CloseLimit())
 	defer cancel()

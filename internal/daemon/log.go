@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"os"
@@ -21,10 +22,12 @@ import (
 // level info what only somebody who looks for a fault in it wants to know.
 type Logs struct {
 	Main, Raft hclog.Logger
+	queue      *queue
 }
 
 // NewLogs logs to standard error. The format auto is text for a person (a terminal, the journal, or
-// a node for trying out) and JSON for a collector.
+// a node for trying out) and JSON for a collector. What libraries log by themselves goes there too: nothing
+// of a node that runs writes to standard error but the queue.
 func NewLogs(c *config.Config) Logs {
 	journal := os.Getenv("JOURNAL_STREAM") != ""
 	person := isatty.IsTerminal(os.Stderr.Fd()) || journal || c.Single
@@ -32,25 +35,54 @@ func NewLogs(c *config.Config) Logs {
 	if journal {
 		output = journalWriter{os.Stderr}
 	}
-	repeats := &repeats{last: map[string]time.Time{}}
-	options := hclog.LoggerOptions{
+	l := newLogs(output, hclog.LoggerOptions{
 		Name:        "ciderd",
-		Output:      output,
-		Mutex:       new(sync.Mutex), // both write to the same place
 		JSONFormat:  c.LogFormat == config.LogJSON || c.LogFormat == config.LogAuto && !person,
 		DisableTime: journal, // it has a time of its own
-		Exclude:     unwanted,
-	}
-	var l Logs
+	})
+	l.setLevel(c.LogLevel)
+	hclog.SetDefault(l.Main)
+	log.SetFlags(0)
+	log.SetOutput(l.Main.StandardWriter(&hclog.StandardLoggerOptions{ForceLevel: hclog.Warn}))
+	return l
+}
+
+func newLogs(output io.Writer, options hclog.LoggerOptions) (l Logs) {
+	plain := options
+	l.queue = newQueue(output, func(dropped int) []byte { return droppedLine(plain, dropped) })
+	repeats := &repeats{last: map[string]time.Time{}}
+	options.Output = l.queue
+	options.Mutex = new(sync.Mutex) // both write to the same place
+	options.Exclude = unwanted
 	l.Main = hclog.New(&options)
 	options.Name = "ciderd.raft"
 	options.Exclude = func(level hclog.Level, msg string, args ...any) bool {
 		return unwanted(level, msg, args...) || repeats.again(msg)
 	}
 	l.Raft = hclog.New(&options)
-	l.setLevel(c.LogLevel)
 	return l
 }
+
+// droppedLine is what the log says where lines are missing.
+func droppedLine(options hclog.LoggerOptions, dropped int) []byte {
+	var line bytes.Buffer
+	options.Output = &line
+	hclog.New(&options).Warn(fmt.Sprintf("%d lines of the log were dropped: nobody was reading it", dropped))
+	return line.Bytes()
+}
+
+// Last logs the line that says why a node ends: nothing comes behind it.
+func (l Logs) Last(level hclog.Level, msg string, args ...any) {
+	l.Raft.SetLevel(hclog.Off)
+	l.Main.Log(level, msg, args...)
+	l.queue.end()
+}
+
+// logMoment is how long the end of a process waits for a log that is not read.
+const logMoment = 200 * time.Millisecond
+
+// Flush returns once all that was logged has been written, or after a moment.
+func (l Logs) Flush() { l.queue.flush(logMoment) }
 
 func (l Logs) setLevel(level slog.Level) {
 	l.Main.SetLevel(hclogLevel(level))

@@ -2,16 +2,34 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"os"
 	"time"
-
-	systemd "github.com/coreos/go-systemd/v22/daemon"
 )
 
-const stopping = systemd.SdNotifyStopping
+const (
+	stopping = "STOPPING=1"
+	ready    = "READY=1"
+	// notifyLimit is how long systemd may take to read: its socket may be full.
+	notifyLimit = 200 * time.Millisecond
+)
 
 // notify tells systemd, if it is what started us (see sd_notify(3)).
-func notify(state string) { _, _ = systemd.SdNotify(false, state) }
+func notify(state string) error {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return nil
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	_ = conn.SetWriteDeadline(time.Now().Add(notifyLimit)) // never fails on a new connection
+	_, err = conn.Write([]byte(state))
+	return errors.Join(err, conn.Close())
+}
 
 const (
 	// readyAnyway is when a node that has not caught up is called ready all the same: it may wait
@@ -28,14 +46,13 @@ func (d *Daemon) tellSystemd(ctx context.Context) {
 		_ = d.WaitReady(waiting) // the time-out is what it is for
 		cancel()
 	}
-	said := d.statusLine()
-	notify(systemd.SdNotifyReady + "\nSTATUS=" + said)
+	said, prefix := "", ready+"\n"
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for {
-		if line := d.statusLine(); line != said {
-			notify("STATUS=" + line)
-			said = line
+		// What could not be said is said again.
+		if line := d.statusLine(); line != said && notify(prefix+"STATUS="+line) == nil {
+			said, prefix = line, ""
 		}
 		select {
 		case <-tick.C:

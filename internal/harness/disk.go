@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Need skips the test where a program is missing; under CI that is a failure.
@@ -83,10 +84,21 @@ func fill(path string, leave int64) error {
 // has ended itself for that. It needs strace, as Need.
 func (n *Node) HangDisk() {
 	n.t.Helper()
+	n.injectSyncs(fmt.Sprintf("delay_enter=%d", Limit.Microseconds()))
+}
+
+// FailSyncs makes every sync of the node's fail, as HangDisk does.
+func (n *Node) FailSyncs() {
+	n.t.Helper()
+	n.injectSyncs("error=EIO")
+}
+
+func (n *Node) injectSyncs(what string) {
+	n.t.Helper()
 	Need(n.t, "strace")
 	const calls = "fdatasync,fsync"
 	tracer, err := StartProcess("strace", filepath.Dir(n.config), n.LogPath+".strace", nil, "-f", "-p", strconv.Itoa(n.Pid()),
-		"-e", "trace="+calls, "-e", fmt.Sprintf("inject=%s:delay_enter=%d", calls, Limit.Microseconds()))
+		"-e", "trace="+calls, "-e", fmt.Sprintf("inject=%s:%s", calls, what))
 	if err != nil {
 		n.t.Fatalf("strace of %s: %v", n.Name, err)
 	}
@@ -102,6 +114,9 @@ func (n *Node) HangDisk() {
 	})
 }
 
+// letGo is how long strace may take to let go of a process.
+const letGo = 10 * time.Second
+
 // FreeDisk ends what HangDisk and FillDisk do.
 func (n *Node) FreeDisk() {
 	n.t.Helper()
@@ -111,10 +126,13 @@ func (n *Node) FreeDisk() {
 	if n.tracer == nil {
 		return
 	}
-	// SIGTERM makes strace let go of the process; killed, it would leave it stopped.
+	// SIGTERM makes strace let go of the process; killed, it would leave it stopped. Of a process that is
+	// ending it does not let go.
 	err := n.tracer.Signal(syscall.SIGTERM)
 	if err == nil {
-		_, err = n.tracer.ExitCode(Limit)
+		if _, err = n.tracer.ExitCode(letGo); err != nil {
+			err = n.tracer.Kill()
+		}
 	}
 	if err != nil {
 		n.t.Fatalf("strace of %s: %v", n.Name, err)

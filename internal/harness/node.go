@@ -49,10 +49,20 @@ func (n *Node) Use(bin string) { n.bin = bin }
 // Start runs the daemon and returns at once; see WaitServing.
 func (n *Node) Start() {
 	n.t.Helper()
+	log, err := os.OpenFile(n.LogPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	n.start(log)
+}
+
+func (n *Node) start(output *os.File) {
+	n.t.Helper()
 	if n.Running() {
 		n.t.Fatalf("%s runs already", n.Name)
 	}
-	proc, err := StartProcess(n.bin, filepath.Dir(n.config), n.LogPath, n.env, "-config", n.config, "-node", n.Name)
+	proc, err := StartProcessTo(output, n.bin, filepath.Dir(n.config), n.env, "-config", n.config, "-node", n.Name)
 	if err != nil {
 		n.t.Fatalf("starting %s: %v", n.Name, err)
 	}

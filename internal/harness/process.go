@@ -29,8 +29,13 @@ func StartProcess(bin, dir, logPath string, env []string, args ...string) (*Proc
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
+	return StartProcessTo(log, bin, dir, env, args...)
+}
+
+// StartProcessTo is StartProcess with an output that is open.
+func StartProcessTo(output *os.File, bin, dir string, env []string, args ...string) (*Process, error) {
 	cmd := exec.Command(bin, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, output, output
 	cmd.Env = append(CleanEnv(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := startOnLastingThread(cmd); err != nil {

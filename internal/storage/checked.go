@@ -16,8 +16,8 @@ import (
 // Raft stores therefore goes in with a CRC32C of its own and is checked whenever it is read: an
 // entry's in the field that raft.Log has for layers like this one, a value's behind the value.
 
-// ErrDamaged: what was read is not what was written.
-var ErrDamaged = errors.New("damaged")
+// ErrDamaged: what was read is not what was written. It is of the class ErrForPerson.
+var ErrDamaged = ForPerson("damaged")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

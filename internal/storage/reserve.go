@@ -56,7 +56,7 @@ func allocate(path string, size int64) error {
 	if err != nil {
 		return err
 	}
-	err = syscall.Fallocate(int(f.Fd()), 0, 0, size)
+	err = fallocate(f, 0, 0, size)
 	if errors.Is(err, syscall.EOPNOTSUPP) {
 		_, err = f.Write(make([]byte, size))
 	}
@@ -91,9 +91,9 @@ func extend(path string, size int64) error {
 	if err != nil {
 		return err
 	}
-	const keepSize, step = 1, 64 << 10 // FALLOC_FL_KEEP_SIZE: its length is bbolt's business
+	const step = 64 << 10
 	for at := int64(m.pages()) * int64(m.pageSize()); size > 0 && err == nil; at, size = at+step, size-step {
-		err = syscall.Fallocate(int(f.Fd()), keepSize, at, step)
+		err = fallocate(f, keepSize, at, step) // its length is bbolt's business
 	}
 	return err
 }

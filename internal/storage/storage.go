@@ -192,7 +192,7 @@ func (s *Storage) nextIncarnation() (uint64, error) {
 // Hooks is how the directory of a node that runs asks it, and tells it. They are called on Raft's
 // goroutines and must return at once.
 type Hooks struct {
-	// HangLimit is how long one write may take before the process is ended, asked for while one is
+	// HangLimit is how long one write may wait for the disk before the process is ended, asked for while one is
 	// going on. A leader whose disk hangs keeps its leadership and stops the cluster
 	// (hashicorp/raft#503, #614, #666); its end lets the others elect.
 	HangLimit func() time.Duration

@@ -7,20 +7,21 @@ import (
 )
 
 const (
-	// hangLimit is how long one write may take unless Hooks.HangLimit says otherwise: longer than a disk
-	// is merely slow when a whole machine comes back.
+	// hangLimit is how long one write may wait for the disk unless Hooks.HangLimit says otherwise: longer than
+	// a disk is merely slow when a whole machine comes back.
 	hangLimit = 30 * time.Second
 	watchTick = 250 * time.Millisecond
 )
 
 // watchdog ends the process when a write hangs. It counts its own ticks and not the clock's time: a
-// process that was stopped and goes on has not waited for its disk.
+// process that was stopped, or got no processor, and goes on has not waited for its disk. And of those it
+// counts the ones at which it finds the write's thread waiting inside a system call: a write whose goroutine
+// waits for a processor, or for the collector, waits for this process and not for the disk.
 type watchdog struct {
 	fatal func(error)
 
 	mu    sync.Mutex // all below
 	limit func() time.Duration
-	ticks int
 	doing map[*operation]struct{}
 
 	stop chan struct{}
@@ -29,8 +30,9 @@ type watchdog struct {
 
 // operation is a write that has begun; Raft's own goroutines may have several on their way.
 type operation struct {
-	what  string
-	since int // in ticks
+	what   string
+	on     thread
+	waited int // for the disk, in ticks
 }
 
 func newWatchdog(fatal func(error)) *watchdog {
@@ -46,30 +48,51 @@ func (w *watchdog) setLimit(limit func() time.Duration) {
 	w.limit = limit
 }
 
-// begin marks the start of a write and returns what marks its end.
+// begin marks the start of a write and returns what marks its end. Both are for the goroutine that writes,
+// which has a thread of its own meanwhile.
 func (w *watchdog) begin(what string) func() {
+	op := &operation{what: what, on: lockThread()}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	op := &operation{what, w.ticks}
 	w.doing[op] = struct{}{}
 	return func() {
 		w.mu.Lock()
-		defer w.mu.Unlock()
 		delete(w.doing, op)
+		w.mu.Unlock()
+		op.on.unlock()
 	}
 }
 
-// tick counts, and returns a write that has been going on for too long.
+// tick looks at all writes, and returns one that has been waiting for the disk for too long.
 func (w *watchdog) tick() *operation {
+	var waiting []*operation
+	for _, op := range w.begun() {
+		if op.on.waits() {
+			waiting = append(waiting, op)
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ticks++
-	for op := range w.doing {
-		if w.ticks-op.since > int(w.limit()/watchTick) {
+	for _, op := range waiting {
+		// A write that has ended meanwhile is looked at in vain: its thread does something else.
+		if _, still := w.doing[op]; !still {
+			continue
+		}
+		if op.waited++; op.waited > int(w.limit()/watchTick) {
 			return op
 		}
 	}
 	return nil
+}
+
+// begun lists the writes that are on their way: nobody's begin has to wait while threads are looked at.
+func (w *watchdog) begun() (list []*operation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for op := range w.doing {
+		list = append(list, op)
+	}
+	return list
 }
 
 func (w *watchdog) run() {
@@ -82,7 +105,7 @@ func (w *watchdog) run() {
 			return
 		}
 		if hung := w.tick(); hung != nil {
-			w.fatal(fmt.Errorf("the disk hangs: %s has not ended in %v", hung.what, time.Duration(w.ticks-hung.since)*watchTick))
+			w.fatal(fmt.Errorf("the disk hangs: %s has waited for it for %v", hung.what, time.Duration(hung.waited)*watchTick))
 			return
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -168,34 +167,5 @@ func TestFailedSnapshotsLeaveNothing(t *testing.T) {
 	}
 	if list, err := s.Snapshots.List(); err != nil || len(list) != 1 || list[0].Index != 5 {
 		t.Errorf("snapshots: %v, %v", list, err)
-	}
-}
-
-// A write that does not end ends the process, after the limit as it is then.
-func TestWatchdog(t *testing.T) {
-	var w watchdog
-	w.doing = map[*operation]struct{}{}
-	limit := 4 * watchTick
-	w.limit = func() time.Duration { return limit }
-	other := w.begin("another")
-	for range 3 {
-		if op := w.tick(); op != nil {
-			t.Fatalf("%q after %d ticks", op.what, w.ticks)
-		}
-	}
-	done := w.begin("one")
-	other()
-	for range 4 {
-		if op := w.tick(); op != nil {
-			t.Fatalf("%q after %d ticks", op.what, w.ticks)
-		}
-	}
-	limit = watchTick
-	if op := w.tick(); op == nil || op.what != "one" {
-		t.Fatalf("hung: %v", op)
-	}
-	done()
-	if op := w.tick(); op != nil {
-		t.Fatalf("%q hangs, and it is done", op.what)
 	}
 }

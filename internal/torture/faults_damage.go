@@ -67,10 +67,10 @@ func (n *node) judgeDamaged(r *round, file string, refuses bool) error {
 	switch {
 	case !n.running() && refuses:
 		r.say("%s refused to start with a damaged meta page", n.name)
-		verdict = n.endedClearly(offset, file)
+		verdict = errors.Join(n.endedClearly(offset, file), n.needsPerson())
 	case !n.running():
 		r.say("%s refused to go on", n.name)
-		verdict = n.endedClearly(offset, n.disk.data())
+		verdict = errors.Join(n.endedClearly(offset, n.disk.data()), n.needsPerson())
 	case refuses:
 		verdict = violationf("%s started with a damaged meta page in %s", n.name, file)
 	case err != nil && !r.combined:

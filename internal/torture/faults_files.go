@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // endedClearly wants the log of a process that has ended to say why, in words, naming what.
@@ -18,6 +19,18 @@ func (n *node) endedClearly(offset int64, what string) error {
 		return violationf("%s ended without naming %s; its last line: %.300s", n.name, what, n.lastLine(offset))
 	}
 	return nil
+}
+
+// forPerson is the exit code of a node whose data directory needs a person.
+const forPerson = 65
+
+// needsPerson wants a process that has ended to have had that exit code.
+func (n *node) needsPerson() error {
+	code, err := n.proc.ExitCode(time.Second)
+	if err == nil && code != forPerson {
+		err = violationf("%s ended with exit code %d; want %d", n.name, code, forPerson)
+	}
+	return err
 }
 
 // snapshotInstall keeps a follower away until its place in the log is gone, and lets it catch up

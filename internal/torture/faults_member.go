@@ -113,6 +113,9 @@ func (r *round) endsRemoved(n *node) error {
 	if err != nil {
 		return err
 	}
+	if err := n.needsPerson(); err != nil {
+		return err
+	}
 	if last := n.lastLine(0); !strings.Contains(last, "was removed from the cluster") {
 		return violationf("%s was removed and ended with %.300q", n.name, last)
 	}

@@ -15,6 +15,7 @@ func processFaults() []fault {
 		{name: "pause-follower", how: "SIGSTOP, all threads seen stopped; SIGCONT", hold: pauseFollower, shortest: 200 * time.Millisecond, longest: 30 * time.Second},
 		{name: "pause-storm", how: "SIGSTOP of the leader until there is another one, SIGCONT; five times", act: pauseStorm},
 		{name: "restart-storm", how: "SIGTERM and start, one node after the other, twice", act: restartStorm},
+		{name: "log-stuck", how: "SIGTERM, start with a full pipe for its output, transfer to it, SIGTERM", act: logStuck},
 		{name: "wipe", how: "kill -9, data directory removed, start", act: wipe},
 	}
 }

@@ -33,6 +33,7 @@ type node struct {
 	// mayEnd: the fault at hand may end the process, or does so itself.
 	mayEnd bool
 	tracer *harness.Process
+	unread *os.File // the other end of its output, where that is a pipe; nil: it is log
 
 	level  atomic.Int32 // of trouble, see strain
 	starts atomic.Int64 // of the process, so that a client knows why its connection is gone
@@ -46,8 +47,29 @@ func (n *node) start() error {
 	if n.running() {
 		return nil
 	}
+	output, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = output.Close() }()
+	return n.startTo(output)
+}
+
+// startUnread is start with an output that is full and that nobody reads, until the node is healed.
+func (n *node) startUnread() error {
+	r, w, err := harness.FullPipe()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = w.Close() }()
+	n.unread = r
+	return n.startTo(w)
+}
+
+func (n *node) startTo(output *os.File) error {
 	args := append(n.link.within(), n.bin, "-config", n.config, "-node", n.name)
-	proc, err := harness.StartProcess("nsenter", filepath.Dir(n.config), n.log, []string{"TESTCLOCK_FILE=" + n.clock}, args...)
+	env := []string{"TESTCLOCK_FILE=" + n.clock}
+	proc, err := harness.StartProcessTo(output, "nsenter", filepath.Dir(n.config), env, args...)
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", n.name, err)
 	}
@@ -153,6 +175,10 @@ func (n *node) heal() error {
 	errs := []error{n.link.heal(), n.disk.heal(), n.untrace(), n.setClock(0)}
 	if n.running() && n.paused {
 		errs = append(errs, n.resume())
+	}
+	if n.unread != nil {
+		errs = append(errs, n.unread.Close())
+		n.unread = nil
 	}
 	return errors.Join(errs...)
 }

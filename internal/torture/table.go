@@ -22,11 +22,12 @@ var holds = map[string]string{
 	"pause-follower":     "no error on the others",
 	"pause-storm":        "a SYNC that the deposed leader answers is not stale (16 connections have a SYNC and a GET waiting)",
 	"restart-storm":      "exit code 0; no error on any other node",
+	"log-stuck":          "it serves and leads on, and ends with exit code 0; no error on any other node, nor on it between the two SIGTERMs",
 	"wipe":               "admitted, and a voter again, by itself",
 	"transfer-storm":     "each is made; no error anywhere",
-	"member-replace":     "the removed process ends by itself and says why; no error on the others; all list all as voters in the end",
-	"member-dead":        "what would cost the quorum is refused; the removed node ends by itself and says why; no error on the others; all list all as voters in the end",
-	"member-new":         "let in without a vote, with all that is there, then a voter; taken out, it ends by itself and says why; exit code 0 at each stop; no error on any other node; all list all as voters, with it and after it",
+	"member-replace":     "the removed process ends by itself with exit code 65 and says why; no error on the others; all list all as voters in the end",
+	"member-dead":        "what would cost the quorum is refused; the removed node ends by itself with exit code 65 and says why; no error on the others; all list all as voters in the end",
+	"member-new":         "let in without a vote, with all that is there, then a voter; taken out, it ends by itself with exit code 65 and says why; exit code 0 at each stop; no error on any other node; all list all as voters, with it and after it",
 	"clock-jump":         "nobody notices: no error anywhere, no key with a deadline goes early or late",
 	"clock-restart":      "no error on the others; no key with a deadline goes early or late",
 	"clock-kill-all":     "time goes on by the clocks of a majority, or from the log's last stamp, and never back",
@@ -54,8 +55,8 @@ var holds = map[string]string{
 	"fsync-error":        "the process ends at once, without a panic; no error on the others",
 	"snapshot-install":   "it catches up under load",
 	"snapshot-live":      "its reads never go back, nor show anything in between",
-	"file-truncated":     "it refuses, naming the file, without a panic; or serves what is right. Then it is wiped and comes back",
-	"file-flipped":       "it refuses, naming the file, without a panic; or, if no meta page was hit, serves what is right. Then it is wiped and comes back",
+	"file-truncated":     "it refuses, with exit code 65, naming the file, without a panic; or serves what is right. Then it is wiped and comes back",
+	"file-flipped":       "it refuses, with exit code 65, naming the file, without a panic; or, if no meta page was hit, serves what is right. Then it is wiped and comes back",
 }
 
 // List prints the faults and how each is made.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // mounted gives a file system that began with the given files.
@@ -200,6 +201,29 @@ func TestGivenBack(t *testing.T) {
 	}
 }
 
+// inodeOf is what has a name now.
+func inodeOf(f *FS, name string) *inode {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tree.root.now[name]
+}
+
+// released waits until the kernel has said that nobody has n open: it does so after the last close has
+// returned. What follows from that is done by then, and is not waited for.
+func released(t *testing.T, f *FS, n *inode) {
+	t.Helper()
+	opens := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return n.opens
+	}
+	for late := time.Now().Add(10 * time.Second); opens() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("open %d times, and it was closed 10 s ago", opens())
+		}
+	}
+}
+
 // TestSpaceComesBack: what cannot come back after a power loss takes no space in the store, and what is
 // open can be read without a name.
 func TestSpaceComesBack(t *testing.T) {
@@ -211,6 +235,7 @@ func TestSpaceComesBack(t *testing.T) {
 	}
 	file, err := os.Open(filepath.Join(dir, "f"))
 	must(t, err)
+	first := inodeOf(f, "f")
 	must(t, os.Remove(filepath.Join(dir, "f")))
 	if syncDir(t, dir); stored() != 1 {
 		t.Errorf("%d files stored of one that is open", stored())
@@ -220,7 +245,9 @@ func TestSpaceComesBack(t *testing.T) {
 		t.Errorf("read %q: %v", text, err)
 	}
 	must(t, file.Close())
+	released(t, f, first)
 	write(t, filepath.Join(dir, "g"), 0, "text", true)
+	released(t, f, inodeOf(f, "g"))
 	must(t, os.Remove(filepath.Join(dir, "g")))
 	if got := stored(); got != 1 {
 		t.Errorf("%d files stored of one whose removal was not synced", got)

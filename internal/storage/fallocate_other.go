@@ -1,0 +1,13 @@
+//go:build !linux
+
+package storage
+
+import (
+	"os"
+	"syscall"
+)
+
+const keepSize = 1
+
+// fallocate is what this system does not have.
+func fallocate(*os.File, uint32, int64, int64) error { return syscall.EOPNOTSUPP }
