@@ -71,7 +71,6 @@ func attack(t *testing.T, n *harness.Node, user, line string) (stop func()) {
 	t.Helper()
 	var stopped atomic.Bool
 	var wg sync.WaitGroup
-	begun := make(chan struct{}, 64)
 	lines := strings.Split(strings.Repeat(line+"\n", 1024), "\n")[:1024]
 	var clients []*harness.Client
 	for range 4 {
@@ -82,14 +81,9 @@ func attack(t *testing.T, n *harness.Node, user, line string) (stop func()) {
 				if _, err := c.Pipeline(lines...); err != nil && harness.Code(err) == "" {
 					return
 				}
-				select {
-				case begun <- struct{}{}:
-				default:
-				}
 			}
 		})
 	}
-	<-begun
 	return func() {
 		stopped.Store(true)
 		for _, c := range clients {
