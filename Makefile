@@ -8,7 +8,8 @@ SHELL       := /bin/bash
 GO          ?= go
 PREFIX      ?= /usr
 DESTDIR     ?=
-VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The commit behind the number in VERSION.
+COMMIT      ?= $(shell git describe --always --abbrev=7 --exclude '*' --dirty=.dirty 2>/dev/null)
 FUZZTIME    ?= 20s
 # ARGS goes to ciderd (make run), TESTFLAGS to go test (make test TESTFLAGS='-count=1 -run Quote').
 ARGS        ?=
@@ -16,8 +17,8 @@ TESTFLAGS   ?=
 
 staticcheck := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Without cgo the one file runs on any Linux, whatever its libc.
-compile      = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/ciderd ./cmd/ciderd
-sources     := go.mod go.sum $(shell find cmd internal -name '*.go' -not -name '*_test.go')
+compile      = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.commit=$(COMMIT)" -o bin/ciderd ./cmd/ciderd
+sources     := go.mod go.sum VERSION version.go $(shell find cmd internal -name '*.go' -not -name '*_test.go')
 docdir      := /usr/share/doc/ciderd
 
 .PHONY: help
@@ -102,7 +103,7 @@ torture-ci: bin/torture-ciderd ## every fault once, briefly, then some at once, 
 	$(brief) -minutes $(MINUTES) && $(brief) -nodes 5 -faults partition-ring,partition-halves -rounds 4 || [ $$? = 3 ]
 
 bin/torture-ciderd: $(sources)
-	CGO_ENABLED=0 $(GO) build -tags testclock -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/ciderd
+	CGO_ENABLED=0 $(GO) build -tags testclock -trimpath -ldflags "-X main.commit=$(COMMIT)" -o $@ ./cmd/ciderd
 
 .PHONY: torture-plants
 torture-plants: ## the bugs that are planted behind build tags, and what catches each (root; minutes)

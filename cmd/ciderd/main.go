@@ -9,11 +9,15 @@ import (
 	"io"
 	"os"
 
+	release "ciderd"
 	"ciderd/internal/config"
 )
 
-// version is set by the linker (make build).
-var version = "dev"
+// commit is set by the linker (make build).
+var commit string
+
+// version is what VERSION says, with the commit.
+var version = release.Version(commit)
 
 // Exit codes, from sysexits.h where it has one: RestartPreventExitStatus in the unit knows 64 and 78. A node
 // that ends for an error has daemon.ExitCode.

@@ -24,6 +24,7 @@ type room struct {
 
 // Every package with code that is not a test's. All names are below ciderd/internal, but for cmd/ciderd.
 var rooms = map[string]room{
+	"":         {nil, "the module's root: the number of the release, for who prints it"},
 	"cache":    {nil, "a leaf: it holds items, and knows of no user, log or cluster"},
 	"auth":     {nil, "a leaf: it checks passwords, and knows of no session, log or cluster"},
 	"protocol": {nil, "a leaf: it turns bytes into requests, and does not know what becomes of them"},
@@ -91,7 +92,7 @@ func list(t *testing.T) (all []pkg) {
 	}
 }
 
-// name is a package of ours as rooms has it; "" if it is not ours.
+// name is a package of ours as rooms has it; "" if it is not ours, or the root, which anybody may import.
 func name(path, module string) string {
 	rest, ours := strings.CutPrefix(path, module+"/")
 	if !ours {

@@ -1,6 +1,9 @@
 package auth
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors of the grammar: nothing was hashed or compared.
 var (
@@ -8,6 +11,8 @@ var (
 	ErrBadUsername = errors.New("bad user name")
 	// ErrBadPassword is returned for a password that no user can have.
 	ErrBadPassword = errors.New("bad password")
+	// ErrUnfitPassword is returned for one that could be set and not be given at every login. It is an ErrBadPassword.
+	ErrUnfitPassword = fmt.Errorf("%w: unfit", ErrBadPassword)
 )
 
 // Errors of a Hasher.

@@ -1,6 +1,9 @@
 package auth
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Limits of the grammar, in bytes.
 const (
@@ -39,6 +42,24 @@ func ValidPassword[T ~string | ~[]byte](password T) error {
 		return fmt.Errorf("%w: it is empty", ErrBadPassword)
 	case len(password) > MaxPasswordLen:
 		return fmt.Errorf("%w: it is longer than %d bytes", ErrBadPassword, MaxPasswordLen)
+	}
+	return nil
+}
+
+// ValidNewPassword says whether password may be set: it is a ValidPassword that every way to log in can carry, so
+// none with a line end in it, a CR at its end (the line's own may follow), Ctrl-C, or blanks at its ends, and not
+// Ctrl-D alone. The error wraps ErrBadPassword, and ErrUnfitPassword if it is a ValidPassword; its text never
+// contains the password.
+func ValidNewPassword(password []byte) error {
+	if err := ValidPassword(password); err != nil {
+		return err
+	}
+	switch {
+	case bytes.ContainsAny(password, "\n\x03"), bytes.Contains(password, []byte("\r\x00")),
+		bytes.HasSuffix(password, []byte("\r")), string(password) == "\x04":
+		return fmt.Errorf("%w: no line can carry it", ErrUnfitPassword)
+	case len(bytes.Trim(password, " \t")) != len(password):
+		return fmt.Errorf("%w: it begins or ends with a blank", ErrUnfitPassword)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ type login struct {
 	addr, user     string // addr as addrKey gives it
 	hash, password []byte // no hash: there is no such user
 	tag            loginTag
+	counted        bool // a mismatch counts as a failure
 }
 
 func (l *login) exists() bool { return len(l.hash) > 0 }
@@ -28,10 +29,34 @@ func (l *login) exists() bool { return len(l.hash) > 0 }
 // A login that was right before, with the same stored hash, takes microseconds and waits for nobody.
 // Equal ones that wait at the same time share one compare, if they are right.
 func (h *Hasher) Verify(ctx context.Context, addr, user string, hash, password []byte) error {
+	return h.verify(ctx, addr, user, hash, password, true)
+}
+
+// VerifyEither is Verify for a password that can be read in two ways: if first is not the right one, second is
+// tried. Together they are one failure, and an unknown user costs the same two compares.
+func (h *Hasher) VerifyEither(ctx context.Context, addr, user string, hash, first, second []byte) error {
+	err := h.verify(ctx, addr, user, hash, first, false)
+	if !errors.Is(err, ErrMismatch) && !errors.Is(err, ErrBadPassword) {
+		return err
+	}
+	if again := h.verify(ctx, addr, user, hash, second, true); !errors.Is(again, ErrBadPassword) {
+		return again
+	}
+	if errors.Is(err, ErrMismatch) {
+		h.failed.record(addrKey(addr), user, time.Now())
+	}
+	return err
+}
+
+// verify is Verify; a mismatch that is not counted is for a caller that goes on to another password.
+func (h *Hasher) verify(ctx context.Context, addr, user string, hash, password []byte, counted bool) error {
 	if err := errors.Join(ValidUser(user), ValidPassword(password)); err != nil {
 		return err
 	}
-	l := &login{addr: addrKey(addr), user: user, hash: hash, password: password, tag: h.logins.tag(user, hash, password)}
+	l := &login{
+		addr: addrKey(addr), user: user, hash: hash, password: password, tag: h.logins.tag(user, hash, password),
+		counted: counted,
+	}
 	if !h.remembers(l) {
 		if err := h.verifySlowly(ctx, l); err != nil {
 			return err
@@ -116,7 +141,9 @@ func (h *Hasher) run(l *login, sh *share, hash []byte) error {
 	mismatch := !l.exists() || errors.Is(err, bcrypt.ErrMismatchedHashAndPassword)
 	switch {
 	case mismatch:
-		h.failed.record(l.addr, l.user, time.Now()) // before others go on: it counts for them
+		if l.counted {
+			h.failed.record(l.addr, l.user, time.Now()) // before others go on: it counts for them
+		}
 		err = ErrMismatch
 	case err != nil:
 		err = ErrBadHash

@@ -29,7 +29,7 @@ type operatedNode struct {
 // AddUser makes an account, also where auth.signup is "closed": this is how users are added then.
 func (n operatedNode) AddUser(ctx context.Context, name string, password []byte) error {
 	password = bytes.Trim(password, " \t") // as clients give it
-	if err := errors.Join(auth.ValidUser(name), auth.ValidPassword(password)); err != nil {
+	if err := errors.Join(auth.ValidUser(name), auth.ValidNewPassword(password)); err != nil {
 		return fmt.Errorf("%w: %w", cluster.ErrRefused, err)
 	}
 	if !n.Ready() {

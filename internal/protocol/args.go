@@ -1,7 +1,7 @@
 package protocol
 
 import (
-	"errors"
+	"bytes"
 	"strconv"
 )
 
@@ -9,7 +9,7 @@ import (
 func (p *Parser) text(c *cursor, req *Request) (err *Error) {
 	switch {
 	case p.cmd.args == argRest:
-		req.Password, err = p.rest(c)
+		return p.password(c, req)
 	case c.done():
 	case p.cmd.args == argWord:
 		req.Value, err = c.word()
@@ -19,36 +19,75 @@ func (p *Parser) text(c *cursor, req *Request) (err *Error) {
 	return err
 }
 
-// login parses a user name and a password, without blanks at its ends: a quote is a part of it.
+// login parses a user name and a password.
 func (p *Parser) login(c *cursor, req *Request) (err *Error) {
 	if c.done() {
 		return nil
 	}
-	req.User = c.bareWord()
-	req.Password, err = p.rest(c)
-	return err
+	if req.User, err = c.word(); err != nil {
+		return err
+	}
+	return p.password(c, req)
 }
 
-// passwd parses two passwords. Blanks at their ends do not count, in quotes neither: no other command
-// could ever give such a password.
+// password takes the rest of the line: a quoted word if it begins with a quote, else the text itself. What a
+// quoted one is when it is read bare is kept beside it: a password that was set before there was a quoted form may
+// begin with a quote. SIGNUP, which sets one, knows the quoted form only.
+func (p *Parser) password(c *cursor, req *Request) (err *Error) {
+	if !c.quoted() {
+		req.Password, err = p.rest(c)
+		return err
+	}
+	text := c.tail()
+	if p.cmd.Verb != VerbSignup {
+		req.BarePassword = p.bare(text)
+	}
+	quoted, err := c.word()
+	if err == nil && !c.done() {
+		err = fail(Syntax, "nothing may follow the quoted password; usage: "+p.cmd.Usage)
+	}
+	c.rest = nil
+	switch {
+	case err == nil:
+		req.Password = quoted
+	case req.BarePassword != nil:
+		req.Password, req.BarePassword = req.BarePassword, nil
+	default:
+		return err
+	}
+	return nil
+}
+
+// bare is a copy of a password as it stands in the line, which its quoted reading overwrites; nil if it is too
+// long to be one.
+func (p *Parser) bare(text []byte) []byte {
+	if len(text) > MaxPassword {
+		return nil
+	}
+	return bytes.Clone(text)
+}
+
+// passwd parses two passwords, which are words.
 func (p *Parser) passwd(c *cursor, req *Request) (err *Error) {
 	if c.done() {
 		return nil
 	}
+	text, quoted := c.tail(), c.quoted()
+	bare := p.bare(text)
 	if req.Password, err = c.word(); err != nil {
 		return err
 	}
+	// Bare, it is a word too, so only if there is no blank in it.
+	if size := len(text) - len(c.rest); quoted && size <= len(bare) && lastBlank(bare[:size]) < 0 {
+		req.BarePassword = bare[:size:size]
+	}
 	req.NewPassword, err = p.need(c)
-	req.Password, req.NewPassword = trimBlanks(req.Password), trimBlanks(req.NewPassword)
 	return err
 }
 
 // set parses the value of SET and the options behind a quoted one.
 func (p *Parser) set(c *cursor, req *Request) (err *Error) {
 	if !c.quoted() {
-		if endsInOption(c.tail()) {
-			return fail(Syntax, `that would be stored as text: use SETEX k d v, or quote the value: SET k "v" EX d`)
-		}
 		req.Value, err = p.rawValue(c)
 		return err
 	}
@@ -71,8 +110,10 @@ func (p *Parser) set(c *cursor, req *Request) (err *Error) {
 
 // option parses one option of SET.
 func (p *Parser) option(c *cursor, req *Request) *Error {
-	word := c.bareWord()
+	word, err := c.word()
 	switch {
+	case err != nil:
+		return err
 	case foldEqual(word, "EX") && req.TTL == 0:
 		return p.ttl(c, req)
 	case foldEqual(word, "NX") && !req.NX:
@@ -132,16 +173,19 @@ func (p *Parser) delta(c *cursor) (int64, *Error) {
 	return -n, nil
 }
 
-// integer reads a signed decimal number of 64 bits.
+// integer reads a signed decimal number of 64 bits, as INCR prints one: the same that it takes for a value.
 func integer(word []byte) (int64, *Error) {
-	n, err := strconv.ParseInt(string(word), 10, 64)
+	magnitude := bytes.TrimPrefix(word, []byte("-"))
+	_, rest := cutDigits(magnitude)
 	switch {
-	case err == nil:
-		return n, nil
-	case errors.Is(err, strconv.ErrRange):
+	case len(magnitude) == 0, len(rest) > 0, magnitude[0] == '0' && len(word) > 1:
+		return 0, fail(NotANumber, "that is not a decimal integer as INCR prints it: no plus sign, no leading zero, no -0")
+	}
+	n, err := strconv.ParseInt(string(word), 10, 64)
+	if err != nil {
 		return 0, fail(Overflow, "the number does not fit into 64 bits")
 	}
-	return 0, fail(NotANumber, "that is not a decimal integer")
+	return n, nil
 }
 
 // number is an unsigned number, or the news that it has more than 64 bits.
@@ -205,10 +249,10 @@ func (p *Parser) keys(c *cursor, req *Request) (err *Error) {
 		switch {
 		case err != nil:
 			return err
-		case !quoted && foldEqual(word, "LIMIT") && !limited:
+		case (!first || !quoted) && foldEqual(word, "LIMIT") && !limited:
 			limited = true
 			req.Limit, err = p.limit(c)
-		case !quoted && foldEqual(word, "AFTER") && req.After == nil:
+		case (!first || !quoted) && foldEqual(word, "AFTER") && req.After == nil:
 			req.After, err = p.key(c)
 		case first && len(word) > MaxKey:
 			err = fail(KeyTooLong, "a glob has at most "+strconv.Itoa(MaxKey)+" bytes")
@@ -243,10 +287,11 @@ func (p *Parser) limit(c *cursor) (int, *Error) {
 
 // all parses the confirmation of FLUSH.
 func (p *Parser) all(c *cursor) *Error {
-	if !foldEqual(c.bareWord(), "ALL") {
-		return p.usage()
+	word, err := c.word()
+	if err == nil && !foldEqual(word, "ALL") {
+		err = p.usage()
 	}
-	return nil
+	return err
 }
 
 // once parses an id and the write that it wraps.

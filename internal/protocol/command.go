@@ -49,7 +49,8 @@ var table = []Command{
 		Usage: "SIGNUP [user password]", Summary: "Create an account and log in to it.",
 		Notes: []string{
 			"Without arguments it asks. A user is 1 to 64 of A-Z a-z 0-9 . _ - @;",
-			"a password is 1 to 72 bytes: the rest of the line, blanks at both ends cut off.",
+			"a password is 1 to 72 bytes: the rest of the line, blanks at both ends cut off,",
+			"or a quoted word.",
 		},
 	},
 	{
@@ -57,7 +58,7 @@ var table = []Command{
 		Usage: "LOGIN [user password]", Summary: "Log in.",
 		Notes: []string{
 			"Without arguments it asks. The password is the rest of the line, blanks at",
-			"both ends cut off; a quote is a part of it.",
+			"both ends cut off, or a quoted word.",
 		},
 	},
 	{
@@ -65,14 +66,13 @@ var table = []Command{
 		Usage: "PASSWD [old new]", Summary: "Change your password.",
 		Notes: []string{
 			"Without arguments it asks. Quote a password that has blanks or starts with \".",
-			"Blanks at both ends are cut off, in quotes too.",
 			"Your other sessions are ended on every node.",
 		},
 	},
 	{
 		Verb: VerbUnregister, Name: "UNREGISTER", args: argRest,
 		Usage: "UNREGISTER password", Summary: "Remove your account and all you have stored, and close.",
-		Notes: []string{"The password is the rest of the line, blanks at both ends cut off."},
+		Notes: []string{"The password is the rest of the line, blanks at both ends cut off, or a quoted", "word."},
 	},
 	{
 		Verb: VerbLogout, Name: "LOGOUT",
@@ -86,7 +86,8 @@ var table = []Command{
 		Verb: VerbSet, Name: "SET", Like: []string{"PUT"}, args: argSet, Write: true,
 		Usage: `SET k v | SET k "v" [EX d] [NX|XX]`, Summary: "Store a value: OK, EXISTS (NX) or NOT_FOUND (XX).",
 		Notes: []string{
-			"An unquoted value is the rest of the line. Options need a quoted one:",
+			"An unquoted value is the rest of the line, and is refused if it ends in what",
+			"looks like an option. Options need a quoted one:",
 			"EX d: forget it after d. NX: only a new key. XX: only a key that is there.",
 			"Without EX a deadline that the key had is gone.",
 			"  SET greeting hello, world",
@@ -105,7 +106,10 @@ var table = []Command{
 	{
 		Verb: VerbSetNX, Name: "SETNX", Like: []string{"ADD"}, args: argKeyValue, Write: true,
 		Usage: "SETNX k v", Summary: "Store a value if the key is new: OK or EXISTS.",
-		Notes: []string{"The value is quoted or the rest of the line."},
+		Notes: []string{
+			"The value is quoted or the rest of the line, without options at its end:",
+			`  SET lock "token" EX 60 NX`,
+		},
 	},
 	{
 		Verb: VerbGet, Name: "GET", args: argKey,
@@ -139,6 +143,7 @@ var table = []Command{
 		Notes: []string{
 			"Glob: * ? [a-z] [^a-z], a backslash makes the next character ordinary.",
 			"LIMIT is 1,000 unless given, 1,000,000 at most. To go on after MORE k: AFTER k.",
+			"A key is printed so that it can be given as a word: quoted, if it has a blank.",
 			"BUSY: too many KEYS run on this node, or the pattern is too much work for so",
 			"many keys, as ? and [ ] behind a * can be.",
 			"  KEYS user:* LIMIT 10 AFTER user:7",

@@ -26,8 +26,7 @@ func unitOf(letters []byte) (time.Duration, bool) {
 	return 0, false
 }
 
-// maxDurationWord is the longest word that is taken for a duration, in bytes: SET looks for one at
-// the end of each value, which must not cost a walk over the value.
+// maxDurationWord is the longest word that is taken for a duration, in bytes.
 const maxDurationWord = 32
 
 // splitDuration splits word into the digits before and after the point, and the unit. It reports
@@ -98,39 +97,39 @@ func fraction(digits []byte, unit time.Duration) time.Duration {
 	return time.Duration(q)
 }
 
-// endsInOption reports whether v, as the unquoted value of SET, ends in what was meant as an
-// option: EX, PX or TTL and a duration, with NX or XX behind it or not. Something must stand
-// before it: "EX 60" alone is a value.
+// endsInOption reports whether v, as an unquoted value, ends in what looks like an option, which would be
+// stored as text (interface 1.2): behind a blank EX, PX, EXAT, PXAT or TTL in any case and a word that begins with
+// a digit or a sign, or NX, XX or KEEPTTL in capitals. Something must stand before it: "EX 60" alone is a value.
 func endsInOption(v []byte) bool {
-	if len(v) == 0 || !endsDuration[v[len(v)-1]] { // nearly every value: one look
+	at := lastBlank(v)
+	if at < 0 {
+		return false // nearly every value
+	}
+	head, last := v[:at], v[at+1:]
+	switch {
+	case len(trimBlanks(head)) == 0 || len(last) == 0:
+		return false
+	case string(last) == "NX", string(last) == "XX", string(last) == "KEEPTTL":
+		return true
+	case last[0] != '+' && last[0] != '-' && (last[0] < '0' || last[0] > '9'):
 		return false
 	}
-	head, last := cutLastWord(v)
-	if foldEqual(last, "NX") || foldEqual(last, "XX") {
-		head, last = cutLastWord(head)
-	}
-	if _, _, _, ok := splitDuration(last); !ok {
+	head = bytes.TrimRight(head, " \t")
+	name := head[lastBlank(head)+1:]
+	if len(name) == len(head) {
 		return false
 	}
-	head, name := cutLastWord(head)
-	return len(head) > 0 && (foldEqual(name, "EX") || foldEqual(name, "PX") || foldEqual(name, "TTL"))
+	for _, option := range []string{"EX", "PX", "EXAT", "PXAT", "TTL"} {
+		if foldEqual(name, option) {
+			return len(trimBlanks(head[:len(head)-len(name)])) > 0
+		}
+	}
+	return false
 }
 
-// endsDuration holds the last bytes of durations, and of NX and XX.
-var endsDuration = func() (set [256]bool) {
-	for _, c := range []byte("0123456789smhdxX") {
-		set[c] = true
-	}
-	return set
-}()
-
-// cutLastWord splits b before its last word; both parts are trimmed at their right end. It looks
-// at no more of a long word than tells that it is no duration.
-func cutLastWord(b []byte) (head, word []byte) {
-	b = bytes.TrimRight(b, " \t")
-	from := max(0, len(b)-maxDurationWord-1)
-	i := from + bytes.LastIndexAny(b[from:], " \t")
-	return bytes.TrimRight(b[:i+1], " \t"), b[i+1:]
+// lastBlank is the place of the last blank in b, -1 if there is none.
+func lastBlank(b []byte) int {
+	return max(bytes.LastIndexByte(b, ' '), bytes.LastIndexByte(b, '\t'))
 }
 
 // foldEqual reports whether word is upper, which has only the letters A to Z, in any case.

@@ -8,7 +8,7 @@ import (
 // overview is the reply to HELP without a verb. It fits a screen of 80 x 24.
 var overview = func() string {
 	var b strings.Builder
-	b.WriteString("Commands, in any case; one reply for each line. HELP verb tells more about one.\n")
+	b.WriteString("Commands, in any case; one reply for each line. HELP verb or HELP ERRORS: more.\n")
 	for i := 0; i < len(table); i += 2 {
 		left, right := table[i].Usage, ""
 		if i+1 < len(table) {
@@ -24,11 +24,14 @@ var overview = func() string {
 	return b.String()
 }()
 
-// AppendHelp appends the reply to HELP: the overview if verb is empty, else usage and notes of
-// that command. Lines end in LF; the last one is END. An unknown verb is an UNKNOWN_COMMAND.
+// AppendHelp appends the reply to HELP: the overview if verb is empty, the errors if it is ERRORS, else usage and
+// notes of that command. Lines end in LF; the last one is END. An unknown verb is an UNKNOWN_COMMAND.
 func AppendHelp(dst, verb []byte) ([]byte, *Error) {
 	if len(verb) == 0 {
 		return append(dst, overview...), nil
+	}
+	if foldEqual(verb, "ERRORS") {
+		return append(dst, helpErrors...), nil
 	}
 	cmd := find(verb)
 	if cmd == nil {

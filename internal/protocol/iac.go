@@ -26,7 +26,7 @@ const (
 	ctrlC = 0x03
 
 	maxSub   = 512 // bytes of a subnegotiation that are skipped
-	maxMarks = 32  // timing marks answered between two calls of TakeReplies
+	maxMarks = 32  // timing marks that wait for their answer
 )
 
 type filterState uint8
@@ -49,8 +49,9 @@ type Filter struct {
 	telnet  bool
 	echo    bool // WILL ECHO was offered: DO ECHO is an answer, not a question
 	crlf    bool
-	ayt     bool // [yes] is waiting in replies
-	marks   uint8
+	ayt     bool      // [yes] is waiting in replies
+	marks   []int     // where in the buffer DO TIMING-MARK came: each is answered in its place, see Reader.Next
+	marked  bool      // the byte was the end of one
 	sub     uint16    // bytes of the subnegotiation so far
 	wont    [4]uint64 // options whose DO was answered
 	dont    [4]uint64 // options whose WILL was answered
@@ -80,9 +81,24 @@ func (f *Filter) Apply(buf []byte, from int) (n, low int, head bool) {
 			n -= lastChar(buf[:n])
 		}
 		low = min(low, n)
+		f.place(n)
 	}
 	return n, low, head
 }
+
+// place notes where a timing mark is, and moves back those that were behind what has been erased.
+func (f *Filter) place(n int) {
+	if f.marked && len(f.marks) < maxMarks {
+		f.marks = append(f.marks, n)
+	}
+	f.marked = false
+	for i := len(f.marks) - 1; i >= 0 && f.marks[i] > n; i-- {
+		f.marks[i] = n
+	}
+}
+
+// AnswerMark appends the answer to a timing mark to dst.
+func AnswerMark(dst []byte) []byte { return append(dst, iac, iacWONT, optTimingMark) }
 
 type erasure uint8
 
@@ -173,15 +189,12 @@ func (f *Filter) skip(c byte) {
 	}
 }
 
-// answerDo refuses an option. A timing mark is refused every time: telnet throws its output away
-// until the answer comes, at each Ctrl-C anew.
+// answerDo refuses an option. A timing mark is refused every time, and in its place: telnet throws its output away
+// until the answer comes, at each Ctrl-C anew, and with it the replies that come before.
 func (f *Filter) answerDo(opt byte) {
 	switch {
 	case opt == optTimingMark:
-		if f.marks < maxMarks {
-			f.marks++
-			f.replies = append(f.replies, iac, iacWONT, opt)
-		}
+		f.marked = true
 	case opt == optEcho && f.echo:
 	default:
 		f.answerOnce(&f.wont, iacWONT, opt)
@@ -214,7 +227,7 @@ func (f *Filter) TakeReplies(dst []byte) []byte {
 		return dst
 	}
 	dst = append(dst, f.replies...)
-	f.replies, f.marks, f.ayt = nil, 0, false
+	f.replies, f.ayt = nil, false
 	return dst
 }
 

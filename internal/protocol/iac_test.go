@@ -127,13 +127,13 @@ func TestFilterRepliesAreBounded(t *testing.T) {
 	for range 100 {
 		f.Apply(bytes.Clone(in), 0)
 	}
-	const bound = 255*3 + 256*3 + maxMarks*3 + len("[yes]\n")
-	if got := f.TakeReplies(nil); len(got) != bound {
-		t.Errorf("%d bytes of replies, want %d", len(got), bound)
+	const bound = 255*3 + 256*3 + len("[yes]\n")
+	if got := f.TakeReplies(nil); len(got) != bound || len(f.marks) != maxMarks {
+		t.Errorf("%d bytes of replies, want %d; %d marks", len(got), bound, len(f.marks))
 	}
 	f.Apply(bytes.Clone(in), 0)
-	if got := f.TakeReplies(nil); len(got) != maxMarks*3+len("[yes]\n") {
-		t.Errorf("%d bytes of replies", len(got))
+	if got := f.TakeReplies(nil); len(got) != len("[yes]\n") || len(f.marks) != maxMarks {
+		t.Errorf("%d bytes of replies, %d marks", len(got), len(f.marks))
 	}
 }
 

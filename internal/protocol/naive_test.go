@@ -178,8 +178,10 @@ func naiveTTL(text string) time.Duration {
 // options reads [EX d] [NX|XX] behind a quoted value, in any order, each once.
 func (n *naiveLine) options(s *naiveSet) Code {
 	for n.skip() {
-		name := naiveBare.FindString(n.rest)
-		n.rest = n.rest[len(name):]
+		name, _, code := n.word()
+		if code != "" {
+			return code
+		}
 		switch strings.ToUpper(name) {
 		case "NX", "XX":
 			flag := map[string]*bool{"NX": &s.nx, "XX": &s.xx}[strings.ToUpper(name)]

@@ -1,9 +1,6 @@
 package protocol
 
-import (
-	"bytes"
-	"strconv"
-)
+import "strconv"
 
 // Parser turns lines into requests. The zero value is ready for use; a Parser is for one
 // goroutine.
@@ -163,11 +160,15 @@ func (p *Parser) value(c *cursor) ([]byte, *Error) {
 	return word, p.checkValue(word)
 }
 
-// rawValue takes the rest of the line as a value.
+// rawValue takes the rest of the line as a value. One that ends in what looks like an option is refused: a lock
+// without its NX, or without an end, would be a silent mistake.
 func (p *Parser) rawValue(c *cursor) ([]byte, *Error) {
 	v, err := p.rest(c)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case p.cmd.Write && endsInOption(v):
+		return nil, fail(Syntax, `that would be stored as text: use SETEX k d v, or quote the value: SET k "v" EX d NX`)
 	}
 	return v, p.checkValue(v)
 }
@@ -191,28 +192,4 @@ func (p *Parser) checkValue(v []byte) *Error {
 		return nil
 	}
 	return fail(ValueTooLarge, "a value has at most "+strconv.Itoa(limit)+" bytes, this one "+strconv.Itoa(len(v)))
-}
-
-// httpMethods are what a request line of HTTP starts with; some are verbs of ours as well.
-var httpMethods = [][]byte{
-	[]byte("GET "), []byte("HEAD "), []byte("POST "), []byte("PUT "), []byte("DELETE "),
-	[]byte("OPTIONS "), []byte("PATCH "), []byte("CONNECT "), []byte("TRACE "), []byte("PRI "),
-}
-
-// LooksLikeHTTP reports whether the first line of a session was sent by an HTTP client: a browser
-// that was lured here must not get a second line through.
-func LooksLikeHTTP(line []byte) bool {
-	if bytes.HasPrefix(line, []byte("POST ")) || len(line) >= 5 && bytes.EqualFold(line[:5], []byte("Host:")) {
-		return true
-	}
-	i := bytes.LastIndex(line, []byte(" HTTP/"))
-	if i < 0 || i+len(" HTTP/") == len(line) || line[i+len(" HTTP/")]-'0' > 9 {
-		return false
-	}
-	for _, method := range httpMethods {
-		if bytes.HasPrefix(line, method) {
-			return true
-		}
-	}
-	return false
 }

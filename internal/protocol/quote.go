@@ -78,14 +78,22 @@ func hexDigit(c byte) (byte, bool) {
 
 // AppendValue appends v as a reply prints it: raw, unless that could be misread; then quoted.
 // SET, and every other command that takes a value, reads what is printed back as the same bytes.
-// KEYS and MORE print keys by it too: one with a blank inside comes raw, and has to be quoted to be
-// given as a word.
 func AppendValue(dst, v []byte) []byte {
 	plain, utf8 := scan(v)
 	if plain && utf8 && !misread(v) {
 		return append(dst, v...)
 	}
 	return appendQuoted(dst, v, utf8)
+}
+
+// AppendKey appends a key as KEYS and MORE print it: as a value, and quoted too where it holds a blank, so that
+// what is printed can be given as a word.
+func AppendKey(dst, key []byte) []byte {
+	if lastBlank(key) < 0 {
+		return AppendValue(dst, key)
+	}
+	_, utf8 := scan(key)
+	return appendQuoted(dst, key, utf8)
 }
 
 // misread reports whether v, printed raw, could be taken for something else: another reply, a

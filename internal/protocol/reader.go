@@ -13,11 +13,12 @@ type Event uint8
 const (
 	None    Event = iota // no complete line is buffered: Fill
 	Line                 // a complete line
-	TooLong              // a line over the limit was skipped to its end
+	TooLong              // a line over the limit was skipped to its end: see Skipped
+	Mark                 // a telnet client asks for a sign here, before the next line: AnswerMark
 )
 
 // smallSize is what an idle reader holds, in bytes: with the rest of a Reader it makes 1 KiB.
-const smallSize = 768
+const smallSize = 736
 
 // Reader splits a byte stream into lines and takes telnet's sequences out of it. A line ends in
 // LF, CR LF or CR NUL; a CR elsewhere is an ordinary byte. A Reader is for one goroutine.
@@ -41,8 +42,9 @@ type Reader struct {
 	buf          []byte
 	r, w, lf, cr int
 	big          *block
-	hot          bool // the last Read filled the buffer, or brought more than the small one holds
-	skip         bool // the line at r began before r and is over the limit
+	hot          bool     // the last Read filled the buffer, or brought more than the small one holds
+	skip         bool     // the line at r began before r and is over the limit
+	skipped      *skipped // nil: none yet
 	filter       Filter
 	small        [smallSize]byte
 }
@@ -65,17 +67,47 @@ func (r *Reader) SetCRLF(on bool) { r.filter.crlf = on }
 // is the caller's to change, until the next call of Next, Fill or Release.
 func (r *Reader) Next() ([]byte, Event) {
 	end, next := r.lineEnd()
+	if marks := r.filter.marks; len(marks) > 0 && (end < 0 || marks[0] < next) {
+		r.filter.marks = marks[1:]
+		return nil, Mark
+	}
 	if end < 0 {
 		r.dropLong()
 		return nil, None
 	}
 	line := r.buf[r.r:end:end]
 	long := r.skip || len(line) > r.max
+	if long {
+		r.noteSkipped(line)
+	}
 	r.r, r.skip = next, false
 	if long {
 		return nil, TooLong
 	}
 	return line, Line
+}
+
+// skipped is how a line begins and ends that is over the limit.
+type skipped struct{ head, tail []byte }
+
+const keptOfSkipped = 32 // bytes at each end
+
+// noteSkipped takes in the next part of one.
+func (r *Reader) noteSkipped(part []byte) {
+	if !r.skip {
+		r.skipped = &skipped{head: bytes.Clone(part[:min(len(part), keptOfSkipped)])}
+	}
+	s := r.skipped
+	s.tail = append(s.tail, part[max(0, len(part)-keptOfSkipped):]...)
+	s.tail = s.tail[max(0, len(s.tail)-keptOfSkipped):]
+}
+
+// Skipped returns how the last line began and ended for which Next has returned TooLong, 32 bytes at most of each.
+func (r *Reader) Skipped() (head, tail []byte) {
+	if r.skipped == nil {
+		return nil, nil
+	}
+	return r.skipped.head, r.skipped.tail
 }
 
 // lineEnd returns where the line at r ends and where the next one begins; -1 while it has no end.
@@ -119,7 +151,8 @@ func (r *Reader) dropLong() {
 	if r.r < r.w && r.buf[r.w-1] == '\r' {
 		end--
 	}
-	if r.skip || end-r.r > r.max {
+	if (r.skip || end-r.r > r.max) && end > r.r {
+		r.noteSkipped(r.buf[r.r:end])
 		r.r, r.skip = end, true
 	}
 }
@@ -162,6 +195,9 @@ func (r *Reader) makeRoom() error {
 		copy(r.buf, r.buf[r.r:r.w])
 		r.w -= r.r
 		r.lf, r.cr = max(r.lf-r.r, 0), max(r.cr-r.r, 0)
+		for i, at := range r.filter.marks {
+			r.filter.marks[i] = max(at-r.r, 0)
+		}
 		r.r = 0
 	}
 	if r.w == 0 && (!r.hot || len(r.buf) > minBlock) {

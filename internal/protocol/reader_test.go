@@ -48,6 +48,8 @@ func readAll(t testing.TB, r *Reader) (lines []string, replies []byte) {
 			lines = append(lines, fmt.Sprintf("%q", line))
 		case TooLong:
 			lines = append(lines, "TOOLONG")
+		case Mark:
+			replies = AnswerMark(replies)
 		case None:
 			err := r.Fill()
 			replies = r.TakeReplies(replies)

@@ -68,6 +68,9 @@ type Request struct {
 	// session has to prompt), Password by UNREGISTER, Password and NewPassword by PASSWD
 	// (both nil: prompt).
 	User, Password, NewPassword []byte
+	// BarePassword is Password as it stands in the line, if that is quoted and the line is not SIGNUP's; nil: there
+	// is no such reading. It is to be tried once when Password is wrong, see Parser.password.
+	BarePassword []byte
 }
 
 // Code is the machine-readable word of an error reply (interface 1.4).

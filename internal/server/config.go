@@ -43,6 +43,7 @@ type Proposal interface {
 type Hasher interface {
 	Hash(ctx context.Context, addr string, password []byte) ([]byte, error)
 	Verify(ctx context.Context, addr, user string, hash, password []byte) error
+	VerifyEither(ctx context.Context, addr, user string, hash, first, second []byte) error
 	Remember(addr, user string, hash, password []byte)
 }
 

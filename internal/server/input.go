@@ -214,9 +214,12 @@ func (s *session) charge() {
 	}
 }
 
-// tooLong answers a line that was skipped. It does not count as the first line of the session: with
-// a long URL a browser would get past the look for HTTP, which its next line will not.
+// tooLong answers a line that was skipped. However long, a browser's ends the session.
 func (s *session) tooLong() {
+	if s.isHTTP(s.in.Skipped()) {
+		return
+	}
+	s.seenLine = true
 	if s.ending.Load() == endUser {
 		s.finish(protocol.SessionEnded, sessionEnded)
 		return

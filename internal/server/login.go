@@ -20,13 +20,14 @@ const (
 type credentials struct {
 	name     string
 	password []byte
+	bare     []byte // another reading of it, see protocol.Request; nil: there is none
 }
 
 // credentials come with the command or are asked for. Both questions are asked before an answer is
 // looked at, so that a script's second answer is not taken for a command. Not ok: see ask.
 func (s *session) credentials() (c credentials, ok bool) {
 	if s.req.User != nil {
-		return credentials{name: string(s.req.User), password: s.req.Password}, true
+		return credentials{name: string(s.req.User), password: s.req.Password, bare: s.req.BarePassword}, true
 	}
 	name, ok := s.ask("Enter username: ", false)
 	if !ok {
@@ -119,7 +120,7 @@ func (s *session) signupWith(c credentials) {
 		s.failLogin(protocol.SignupClosed, "new users are added by the administrator of this cluster")
 		return
 	}
-	if err := errors.Join(auth.ValidUser(c.name), auth.ValidPassword(c.password)); err != nil {
+	if err := errors.Join(auth.ValidUser(c.name), auth.ValidNewPassword(c.password)); err != nil {
 		s.failAuth(err)
 		return
 	}
@@ -174,11 +175,26 @@ func (s *session) logIn() {
 	ctx, stop := s.untilHungUp(ctx)
 	defer stop()
 	user, _ := s.srv.node.FSM().Lookup([]byte(c.name)) // none: no hash, and so the same work
-	if err := s.srv.hasher.Verify(ctx, s.origin, c.name, user.Hash, c.password); err != nil {
+	if err := s.verify(ctx, user, c); err != nil {
 		s.failAuth(err)
 		return
 	}
 	s.begin(user, "Login successful")
+}
+
+// verify checks a password against user's hash: the way in which it is to be read, and then how it stands in the
+// line.
+func (s *session) verify(ctx context.Context, user fsm.User, c credentials) error {
+	err := error(nil)
+	if c.bare == nil {
+		err = s.srv.hasher.Verify(ctx, s.origin, c.name, user.Hash, c.password)
+	} else {
+		err = s.srv.hasher.VerifyEither(ctx, s.origin, c.name, user.Hash, c.password, c.bare)
+	}
+	if errors.Is(err, auth.ErrMismatch) && len(bytes.Trim(c.password, " \t")) != len(c.password) {
+		err = auth.ErrUnfitPassword // no password has a blank at its end, so the quoted reading was none
+	}
+	return err
 }
 
 // begin makes the session user's. It fails if the password has changed since it was verified.
@@ -227,6 +243,8 @@ func (s *session) failAuth(err error) {
 	switch {
 	case errors.Is(err, auth.ErrBadUsername):
 		s.failLogin(protocol.BadUsername, "a user name is 1 to 64 of A-Z a-z 0-9 . _ - @")
+	case errors.Is(err, auth.ErrUnfitPassword):
+		s.failLogin(protocol.BadPassword, "not every way to log in could give that password: it has no blank at its ends, no line end and no Ctrl-C in it")
 	case errors.Is(err, auth.ErrBadPassword):
 		s.failLogin(protocol.BadPassword, "a password is 1 to 72 bytes")
 	case errors.Is(err, auth.ErrMismatch):

@@ -31,9 +31,15 @@ const (
 	longRate  = 8 << 10 // bytes for a second
 )
 
-// next is the Reader's Next, and notes the end of a line.
+// next is the Reader's Next, answers timing marks, and notes the end of a line.
 func (s *session) next() ([]byte, protocol.Event) {
 	line, event := s.in.Next()
+	for event == protocol.Mark {
+		s.settle()
+		b := protocol.AnswerMark(s.buffer())
+		s.out.b = b
+		line, event = s.in.Next()
+	}
 	if event != protocol.None && s.pace.on {
 		s.pace = pace{}
 	}

@@ -13,7 +13,7 @@ import (
 // passwd changes the user's password. All other sessions of the user end with that, on every node;
 // this one goes on.
 func (s *session) passwd() {
-	old, changed := s.req.Password, s.req.NewPassword
+	old, changed, bare := s.req.Password, s.req.NewPassword, s.req.BarePassword
 	if old == nil {
 		answer, ok := s.ask("Enter old password: ", true)
 		if !ok {
@@ -28,13 +28,13 @@ func (s *session) passwd() {
 		s.fail(protocol.Loading, loading)
 		return
 	}
-	if err := errors.Join(auth.ValidPassword(old), auth.ValidPassword(changed)); err != nil {
+	if err := errors.Join(auth.ValidPassword(old), auth.ValidNewPassword(changed)); err != nil {
 		s.failAuth(err)
 		return
 	}
 	ctx, cancel := s.patience()
 	defer cancel()
-	user, ok := s.verified(ctx, old)
+	user, ok := s.verified(ctx, old, bare)
 	if !ok {
 		return
 	}
@@ -71,7 +71,7 @@ func (s *session) changePassword(user fsm.User, hash, password []byte) {
 func (s *session) unregister() {
 	ctx, cancel := s.patience()
 	defer cancel()
-	user, ok := s.verified(ctx, s.req.Password)
+	user, ok := s.verified(ctx, s.req.Password, s.req.BarePassword)
 	if !ok {
 		return
 	}
@@ -87,13 +87,13 @@ func (s *session) unregister() {
 
 // verified returns the session's user as it is now, if password is the right one; when it is not ok,
 // that has been answered.
-func (s *session) verified(ctx context.Context, password []byte) (user fsm.User, ok bool) {
+func (s *session) verified(ctx context.Context, password, bare []byte) (user fsm.User, ok bool) {
 	user, ok = s.srv.node.FSM().Lookup([]byte(s.login.name))
 	if !ok || user.ID != s.login.account.id {
 		s.finish(protocol.SessionEnded, sessionEnded)
 		return user, false
 	}
-	if err := s.srv.hasher.Verify(ctx, s.origin, user.Name, user.Hash, password); err != nil {
+	if err := s.verify(ctx, user, credentials{name: user.Name, password: password, bare: bare}); err != nil {
 		s.failAuth(err)
 		return user, false
 	}

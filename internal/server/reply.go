@@ -30,7 +30,7 @@ func (s *session) addUint(n uint64) {
 }
 
 func (s *session) replyKey(key []byte) {
-	s.emit(append(protocol.AppendValue(s.buffer(), key), s.newline...))
+	s.emit(append(protocol.AppendKey(s.buffer(), key), s.newline...))
 }
 
 func (s *session) replyValue(v []byte) {

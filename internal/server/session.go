@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"sync"
@@ -156,12 +157,12 @@ func (s *session) line(line []byte) {
 		return
 	}
 	if !s.seenLine && len(line) > 0 {
-		s.seenLine = true
-		if protocol.LooksLikeHTTP(line) {
-			s.eof, s.over = true, true // no browser is waiting for our last words
-			return
-		}
+		line = bytes.TrimPrefix(line, byteOrderMark)
 	}
+	if s.isHTTP(line, line) {
+		return
+	}
+	s.seenLine = s.seenLine || len(line) > 0
 	if err := s.parser.Parse(line, &s.req); err != nil {
 		s.malformed(err)
 		return
@@ -169,6 +170,18 @@ func (s *session) line(line []byte) {
 	if s.req.Verb != protocol.VerbNone {
 		s.dispatch(&commands[s.req.Verb])
 	}
+}
+
+// byteOrderMark is what editors of some systems put before the first word of a text.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// isHTTP ends a session whose first line is a browser's, or which sends a Host: before it has logged in.
+func (s *session) isHTTP(head, tail []byte) bool {
+	is := !s.seenLine && protocol.LooksLikeHTTP(head, tail) || s.reader == nil && protocol.LooksLikeHost(head)
+	if is {
+		s.eof, s.over = true, true // no browser is waiting for our last words
+	}
+	return is
 }
 
 func (s *session) dispatch(c *command) {

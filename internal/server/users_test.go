@@ -68,7 +68,11 @@ func TestBlanksAroundPasswords(t *testing.T) {
 		LOGIN or SIGNUP
 		> LOGIN u   my pw  
 		Login successful
-		> PASSWD "my pw " "\t its next "
+		> PASSWD "my pw " x
+		!BAD_PASSWORD
+		> PASSWD "my pw" " its next"
+		!BAD_PASSWORD
+		> PASSWD "my pw" "its next"
 		OK
 		> PASSWD " \t" x
 		!BAD_PASSWORD
@@ -216,4 +220,60 @@ func TestStatsAreOfTheUser(t *testing.T) {
 		writes 1
 		sessions 1
 		END`)
+}
+
+// A password that could not be given at every login is refused wherever one is set.
+func TestUnfitPasswords(t *testing.T) {
+	w := start(t, Config{})
+	c := w.user("u")
+	for _, unfit := range []string{`"a\nb"`, `"a\x03"`, `"a\r\0b"`, `"a\r"`, `"\x04"`, `" a"`, `"a\t"`} {
+		c.talk("> PASSWD pw-u " + unfit + "\n!BAD_PASSWORD")
+		d := w.dial()
+		d.talk("LOGIN or SIGNUP\n> SIGNUP v " + unfit + "\n!BAD_PASSWORD")
+	}
+	c.talk("> PASSWD pw-u \"a\\rb\\x04\"\nOK\n> LOGOUT\nLOGIN or SIGNUP\n> LOGIN u \"a\\rb\\x04\"\nLogin successful")
+}
+
+// One rule for quotes in all forms; and a password that was set before there was one still opens.
+func TestQuotedCredentials(t *testing.T) {
+	c := start(t, Config{}).dial()
+	c.talk(`LOGIN or SIGNUP
+		> SIGNUP "alice" "a \x41"
+		User created successfully
+		> LOGOUT
+		LOGIN or SIGNUP
+		> LOGIN alice a A
+		Login successful
+		> PASSWD "a \x41" "b"
+		OK
+		> LOGOUT
+		LOGIN or SIGNUP
+		> LOGIN "alice" "b"
+		Login successful
+		> LOGOUT
+		LOGIN or SIGNUP`)
+	c.send("SIGNUP\nbob\n\"old rule\"\n") // at a prompt a quote is a part of it, as it was on one line
+	c.expectText("Enter username: Enter password: User created successfully\n")
+	c.talk(`
+		> LOGOUT
+		LOGIN or SIGNUP
+		> LOGIN bob "old rule"
+		Login successful
+		> UNREGISTER "old rul"
+		!AUTH_FAILED
+		> PASSWD "old rule" x
+		!AUTH_FAILED
+		> UNREGISTER "old rule"
+		OK
+		.`)
+}
+
+// The two readings of a quoted password are one attempt, also for a user that there is not.
+func TestTwoReadingsAreOneFailure(t *testing.T) {
+	w := start(t, Config{})
+	w.user("u")
+	for _, name := range []string{"u", "nobody"} {
+		c := w.dial()
+		c.talk("LOGIN or SIGNUP" + strings.Repeat("\n> LOGIN "+name+" \"wrong\"\n!AUTH_FAILED", 4) + "\n> PING\nPONG\n> LOGIN " + name + " \" x\"\n!BAD_PASSWORD\n.")
+	}
 }
