@@ -19,66 +19,44 @@ import (
 
 // operation is one call on the admin socket.
 type operation struct {
-	usage    string
-	min, max int // words besides the verbs
-	do       func(c *admin.Client, words []string) error
+	verb     string
+	min, max int // words behind the verb
+	do       func(c *admin.Client, words []string, yes bool) error
 }
 
-// member runs "member list|add|remove|promote".
-func member(args []string) int {
-	change := func(op string) operation {
-		return operation{"member " + op + " NAME", 1, 1, changing(op)}
-	}
-	return operate("member", args, map[string]operation{
-		"list":    {"member list", 0, 0, listMembers},
-		"add":     change(cluster.OpAdd),
-		"remove":  change(cluster.OpRemove),
-		"promote": change(cluster.OpPromote),
-	})
-}
+var (
+	listing      = operation{"member list", 0, 0, listMembers}
+	adding       = operation{"member add", 1, 1, changing(cluster.OpAdd)}
+	removing     = operation{"member remove", 1, 1, changing(cluster.OpRemove)}
+	promoting    = operation{"member promote", 1, 1, changing(cluster.OpPromote)}
+	transferring = operation{"transfer", 0, 1, changing(cluster.OpTransfer)}
+	userAdding   = operation{"user add", 1, 1, addUser}
+)
 
-func transfer(args []string) int {
-	return perform(operation{"transfer [NAME]", 0, 1, changing(cluster.OpTransfer)}, args)
-}
-
-func user(args []string) int {
-	return operate("user", args, map[string]operation{"add": {"user add NAME", 1, 1, addUser}})
-}
-
-// operate picks the operation that the first argument names.
-func operate(verb string, args []string, operations map[string]operation) int {
-	if len(args) > 0 {
-		if o, ok := operations[args[0]]; ok {
-			return perform(o, args[1:])
-		}
-		if args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
-			return help(nil)
-		}
-		fmt.Fprintf(os.Stderr, "ciderd: unknown command \"%s %s\"\n", verb, args[0])
-	} else {
-		fmt.Fprintf(os.Stderr, "ciderd: %s what?\n", verb)
-	}
-	usage(os.Stderr)
-	return exitUsage
+func performing(o operation) func(args []string) int {
+	return func(args []string) int { return perform(o, args) }
 }
 
 func perform(o operation, args []string) int {
 	var options config.Options
 	var socket string
+	var yes bool
 	words, err := split(args, func(f *flag.FlagSet) {
 		f.StringVar(&options.Path, "config", "", "")
 		f.StringVar(&options.Node, "node", "", "")
 		f.StringVar(&socket, "socket", "", "")
+		if o.verb == removing.verb {
+			f.BoolVar(&yes, "yes", false, "")
+		}
 	})
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return help(nil)
+		return helpOf(o.verb)
 	case err == nil && (len(words) < o.min || len(words) > o.max):
 		err = errors.New("wrong number of arguments")
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "ciderd: %v\nusage: ciderd %s [-config FILE] [-node NAME] [-socket PATH]\n", err, o.usage)
-		return exitUsage
+		return wrongUsage(o.verb, err)
 	}
 	client := admin.NewClient(socket, "")
 	if socket == "" {
@@ -88,7 +66,7 @@ func perform(o operation, args []string) int {
 		}
 		client = clientOf(c)
 	}
-	if err := o.do(client, words); err != nil {
+	if err := o.do(client, words, yes); err != nil {
 		fmt.Fprintf(os.Stderr, "ciderd: %v\n", err)
 		return exitFailed
 	}
@@ -121,9 +99,9 @@ func split(args []string, define func(*flag.FlagSet)) (words []string, err error
 	}
 }
 
-func changing(op string) func(*admin.Client, []string) error {
-	return func(c *admin.Client, words []string) error {
-		said, err := c.Change(op, append(words, "")[0])
+func changing(op string) func(*admin.Client, []string, bool) error {
+	return func(c *admin.Client, words []string, yes bool) error {
+		said, err := c.Change(op, append(words, "")[0], yes)
 		if err == nil {
 			fmt.Println(said)
 		}
@@ -131,7 +109,7 @@ func changing(op string) func(*admin.Client, []string) error {
 	}
 }
 
-func listMembers(c *admin.Client, _ []string) error {
+func listMembers(c *admin.Client, _ []string, _ bool) error {
 	list, warning, err := c.Members()
 	if err != nil {
 		return err
@@ -163,7 +141,7 @@ func listMembers(c *admin.Client, _ []string) error {
 	return nil
 }
 
-func addUser(c *admin.Client, words []string) error {
+func addUser(c *admin.Client, words []string, _ bool) error {
 	password, err := readPassword()
 	if err != nil {
 		return err

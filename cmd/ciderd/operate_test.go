@@ -33,19 +33,32 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// Every command has a line of help, and every operation is in the usage.
+// The overview has a line for every verb, and fits a screen; so does the help of each.
 func TestUsage(t *testing.T) {
 	var b strings.Builder
 	usage(&b)
-	for _, c := range commands() {
-		if c.summary == "" || !strings.Contains(b.String(), "  "+c.name) {
-			t.Errorf("%s is not in the usage", c.name)
+	checkScreen(t, "the overview", b.String())
+	for _, v := range verbs() {
+		if v.summary == "" || !strings.Contains(b.String(), "\n  "+strings.TrimSpace(v.name+" "+v.args)+" ") {
+			t.Errorf("%s is not in the overview", v.name)
+		}
+		var help strings.Builder
+		v.about(&help)
+		checkScreen(t, v.name, help.String())
+		if found, rest := findVerb(append(strings.Fields(v.name), "-h")); found == nil || found.name != v.name || len(rest) != 1 {
+			t.Errorf("%s is not found", v.name)
 		}
 	}
-	for _, words := range []string{"member list", "member add NAME", "member remove NAME", "member promote NAME",
-		"transfer [NAME]", "user add NAME", "recover -plan", "recover -accept-loss"} {
-		if !strings.Contains(b.String(), "ciderd "+words+" ") {
-			t.Errorf("%s is not in the usage", words)
+}
+
+func checkScreen(t *testing.T, what, text string) {
+	t.Helper()
+	if n := strings.Count(text, "\n"); n > 24 {
+		t.Errorf("%s has %d lines", what, n)
+	}
+	for line := range strings.Lines(text) {
+		if len(line) > 80 {
+			t.Errorf("%s: %d columns: %s", what, len(line)-1, line)
 		}
 	}
 }

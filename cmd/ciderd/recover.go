@@ -17,8 +17,6 @@ import (
 	"ciderd/internal/recovery"
 )
 
-const recoverUsage = "usage: ciderd recover -plan | -accept-loss [-config FILE] [-node NAME]\n"
-
 // recoverCommand runs "recover": what cannot be undone asks for a flag that says so.
 func recoverCommand(args []string) int {
 	var o config.Options
@@ -31,15 +29,14 @@ func recoverCommand(args []string) int {
 	})
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return help(nil)
+		return helpOf("recover")
 	case err == nil && len(words) > 0:
 		err = fmt.Errorf("unexpected argument %q", words[0])
 	case err == nil && plan == accept:
 		err = errors.New("one of -plan and -accept-loss says what to do; begin with -plan")
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "ciderd: %v\n%s", err, recoverUsage)
-		return exitUsage
+		return wrongUsage("recover", err)
 	}
 	c, code := load(o)
 	if code != exitOK {

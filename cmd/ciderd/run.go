@@ -33,16 +33,43 @@ func run(args []string) int {
 	})
 	log := logs.Main
 	log.Info("starting", "version", version, "node", c.NodeName, "cluster", c.ClusterName, "data", absolute(c.DataDir))
-	d, err := daemon.Open(c, version, logs)
-	if err != nil {
+	for _, w := range c.Warnings() {
+		log.Warn(w)
+	}
+	d, err := open(c, logs, signals)
+	switch {
+	case err != nil:
 		logs.Last(hclog.Error, "cannot start", "error", err)
 		return daemon.ExitCode(err)
+	case d == nil:
+		logs.Last(hclog.Info, "stopped before it had started")
+		return exitOK
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go greet(ctx, c, d, log)
 	code = wait(signals, o, d, log)
 	cancel()
 	return stop(d, logs, code)
+}
+
+// open starts the daemon, or gives none when a signal to stop comes first: reading a large directory takes its time,
+// and nothing has been promised to anybody that ending in the middle of it could break.
+func open(c *config.Config, logs daemon.Logs, signals signals) (*daemon.Daemon, error) {
+	type opened struct {
+		d   *daemon.Daemon
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		d, err := daemon.Open(c, version, logs)
+		done <- opened{d, err}
+	}()
+	select {
+	case o := <-done:
+		return o.d, o.err
+	case <-signals.stop:
+		return nil, nil
+	}
 }
 
 // stop closes the daemon, in bounded time, and returns the exit code: code if all went well.
@@ -89,11 +116,12 @@ func wait(signals signals, o config.Options, d *daemon.Daemon, log hclog.Logger)
 			return exitOK
 		case <-signals.reload:
 			c, err := config.Load(o)
+			if err == nil {
+				err = d.Reload(c)
+			}
 			if err != nil {
 				log.Error("the configuration is wrong and was not taken over", "error", err)
-				continue
 			}
-			d.Reload(c)
 		}
 	}
 }

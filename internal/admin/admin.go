@@ -6,7 +6,7 @@
 // path. It never decides what is safe: that is the node's, and it never logs a password.
 //
 //	GET  /members                  {"Members": […], "Warning": "…"}
-//	POST /change {"Op", "Name"}    {"Said": "…"}
+//	POST /change {"Op", "Name", "Yes"}  {"Said": "…"}
 //	POST /users  {"Name", "Password" (base64)}
 //
 // An error is {"Error": "…"} with status 409 (refused: nothing was done), 503 (it could not be done,
@@ -39,13 +39,17 @@ type Node interface {
 	Members(ctx context.Context) ([]cluster.MemberStatus, error)
 	// Change makes a change of the configuration and says in one line what it did. The error wraps
 	// cluster.ErrRefused if nothing was done.
-	Change(ctx context.Context, op, name string) (said string, err error)
+	// yes has it made even if no node may fail after it.
+	Change(ctx context.Context, op, name string, yes bool) (said string, err error)
 	// AddUser makes an account. The error wraps cluster.ErrRefused if nothing was done.
 	AddUser(ctx context.Context, name string, password []byte) error
 }
 
 type (
-	changeRequest struct{ Op, Name string }
+	changeRequest struct {
+		Op, Name string
+		Yes      bool `json:",omitempty"`
+	}
 	userRequest   struct {
 		Name     string
 		Password []byte

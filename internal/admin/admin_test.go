@@ -27,7 +27,7 @@ type fakeNode struct {
 
 func (f *fakeNode) Members(context.Context) ([]cluster.MemberStatus, error) { return f.list, f.err }
 
-func (f *fakeNode) Change(ctx context.Context, op, name string) (string, error) {
+func (f *fakeNode) Change(ctx context.Context, op, name string, _ bool) (string, error) {
 	if op == "hang" {
 		close(f.began)
 		<-ctx.Done()
@@ -67,7 +67,7 @@ func TestCalls(t *testing.T) {
 	if err != nil || warning != "" || len(list) != 1 || list[0] != f.list[0] {
 		t.Errorf("members: %v, %q, %v", list, warning, err)
 	}
-	if said, err := c.Change("remove", "n2"); said != "did remove n2" || err != nil {
+	if said, err := c.Change("remove", "n2", false); said != "did remove n2" || err != nil {
 		t.Errorf("change: %q, %v", said, err)
 	}
 	password := []byte("p\x00\xff\"ä")
@@ -81,14 +81,14 @@ func TestErrors(t *testing.T) {
 	path := serve(t, f)
 	c := NewClient(path, "")
 	f.err = fmt.Errorf("%w: it would hurt", cluster.ErrRefused)
-	if _, err := c.Change("remove", "n2"); !errors.Is(err, cluster.ErrRefused) || err.Error() != "refused: it would hurt" {
+	if _, err := c.Change("remove", "n2", false); !errors.Is(err, cluster.ErrRefused) || err.Error() != "refused: it would hurt" {
 		t.Errorf("a refusal: %v", err)
 	}
 	if _, err := c.AddUser("bob", nil); !errors.Is(err, cluster.ErrRefused) {
 		t.Errorf("a refusal: %v", err)
 	}
 	f.err = cluster.ErrNoLeader
-	if _, err := c.Change("remove", "n2"); err == nil || errors.Is(err, cluster.ErrRefused) || err.Error() != "no leader" {
+	if _, err := c.Change("remove", "n2", false); err == nil || errors.Is(err, cluster.ErrRefused) || err.Error() != "no leader" {
 		t.Errorf("no leader: %v", err)
 	}
 	if _, _, err := c.Members(); err == nil {
@@ -98,10 +98,10 @@ func TestErrors(t *testing.T) {
 	if list, warning, err := c.Members(); err != nil || len(list) != 3 || !strings.Contains(warning, "no leader") {
 		t.Errorf("a node's own list: %v, %q, %v", list, warning, err)
 	}
-	if _, err := NewClient(path, "n2").Change("remove", "n1"); err == nil || !strings.Contains(err.Error(), "socket of n1, not of n2") {
+	if _, err := NewClient(path, "n2").Change("remove", "n1", false); err == nil || !strings.Contains(err.Error(), "socket of n1, not of n2") {
 		t.Errorf("another node's socket: %v", err)
 	}
-	if _, err := NewClient(filepath.Join(t.TempDir(), socketFile), "").Change("remove", "n1"); err == nil || !strings.Contains(err.Error(), "no node is running") {
+	if _, err := NewClient(filepath.Join(t.TempDir(), socketFile), "").Change("remove", "n1", false); err == nil || !strings.Contains(err.Error(), "no node is running") {
 		t.Errorf("no socket: %v", err)
 	}
 }
@@ -156,7 +156,7 @@ func TestSocketFile(t *testing.T) {
 	if _, err := Open(path, "n1", &fakeNode{}, hclog.NewNullLogger()); err == nil || !strings.Contains(err.Error(), "another process serves") {
 		t.Errorf("a second server: %v", err)
 	}
-	if _, err := NewClient(path, "").Change("list", ""); err != nil {
+	if _, err := NewClient(path, "").Change("list", "", false); err != nil {
 		t.Errorf("the first one after that: %v", err)
 	}
 }
@@ -173,7 +173,7 @@ func TestStaleSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewClient(path, "").Change("remove", "n2"); err != nil {
+	if _, err := NewClient(path, "").Change("remove", "n2", false); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {
@@ -202,7 +202,7 @@ func TestLongPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewClient(path, "n1").Change("remove", "n2"); err != nil {
+	if _, err := NewClient(path, "n1").Change("remove", "n2", false); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {
@@ -224,12 +224,12 @@ func TestCloseEndsCalls(t *testing.T) {
 	ended := make(chan error, 1)
 	conn := NewClient(path, "")
 	go func() {
-		_, err := conn.Change("hang", "")
+		_, err := conn.Change("hang", "", false)
 		ended <- err
 	}()
 	<-f.began
 	// Another call is answered meanwhile.
-	if _, err := NewClient(path, "").Change("remove", "n2"); err != nil {
+	if _, err := NewClient(path, "").Change("remove", "n2", false); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {

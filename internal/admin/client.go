@@ -44,8 +44,9 @@ func (c *Client) Members() (list []cluster.MemberStatus, warning string, err err
 }
 
 // Change has one change made, and returns what was done.
-func (c *Client) Change(op, name string) (said string, err error) {
-	r, err := c.call("POST", "/change", changeRequest{Op: op, Name: name})
+// yes has it made even if no node may fail after it.
+func (c *Client) Change(op, name string, yes bool) (said string, err error) {
+	r, err := c.call("POST", "/change", changeRequest{Op: op, Name: name, Yes: yes})
 	return r.Said, err
 }
 
@@ -99,6 +100,8 @@ func (c *Client) explain(err error) error {
 		return fmt.Errorf("%s is for the daemon's own user and root: try with sudo, or as that user", c.path)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("no answer within %v; what was asked for may still be done", Timeout)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return errors.New("the node ended before it had answered; what was asked for may have been done (see member list)")
 	}
-	return err
+	return fmt.Errorf("%w; what was asked for may have been done (see member list)", err)
 }

@@ -149,7 +149,7 @@ func (s *Server) change(ctx context.Context, body *json.Decoder) (reply, error) 
 		return reply{}, err
 	}
 	s.log.Info("asked for a change on the admin socket", "op", q.Op, "node", q.Name)
-	said, err := s.node.Change(ctx, q.Op, q.Name)
+	said, err := s.node.Change(ctx, q.Op, q.Name, q.Yes)
 	return reply{Said: said}, err
 }
 

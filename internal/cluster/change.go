@@ -41,9 +41,9 @@ const changePoll = 20 * time.Millisecond
 //
 // said is what was done, in one line. What would cost the quorum or makes no sense is ErrRefused,
 // with the way out in its text; any other error means that the change may have been made or not.
-func (n *Node) Change(ctx context.Context, op, name string) (said string, err error) {
+func (n *Node) Change(ctx context.Context, op, name string, yes bool) (said string, err error) {
 	for {
-		q := question{Change: &changeQuestion{Op: op, Name: name, TimeoutMS: left(ctx).Milliseconds()}}
+		q := question{Change: &changeQuestion{Op: op, Name: name, Yes: yes, TimeoutMS: left(ctx).Milliseconds()}}
 		a, err := n.askLeader(ctx, q)
 		switch {
 		case err != nil && !neverSent(err):
@@ -59,8 +59,8 @@ func (n *Node) Change(ctx context.Context, op, name string) (said string, err er
 		default:
 			return a.Change.Said, nil
 		}
-		if err := pause(ctx); err != nil {
-			return "", fmt.Errorf("no leader answers: %w", err)
+		if pause(ctx) != nil { // whatever was asked before that either never arrived or was answered
+			return "", refuse("no leader answers; nothing was changed")
 		}
 	}
 }
@@ -120,7 +120,7 @@ func (a *admissions) change(q *changeQuestion) *changeAnswer {
 		}
 	}
 	defer a.mu.Unlock()
-	said, err := a.make(ctx, q.Op, q.Name)
+	said, err := a.make(ctx, q)
 	refused, isRefused := strings.CutPrefix(fmt.Sprint(err), ErrRefused.Error()+": ")
 	switch {
 	case errors.Is(err, errHandedOver), errors.Is(err, raft.ErrNotLeader):
@@ -136,18 +136,18 @@ func (a *admissions) change(q *changeQuestion) *changeAnswer {
 	return &changeAnswer{Leads: true, Said: said}
 }
 
-func (a *admissions) make(ctx context.Context, op, name string) (string, error) {
-	switch op {
+func (a *admissions) make(ctx context.Context, q *changeQuestion) (string, error) {
+	switch q.Op {
 	case OpAdd:
-		return a.add(ctx, name)
+		return a.add(ctx, q.Name)
 	case OpRemove:
-		return a.takeOut(ctx, name)
+		return a.takeOut(ctx, q.Name, q.Yes)
 	case OpPromote:
-		return a.giveVote(ctx, name)
+		return a.giveVote(ctx, q.Name)
 	case OpTransfer:
-		return a.handOver(ctx, name)
+		return a.handOver(ctx, q.Name)
 	}
-	return "", refuse("unknown change %q: %s runs another release", op, a.node.self.Node)
+	return "", refuse("unknown change %q: %s runs another release", q.Op, a.node.self.Node)
 }
 
 func (a *admissions) add(ctx context.Context, name string) (string, error) {
@@ -188,7 +188,8 @@ func (a *admissions) add(ctx context.Context, name string) (string, error) {
 	return fmt.Sprintf("let %s in%s; it gets its vote once it has caught up", state.ServerID, place), nil
 }
 
-func (a *admissions) takeOut(ctx context.Context, name string) (string, error) {
+// takeOut removes a server; yes: also if no voter may fail after it.
+func (a *admissions) takeOut(ctx context.Context, name string, yes bool) (string, error) {
 	n := a.node
 	s, err := n.namedServer(name)
 	if err != nil {
@@ -198,6 +199,9 @@ func (a *admissions) takeOut(ctx context.Context, name string) (string, error) {
 	if s.Suffrage == raft.Voter {
 		if err := n.keepsQuorum(ctx, id, ""); err != nil {
 			return "", err
+		}
+		if n.voterCount() == 2 && !yes {
+			return "", refuse("one voter would be left: no node may fail after that, and what its disk loses is lost; if that is meant: ciderd member remove -yes %s", name)
 		}
 	}
 	if id == n.self.ServerID {

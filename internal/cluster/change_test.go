@@ -17,7 +17,7 @@ func wantSaid(t *testing.T, n *Node, op, name string, words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	said, err := n.Change(ctx, op, name)
+	said, err := n.Change(ctx, op, name, false)
 	if err != nil {
 		t.Fatalf("%s %q on %s: %v", op, name, n.self.Node, err)
 	}
@@ -33,7 +33,7 @@ func wantRefused(t *testing.T, n *Node, op, name string, words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	said, err := n.Change(ctx, op, name)
+	said, err := n.Change(ctx, op, name, false)
 	if !errors.Is(err, ErrRefused) {
 		t.Fatalf("%s %q on %s: %q, %v; want a refusal", op, name, n.self.Node, said, err)
 	}
@@ -188,7 +188,7 @@ func TestAdd(t *testing.T) {
 	// It may have been let in by itself by now, which is as good.
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	said, err := c.followers()[1].Change(ctx, OpAdd, name)
+	said, err := c.followers()[1].Change(ctx, OpAdd, name, false)
 	switch {
 	case err == nil && (!strings.Contains(said, n.self.ServerID) || !strings.Contains(said, old)):
 		t.Errorf("said %q", said)
@@ -218,7 +218,7 @@ func TestPromote(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	eventually(t, "a vote", func() bool {
-		_, err := leader.Change(ctx, OpPromote, dead.Node)
+		_, err := leader.Change(ctx, OpPromote, dead.Node, false)
 		return err == nil || strings.Contains(err.Error(), "its vote already")
 	})
 }

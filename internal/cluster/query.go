@@ -35,6 +35,7 @@ type (
 	membersQuestion struct{}
 	changeQuestion  struct {
 		Op, Name  string
+		Yes       bool // also if no node may fail after it
 		TimeoutMS int64
 	}
 	// marksQuestion asks for the hashes of the state at some indexes.
@@ -201,6 +202,14 @@ func (n *Node) voters() (others []string, selfVotes bool) {
 		}
 	}
 	return others, selfVotes
+}
+
+func (n *Node) voterCount() int {
+	others, self := n.voters()
+	if self {
+		return len(others) + 1
+	}
+	return len(others)
 }
 
 // client returns the query client of a node, by name or server id.

@@ -46,13 +46,13 @@ func TestTransferToOneThatHangs(t *testing.T) {
 	name := heir.self.Node
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	said, err := leader.Change(ctx, OpTransfer, name)
+	said, err := leader.Change(ctx, OpTransfer, name, false)
 	if err == nil || errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), heir.self.ServerID+" did not take over") ||
 		!strings.Contains(err.Error(), leader.self.Node+" leads on") {
 		t.Fatalf("the transfer: %q, %v", said, err)
 	}
 	c.set(leader, "k", "w")
-	if _, err := leader.Change(ctx, OpTransfer, name); err == nil || !strings.Contains(err.Error(), "try again in") {
+	if _, err := leader.Change(ctx, OpTransfer, name, false); err == nil || !strings.Contains(err.Error(), "try again in") {
 		t.Errorf("the next transfer: %v", err)
 	}
 	if best := leader.best(ctx); best == "" || best == heir.self.ServerID {

@@ -44,12 +44,15 @@ func parseListen(text string) (endpoint, error) {
 // parseNodeAddress reads what other nodes dial: host or host:port. Port 0 in the result means that
 // there was none.
 func parseNodeAddress(text string) (endpoint, error) {
-	if ip, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+	if ip, err := netip.ParseAddr(unbracketed(text)); err == nil {
 		text = net.JoinHostPort(ip.String(), "")
 	} else if !strings.Contains(text, ":") {
 		text += ":"
 	}
 	host, portText, err := net.SplitHostPort(text)
+	if ip, bad := netip.ParseAddr(host); err == nil && bad == nil && ip.Zone() != "" {
+		return endpoint{}, fmt.Errorf("%s has the zone %%%s, which means an interface of one machine only: write an address that all nodes can dial", host, ip.Zone())
+	}
 	if err != nil || !validHost(host) {
 		return endpoint{}, fmt.Errorf("%q is not a node's address: write host or host:port, as other nodes reach it", strings.TrimSuffix(text, ":"))
 	}
@@ -66,6 +69,18 @@ func parseNodeAddress(text string) (endpoint, error) {
 	}
 	e.port = int(port)
 	return e, nil
+}
+
+// unbracketed is an address without the brackets that it stands in as a whole: a zone may hold anything, a bracket
+// and a port too.
+func unbracketed(text string) string {
+	if len(text) > 1 && text[0] == '[' && text[len(text)-1] == ']' {
+		return text[1 : len(text)-1]
+	}
+	if strings.ContainsAny(text, "[]") {
+		return ""
+	}
+	return text
 }
 
 // validHost says whether host can be an IP address or a name. It is not looked up.

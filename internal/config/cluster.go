@@ -114,6 +114,23 @@ func (l *loader) joinCluster(inFile *Config) {
 	l.checkPeersPrivate(nodes)
 }
 
+// checkWhatIsThere looks at a file that could not be read as a whole, so that one mistake in its syntax does not
+// hide the others. It says nothing of what may only be missing because it could not be read.
+func (l *loader) checkWhatIsThere(inFile *Config) {
+	if l.cluster == nil {
+		return
+	}
+	for _, n := range l.cluster.nodes {
+		n.resolve(inFile)
+	}
+	l.checkNames(l.cluster.nodes)
+	l.checkAddresses(l.cluster.nodes)
+	l.checkMachines(l.cluster.nodes)
+	if !strings.Contains(string(l.src), "insecure_peers") {
+		l.checkPeersPrivate(l.cluster.nodes)
+	}
+}
+
 // resolve fills in what the block does not say. Its problems are noted already: of two bad parts
 // nothing follows.
 func (n *nodeBlock) resolve(file *Config) {

@@ -17,7 +17,22 @@ func (c *Config) Describe() string {
 	}
 	c.describeNodes(&b)
 	c.describeSettings(&b)
+	for _, w := range c.Warnings() {
+		fmt.Fprintf(&b, "\nwarning: %s\n", w)
+	}
 	return b.String()
+}
+
+// Warnings are what is no mistake and may not have been meant.
+func (c *Config) Warnings() (all []string) {
+	switch n := len(c.Nodes); {
+	case c.Single:
+	case n == 2:
+		all = append(all, "of two nodes neither may fail: writes need both; three survive the loss of one")
+	case n%2 == 0:
+		all = append(all, fmt.Sprintf("%d nodes survive the loss of no more than %d do: writes need a majority", n, n-1))
+	}
+	return all
 }
 
 func (c *Config) describeNodes(b *strings.Builder) {

@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Diff says which keys differ between the configuration that runs and a newly loaded one: changed can
 // be applied by taking the new Runtime, needRestart only by starting again. A key is in one of them
@@ -26,6 +29,22 @@ func Diff(old, new *Config) (changed, needRestart []string) {
 		}
 	}
 	return changed, needRestart
+}
+
+// Replaces says why the configuration new cannot take the place of old in a process that runs: it is that of
+// another node, or of none. Everything in it would be meant for somebody else. nil: it can.
+func Replaces(old, new *Config) error {
+	switch {
+	case old.Single != new.Single && old.Single:
+		return fmt.Errorf("this process is a single node, and the file is that of cluster %q: start it anew", new.ClusterName)
+	case old.Single != new.Single:
+		return fmt.Errorf("this process is node %q of cluster %q, and the file has no cluster block", old.NodeName, old.ClusterName)
+	case old.ClusterName != new.ClusterName:
+		return fmt.Errorf("this process is of cluster %q, and the file is that of cluster %q", old.ClusterName, new.ClusterName)
+	case old.NodeName != new.NodeName:
+		return fmt.Errorf("this process is node %q, and by the file it would be node %q", old.NodeName, new.NodeName)
+	}
+	return nil
 }
 
 // differentNodes are the names of nodes that are in only one list, or not the same in both. The order

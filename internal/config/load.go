@@ -93,6 +93,9 @@ func (l *loader) load(src []byte) (*Config, error) {
 	l.applyEnviron()
 	switch {
 	case len(l.broken) > 0:
+		l.checkWhatIsThere(&inFile)
+	case l.path != "" && len(body.Attributes) == 0 && len(body.Blocks) == 0:
+		l.problem("", 1, "the file is empty: without a file ciderd is a single node for trying out, with an empty one it is a mistake")
 	case l.cluster != nil:
 		l.joinCluster(&inFile)
 	default:

@@ -40,6 +40,9 @@ func TestMessages(t *testing.T) {
 		{"size absurd", "limits {\n  max_value_size = \"99999999999999GiB\"\n}", `f.hcl:2: max_value_size: "99999999999999GiB" is far too large`},
 		{"duration range", "timeouts {\n  write = \"1ms\"\n}", `f.hcl:2: write: "1ms" is out of range: from 10ms to 365d`},
 		{"number range", "auth {\n  bcrypt_cost = 31\n}", `f.hcl:2: bcrypt_cost: 31 is out of range: from 4 to 15`},
+		{"empty", "", `f.hcl:1: the file is empty: without a file ciderd is a single node for trying out, with an empty one it is a mistake`},
+		{"nothing but comments", "# later\n\n", "f.hcl:1: the file is empty: without a file ciderd is a single node for trying out, with an empty one it is a mistake"},
+		{"zone", "cluster \"c\" {\n  node \"a\" { address = \"[fe80::1%eth0]:7000\" }\n}", "f.hcl:2: address: fe80::1%eth0 has the zone %eth0, which means an interface of one machine only: write an address that all nodes can dial"},
 		{"negative number", "limits {\n  max_users = -1\n}", `f.hcl:2: max_users: -1 is out of range: from 0 to 1000000000`},
 		{"huge number", "limits {\n  max_users = 99999999999999999999\n}", `f.hcl:2: max_users: 99999999999999999999 is out of range: from 0 to 1000000000`},
 		{"fraction", "limits {\n  max_users = 1.5\n}", `f.hcl:2: max_users: 1.5 is not a whole number`},
@@ -191,7 +194,7 @@ func TestWrongNodeName(t *testing.T) {
 CIDERD_NODE: there is no node "nobody" in f.hcl. The nodes are a (127.0.0.1)
     CIDERD_NODE=nobody`)
 	o.Node = "no good"
-	_, err = loadText(o, "")
+	_, err = loadText(o, "log {}")
 	golden(t, err, `-node: "no good" is not a node name: 1 to 64 of A-Z a-z 0-9 . _ -`)
 }
 

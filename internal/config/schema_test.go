@@ -123,7 +123,7 @@ func TestDiffOfTheCluster(t *testing.T) {
 	if got := strings.Join(restart, " "); changed != nil || got != "cluster node cluster.node.a cluster.node.b" {
 		t.Errorf("%v, %v", changed, restart)
 	}
-	single := mustLoad(t, machineOf("a", nil), "")
+	single := mustLoad(t, machineOf("a", nil), "log {}")
 	if _, restart := Diff(old, single); restart[0] != "cluster" {
 		t.Errorf("from a cluster to a single node: %v", restart)
 	}
@@ -131,14 +131,14 @@ func TestDiffOfTheCluster(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	for _, tc := range []struct{ file, want string }{
-		{"", "node ciderd, by itself: there is no cluster block\n\n  data_dir  "},
+		{"log {}", "node ciderd, by itself: there is no cluster block\n\n  data_dir  "},
 		{one, "node a of cluster c\n\n  node  peers call      clients call\n* a     127.0.0.1:7000  127.0.0.1:8080\n\n  cluster.insecure_peers  "},
 	} {
 		if got := mustLoad(t, machineOf("a", nil), tc.file).Describe(); !strings.HasPrefix(got, tc.want) {
 			t.Errorf("got:\n%s\nwant it to start with:\n%s", got, tc.want)
 		}
 	}
-	if got := mustLoad(t, machineOf("a", nil), "").Describe(); !strings.Contains(got, "nowhere") {
+	if got := mustLoad(t, machineOf("a", nil), "log {}").Describe(); !strings.Contains(got, "nowhere") {
 		t.Errorf("a single node listens for peers:\n%s", got)
 	}
 }

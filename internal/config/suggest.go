@@ -7,6 +7,9 @@ import (
 	"github.com/agext/levenshtein"
 )
 
+// DidYouMean returns `; did you mean "x"?` with the closest of words, or nothing if none is close.
+func DidYouMean(word string, words []string) string { return didYouMean(word, words) }
+
 // didYouMean returns `; did you mean "x"?` with the closest of words, or nothing if none is close.
 func didYouMean(word string, words []string) string {
 	if len(word) > 2*maxNameLen { // nobody's slip, and the distance is quadratic

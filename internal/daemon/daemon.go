@@ -224,8 +224,12 @@ func (d *Daemon) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// Reload takes over what may change while the daemon runs, and says which keys need a restart.
-func (d *Daemon) Reload(c *config.Config) {
+// Reload takes over what may change while the daemon runs, and says which keys need a restart; or nothing of it, if
+// the file is another node's.
+func (d *Daemon) Reload(c *config.Config) error {
+	if err := config.Replaces(d.config, c); err != nil {
+		return err
+	}
 	changed, needRestart := config.Diff(d.config, c)
 	d.config.Runtime = c.Runtime
 	d.runtime.Store(&c.Runtime)
@@ -235,6 +239,7 @@ func (d *Daemon) Reload(c *config.Config) {
 		d.log.Error("bcrypt_cost", "error", err)
 	}
 	d.log.Info("configuration read again", "changed", changed, "need a restart", needRestart)
+	return nil
 }
 
 // CloseLimit is about how long Close takes at most.

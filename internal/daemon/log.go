@@ -57,7 +57,7 @@ func newLogs(output io.Writer, options hclog.LoggerOptions) (l Logs) {
 	l.Main = hclog.New(&options)
 	options.Name = "ciderd.raft"
 	options.Exclude = func(level hclog.Level, msg string, args ...any) bool {
-		return unwanted(level, msg, args...) || repeats.again(msg)
+		return unwanted(level, msg, args...) || !l.Raft.IsDebug() && repeats.again(msg, args...)
 	}
 	l.Raft = hclog.New(&options)
 	return l
@@ -116,15 +116,33 @@ type repeats struct {
 
 const sayAgain = 30 * time.Second
 
-func (r *repeats) again(msg string) bool {
+// again tells whether a line has been said lately, of the same node: of two that are dead both are named.
+func (r *repeats) again(msg string, args ...any) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	if last, said := r.last[msg]; said && now.Sub(last) < sayAgain {
+	now, key := time.Now(), msg+" "+aboutWhom(args)
+	if last, said := r.last[key]; said && now.Sub(last) < sayAgain {
 		return true
 	}
-	r.last[msg] = now
+	if len(r.last) >= mostSaid {
+		clear(r.last)
+	}
+	r.last[key] = now
 	return false
+}
+
+// mostSaid bounds what is remembered of lines: there are as many as messages and nodes.
+const mostSaid = 1024
+
+// aboutWhom is the node that a line of the Raft library is about, if it says so.
+func aboutWhom(args []any) string {
+	for i := 0; i+1 < len(args); i += 2 {
+		switch args[i] {
+		case "peer", "server", "server-id", "id", "address", "to", "from":
+			return fmt.Sprintf("%+v", args[i+1])
+		}
+	}
+	return ""
 }
 
 // journalWriter puts the priority that the journal reads in front of each line: sd-daemon(3).
