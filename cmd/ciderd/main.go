@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	release "ciderd"
 	"ciderd/internal/config"
@@ -29,6 +30,8 @@ const (
 )
 
 func main() {
+	// Whatever ciderd makes has everybody's values in it.
+	syscall.Umask(0o077)
 	args := os.Args[1:]
 	if len(args) == 0 || args[0] == "" || args[0][0] == '-' {
 		os.Exit(run(args))

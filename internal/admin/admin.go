@@ -50,7 +50,7 @@ type (
 		Op, Name string
 		Yes      bool `json:",omitempty"`
 	}
-	userRequest   struct {
+	userRequest struct {
 		Name     string
 		Password []byte
 	}

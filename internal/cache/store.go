@@ -2,6 +2,8 @@ package cache
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -103,6 +105,18 @@ func (s *Store) Len() int { return int(s.items.Load()) }
 
 // Bytes returns the sum of Bytes of all keyspaces.
 func (s *Store) Bytes() int64 { return s.bytes.Load() }
+
+// DueBy returns how many items are past their deadline at the time now (Unix milliseconds), which must be one that
+// is about to come.
+func (s *Store) DueBy(now int64) (n int) {
+	s.mu.RLock()
+	spaces := slices.Collect(maps.Values(s.spaces))
+	s.mu.RUnlock()
+	for _, k := range spaces {
+		n += k.Len() - k.Count(now)
+	}
+	return n
+}
 
 // Deadlines returns how many items have a deadline, those past it and not yet removed included.
 func (s *Store) Deadlines() int { return int(s.timed.Load()) }

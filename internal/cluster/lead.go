@@ -71,6 +71,21 @@ func (n *Node) settleClock(ctx context.Context) {
 	}
 }
 
+// farAhead is from where on a step of time is worth a word: a machine that starts with a clock that is wrong by years
+// takes along all keys that have a deadline.
+const farAhead = 24 * time.Hour
+
+// observe is told each entry's stamp before what the entry changes, on Raft's goroutine.
+func (n *Node) observe(stamp int64) {
+	step := time.Duration(stamp-n.lastStamp) * time.Millisecond
+	if n.lastStamp > 0 && step > farAhead && n.clock.Settled() {
+		n.log.Warn("time goes on far behind the entry before: keys whose deadline lies between are gone",
+			"step", step.Round(time.Hour).String(), "keys", n.fsm.DueBy(stamp))
+	}
+	n.lastStamp = stamp
+	n.clock.Observe(stamp)
+}
+
 // settleTries is how often a majority's clocks are asked for, half a second each.
 const settleTries = 5
 

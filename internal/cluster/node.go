@@ -90,6 +90,7 @@ type Node struct {
 	waitsForRoom func() bool
 
 	ready       atomic.Bool
+	lastStamp   int64         // that the log has given; Raft's goroutine only
 	withdrawn   atomic.Bool   // its state differs from the leader's, see compare.go
 	suspecting  atomic.Bool   // of the leader, see suspect.go
 	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
@@ -186,7 +187,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
 	n.fsm = fsm.New(n.self.ServerID, fsm.Hooks{
-		Stamp: n.clock.Observe, Results: n.pipeline.Applied, Restored: n.restored, Fatal: n.fatal,
+		Stamp: n.observe, Results: n.pipeline.Applied, Restored: n.restored, Fatal: n.fatal,
 	})
 	return n
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/storage"
 )
 
 // A disk that is full is foreseen: what is left must hold the deletions that make room again, and
@@ -90,7 +91,11 @@ func (s *space) noRoom() {
 	}
 	s.mu.Unlock()
 	if !s.low.Swap(true) {
-		s.node.log.Error("the disk is full: a write has found no room", "directory", s.node.config.DataDir)
+		why := "the disk is full: a write has found no room"
+		if storage.OutOfInodes(s.node.config.DataDir) {
+			why = "the disk has no inodes left: a write could make no file (df -i tells; remove files there)"
+		}
+		s.node.log.Error(why, "directory", s.node.config.DataDir)
 		signal(s.now)
 	}
 }

@@ -1,8 +1,12 @@
 package cluster
 
 import (
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"ciderd/internal/fsm"
 )
@@ -129,4 +133,51 @@ func TestTimeOverRestarts(t *testing.T) {
 	}
 	restart(map[string]time.Duration{"n1": -3 * time.Hour, "n2": -3 * time.Hour, "n3": -3 * time.Hour})
 	check("clocks put back", "", "v")
+}
+
+// words collects a log.
+type words struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *words) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *words) has(text string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Contains(w.text.String(), text)
+}
+
+// A start whose clock is years ahead says how many keys go with that.
+func TestFarAheadIsSaid(t *testing.T) {
+	c := newTestCluster(t, 1)
+	c.moveClocks()
+	c.startAll()
+	for _, key := range []string{"a", "b", "c"} {
+		c.setFor(c.leader(), key, "v", time.Hour)
+	}
+	c.setFor(c.leader(), "later", "v", 10*year)
+	c.settle()
+	c.stopAll()
+	c.sources["n1"].wall.Add((3 * year).Milliseconds())
+	var said words
+	config := c.config("n1")
+	config.Log = hclog.New(&hclog.LoggerOptions{Output: &said})
+	n, err := Open(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.add(n)
+	c.set(n, "x", "y")
+	if !said.has("[WARN]") || !said.has("keys=3") {
+		t.Errorf("it says nothing of the three keys: %s", said.text.String())
+	}
+	if c.get(n, "later") != "v" || c.get(n, "a") != "" {
+		t.Error("the deadlines are wrong")
+	}
 }

@@ -241,6 +241,9 @@ func (f *FSM) Users() int { return f.state.Load().users.count() }
 // NextDeadline is the earliest deadline of all items, in Unix milliseconds.
 func (f *FSM) NextDeadline() (int64, bool) { return f.state.Load().store.NextDeadline() }
 
+// DueBy is how many items go when the log's time gets to now, which must be about to come.
+func (f *FSM) DueBy(now int64) int { return f.state.Load().store.DueBy(now) }
+
 // Size is about what a snapshot of the state takes, in bytes, before compression.
 func (f *FSM) Size() int64 {
 	s := f.state.Load()

@@ -115,7 +115,7 @@ func (s *Server) Serve(l net.Listener) error {
 			return err
 		}
 		if delay == 0 {
-			s.log.Warn("cannot accept connections for now", "error", err)
+			s.log.Warn("cannot accept connections for now", "error", err, "cure", cure(err))
 		}
 		delay = min(max(2*delay, acceptDelayMin), acceptDelayMax)
 		select {
@@ -138,6 +138,19 @@ func passes(err error) bool {
 		return true
 	}
 	return false
+}
+
+// cure is what a person can do about an error of Accept.
+func cure(err error) string {
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		return "this process is out of file descriptors: raise its limit (LimitNOFILE in the unit, ulimit -n in a shell), or lower limits.max_connections"
+	case errors.Is(err, syscall.ENFILE):
+		return "the machine is out of file descriptors: raise fs.file-max"
+	case errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENOBUFS):
+		return "the machine is out of memory for sockets"
+	}
+	return "it is tried again"
 }
 
 func (s *Server) listen(l net.Listener) bool {

@@ -67,7 +67,8 @@ type Storage struct {
 // goroutine, when the process must end: a sync that failed (a snapshot's too), a write that hangs, an entry
 // that reads back wrong.
 func Open(dir string, log hclog.Logger, fatal func(error)) (*Storage, error) {
-	return open(dir, log, lockTimeout, fatal)
+	s, err := open(dir, log, lockTimeout, fatal)
+	return s, explain(dir, err)
 }
 
 func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (*Storage, error) {
@@ -93,6 +94,9 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 	s := &Storage{Stable: store, store: store}
 	if err = guarded(func() error { return s.prepare(dir, path, log) }); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if err := makePrivate(dir); err != nil {
+		log.Warn("files of the data directory may be readable by others", "error", err)
 	}
 	store.fatal = fatal
 	store.reserve.path, store.reserve.database = filepath.Join(dir, reserveFile), filepath.Join(dir, logFile)
