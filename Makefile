@@ -14,6 +14,8 @@ FUZZTIME    ?= 20s
 # ARGS goes to ciderd (make run), TESTFLAGS to go test (make test TESTFLAGS='-count=1 -run Quote').
 ARGS        ?=
 TESTFLAGS   ?=
+# SHIFT is added to the ports of make cluster.
+export SHIFT ?= 0
 
 staticcheck := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Without cgo the one file runs on any Linux, whatever its libc.
@@ -63,7 +65,10 @@ e2e: ## real processes, real clients: three nodes, killed and restarted
 	$(GO) test -tags e2e -timeout 30m -count=1 $(TESTFLAGS) ./test/...
 
 .PHONY: cluster
-cluster: bin/ciderd ## three nodes on this machine, until Ctrl-C; data in ./ciderd-data
+cluster: ## three nodes on this machine, until Ctrl-C; data in ./ciderd-data (SHIFT=1000: on other ports)
+	@deploy/cluster-local.sh check
+	@$(MAKE) -q --no-print-directory bin/ciderd || echo "compiling ciderd: about a minute the first time"
+	@$(MAKE) --no-print-directory -s bin/ciderd
 	@deploy/cluster-local.sh
 
 .PHONY: install

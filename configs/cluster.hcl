@@ -18,7 +18,7 @@ data_dir = "/var/lib/ciderd"
 listen {
   text  = ":8080"          # people and scripts
   peer  = ":7000"          # node to node
-  admin = "127.0.0.1:8081" # health, metrics
+  admin = "127.0.0.1:8081" # health: /health/live, /health/ready, /health/writable
 }
 
 limits {

@@ -1,13 +1,49 @@
 #!/bin/bash
 # Three nodes on this machine in the foreground, until Ctrl-C: make cluster. A node that is killed
-# meanwhile is not started again; how to do that is printed.
+# meanwhile is not started again; how to do that is printed. SHIFT is added to all ports; with the
+# argument check it only looks whether they are free.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 config=configs/cluster-local.hcl
+shift_by=${SHIFT:-0}
 nodes=(cider-1 cider-2 cider-3)
-text=(8080 8180 8280)
-admin=(8081 8181 8281)
+text=() admin=() peer=()
+for i in 0 1 2; do
+	text+=($((8080 + 100 * i + shift_by)))
+	admin+=($((8081 + 100 * i + shift_by)))
+	peer+=($((7000 + 100 * i + shift_by)))
+done
+
+# A port that something listens on is told before anything is compiled or started.
+taken=()
+for port in "${text[@]}" "${admin[@]}" "${peer[@]}"; do
+	if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+		taken+=("$port")
+	fi
+done
+if ((${#taken[@]})); then
+	echo "something listens already on 127.0.0.1, port ${taken[*]}: a node for trying out, perhaps."
+	echo "Stop it, or use other ports: SHIFT=$((shift_by + 1000)) make cluster"
+	exit 1
+fi
+[[ ${1-} != check ]] || exit 0
+
+if ((shift_by)); then
+	mkdir -p ciderd-data
+	shifted=ciderd-data/cluster-local-$shift_by.hcl
+	awk -v by="$shift_by" '{
+		line = ""
+		while (match($0, /:[0-9]+"/)) {
+			line = line substr($0, 1, RSTART) (substr($0, RSTART + 1, RLENGTH - 2) + by) "\""
+			$0 = substr($0, RSTART + RLENGTH)
+		}
+		line = line $0
+		sub(/ciderd-data\/cider/, "ciderd-data/" by "-cider", line)
+		print line
+	}' $config >"$shifted"
+	config=$shifted
+fi
 
 # Each job in a process group of its own: the terminal's Ctrl-C then reaches only this script, and a
 # node gets one signal (a second one would end it at once).
@@ -28,7 +64,7 @@ trap stop INT TERM HUP
 export CIDERD_LOG_FORMAT=text
 
 for node in "${nodes[@]}"; do
-	# sed outlives every signal: a node whose log has no reader dies of it.
+	# sed outlives every signal, so that the last lines of the nodes are seen.
 	bin/ciderd -config $config -node "$node" </dev/null \
 		> >(trap '' INT TERM HUP; exec sed -u "s/^/$node | /") 2>&1 &
 	pids[$node]=$!

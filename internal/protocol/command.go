@@ -240,7 +240,7 @@ var table = []Command{
 	},
 	{
 		Verb: VerbQuit, Name: "QUIT", Aliases: []string{"EXIT"}, Like: []string{"BYE", "LOGOFF"}, BeforeLogin: true,
-		Usage: "QUIT", Summary: "Close the connection (also EXIT, or Ctrl-D): BYE.",
+		Usage: "QUIT", Summary: "Close the connection (also EXIT, or Ctrl-D and Enter): BYE.",
 	},
 }
 
