@@ -45,12 +45,16 @@ test: ## all tests but e2e, with the race detector
 	$(GO) test -race -tags testtiming -run TestTiming $(TESTFLAGS) ./internal/cluster
 
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, go vet, staticcheck, and that it builds for Linux and macOS
 	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "not as gofmt writes it:"; echo "$$files"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags e2e ./...
 	$(staticcheck) ./...
 	$(staticcheck) -tags e2e ./...
+	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
+		echo "go build for $$target"; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./cmd/ciderd; \
+	done
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (20s)
