@@ -98,9 +98,9 @@ func TestMemberListAndTransfer(t *testing.T) {
 
 	fails(t, command(t, c, heir, "", "transfer", "n9"), 1, `no node "n9"`)
 	fails(t, command(t, c, heir, "", "transfer", "n1", "n2"), 64, "usage: ciderd transfer")
-	fails(t, command(t, c, heir, "", "member"), 64, "usage")
+	fails(t, command(t, c, heir, "", "member"), 64, "member what? One of: list, add, remove, promote")
 	fails(t, command(t, c, heir, "", "member", "explode"), 64, "member explode")
-	fails(t, command(t, c, heir, "", "member", "remove"), 64, "usage: ciderd member remove NAME")
+	fails(t, command(t, c, heir, "", "member", "remove"), 64, "usage: ciderd member remove [-yes] NAME")
 	fails(t, command(t, c, heir, "", "recover"), 64, "-plan")
 	fails(t, command(t, c, heir, "", "recover", "-plan"), 1, "in use by another process")
 	fails(t, command(t, c, &harness.Node{Name: "n9"}, "", "member", "list"), 78, "n9")

@@ -5,6 +5,7 @@ package test
 import (
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -256,4 +257,46 @@ func sorted(text string) string {
 		rest, text = rest+text[:1], text[1:]
 	}
 	return options + rest
+}
+
+// A running node refuses a file that is empty, or another node's or cluster's, as a whole: everything in it is
+// meant for somebody else.
+func TestReloadOfAnothersFile(t *testing.T) {
+	c := harness.Start(t, harness.Options{Nodes: 3})
+	n := c.Nodes[0]
+	c.WriteConfig("auth { signup = \"closed\" }\n")
+	n.Signal(syscall.SIGHUP)
+	harness.Eventually(t, "signup is closed", func() error { return hasLogged(n, "auth.signup") })
+	right, err := os.ReadFile(c.ConfigPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := strings.Replace(string(right), "closed", "open", 1)
+	for words, text := range map[string]string{
+		"the file is empty":              "",
+		`the file is that of cluster`:    strings.Replace(open, `cluster "harness"`, `cluster "other"`, 1),
+		"the file has no cluster block":  "auth { signup = \"open\" }\n",
+		"there is no node \\\"n1\\\" in": strings.Replace(open, `node "n1"`, `node "n9"`, 1),
+	} {
+		if err := os.WriteFile(c.ConfigPath(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		n.Signal(syscall.SIGHUP)
+		harness.Eventually(t, words, func() error { return hasLogged(n, words) })
+		if err := dial(t, n).Signup("late-"+unique(), password); harness.Code(err) != "SIGNUP_CLOSED" {
+			t.Errorf("%s: SIGNUP: %v", words, err)
+		}
+	}
+	if err := os.WriteFile(c.ConfigPath(), []byte(open), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.Signal(syscall.SIGHUP)
+	harness.Eventually(t, "signup is open", func() error {
+		conn, err := n.Dial()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		return conn.Signup("late-"+unique(), password)
+	})
 }

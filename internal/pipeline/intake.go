@@ -102,32 +102,34 @@ func (in *intake) take() (taken []*Proposal, total size) {
 		return len(taken) == 0 || total.commands+p.size.commands <= maxBatchCommands &&
 			total.bytes+p.size.bytes <= maxBatchBytes && (p.size.work == 0 || total.work+p.size.work <= maxBatchWork)
 	}
-	for skipped := 0; skipped < in.ring.Len(); {
-		e := in.ring.Front()
-		for range skipped {
-			e = e.Next()
+	for e, skipped := in.ring.Front(), 0; e != nil && skipped < maxSkipped; {
+		if total.commands >= maxBatchCommands || total.bytes >= maxBatchBytes {
+			break
 		}
-		l := e.Value.(*line)
+		l, next := e.Value.(*line), e.Next()
 		p := l.waiting[0]
 		if !fits(p) {
-			if total.commands >= maxBatchCommands || total.bytes >= maxBatchBytes || skipped == maxSkipped {
-				break
-			}
 			skipped++
+			e = next
 			continue
 		}
 		taken = append(taken, p)
 		total.add(p.size)
 		l.waiting[0] = nil
 		l.waiting = l.waiting[1:]
-		in.ring.MoveToBack(l.inRing)
+		in.ring.MoveToBack(e)
 		in.took(l, p)
+		if next == nil && len(l.waiting) > 0 {
+			next = e // the last, and nobody has come to be behind it
+		}
+		e = next
 	}
 	return taken, total
 }
 
-// maxSkipped is how many users whose proposals do not fit are passed over for others whose do.
-const maxSkipped = 16
+// maxSkipped is how many users whose proposals do not fit are passed over for others whose do: what it takes to look
+// at them is far less than a commit.
+const maxSkipped = 4096
 
 // all takes everything out, in no order of users.
 func (in *intake) all() (all []*Proposal) {
