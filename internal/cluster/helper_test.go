@@ -34,6 +34,8 @@ type testCluster struct {
 	links   map[[2]string]*link    // from one node to another, by names; nil: no links between
 	timing  Timing
 	raftLog map[string]hclog.Logger // of some nodes
+	// membersFor is the file of some nodes, where it is not everybody's.
+	membersFor map[string]peer.Members
 }
 
 // fakeSource is the machine's clocks, moved.

@@ -124,7 +124,7 @@ func Open(c Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mayStart(c.DataDir, st); err != nil {
+	if err := mayStart(&c, st); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	n := newNode(c, st)
@@ -137,14 +137,17 @@ func Open(c Config) (*Node, error) {
 	return n, nil
 }
 
-// mayStart refuses a directory that is no server's, or of one that was told to go.
-func mayStart(dir string, st *storage.Storage) error {
+// mayStart refuses a directory that is no server's, another node's, or of one that was told to go.
+func mayStart(c *Config, st *storage.Storage) error {
+	if err := st.Claim(c.DataDir, storage.Owner{Cluster: c.Cluster, Node: c.Node}); err != nil {
+		return err
+	}
 	begun, err := st.Recovering()
 	if err != nil {
 		return err
 	}
 	if begun != nil {
-		return storage.ForPerson(fmt.Sprintf("ciderd recover was broken off in %s: run it again (the directory as it was is %s beside it)", dir, begun.Copy))
+		return storage.ForPerson(fmt.Sprintf("ciderd recover was broken off in %s: run it again (the directory as it was is %s beside it)", c.DataDir, begun.Copy))
 	}
 	removed, err := st.Removed()
 	if removed {

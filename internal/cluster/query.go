@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"maps"
 	"net"
 	"slices"
 	"time"
@@ -150,6 +151,10 @@ func (n *Node) stateAnswer() *stateAnswer {
 		LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
 		NoRoom: n.space.low.Load(), NearFull: n.space.near.Load(), Pressing: n.space.pressing(),
 		Entries: fsm.EntryVersion,
+	}
+	if a.Known {
+		// What it saw before it was let into another's cluster has formed nothing.
+		maps.DeleteFunc(a.View, func(_, id string) bool { return !n.isServer(id) })
 	}
 	a.Outside = a.Known && !n.isServer(n.self.ServerID)
 	if n.raft.State() == raft.Leader {

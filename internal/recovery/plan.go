@@ -85,6 +85,9 @@ func (r *Survivor) plan(ctx context.Context, st *storage.Storage) (*Plan, error)
 	if !st.Known {
 		return nil, fmt.Errorf("%s is empty: there is nothing to recover from", r.DataDir)
 	}
+	if err := st.BelongsTo(r.DataDir, storage.Owner{Cluster: r.Cluster, Node: r.Node}); err != nil {
+		return nil, err
+	}
 	last, err := st.Recovered()
 	if err != nil {
 		return nil, err
