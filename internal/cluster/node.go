@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,6 +95,8 @@ type Node struct {
 	joined      atomic.Bool   // a committed configuration has had this server, see joined.go
 	joins       chan struct{} // look again whether one has
 	waiting     atomic.Pointer[string]
+	waitingSaid saidLast
+	peers       peers
 
 	taking sync.RWMutex // held for reading while a follower's batch is let into Raft's queue, see forward.go
 
@@ -282,33 +283,70 @@ func (n *Node) catchUp(ctx context.Context) {
 		return
 	}
 	for ctx.Err() == nil {
-		try, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := n.Sync(try)
-		cancel()
-		if err == nil {
+		if err := n.trySync(ctx); err == nil {
 			n.setWaiting("")
 			n.ready.Store(true)
 			n.log.Info("ready", "applied", n.fsm.Applied(), "after", time.Since(start).Round(time.Millisecond).String())
 			return
 		}
-		n.setWaiting(n.missing(ctx, err))
+	}
+}
+
+// trySync is one try to catch up. It says meanwhile why that takes so long.
+func (n *Node) trySync(ctx context.Context) error {
+	try, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	n.wg.Go(func() { done <- n.Sync(try) })
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+			n.setWaiting(n.missing(ctx))
+		}
 	}
 }
 
 // missing says why this node cannot catch up.
-func (n *Node) missing(ctx context.Context, err error) string {
-	_, silent := n.askStates(ctx, n.members.Others(n.self.Node))
-	if len(silent) == 0 {
-		return "catching up: " + err.Error()
+func (n *Node) missing(ctx context.Context) string {
+	n.askStates(ctx, n.members.Others(n.self.Node))
+	if leader := peer.NodeName(n.leader()); leader != "" {
+		return n.withSilent("catching up with " + leader)
 	}
-	return fmt.Sprintf("catching up: %v; no answer from %s", err, strings.Join(silent, ", "))
+	return n.withSilent("catching up: no leader")
 }
 
 // setWaiting notes what this node waits for, and says it once, and again when it changes.
 func (n *Node) setWaiting(reason string) {
-	if old := n.waiting.Swap(&reason); reason != "" && (old == nil || *old != reason) {
+	n.waiting.Store(&reason)
+	if n.waitingSaid.isNew(reason, time.Now()) {
 		n.log.Info("waiting before this node can serve", "reason", reason)
 	}
+}
+
+// saidLast keeps what comes again and again from being said more than once, and what changes to and fro from being
+// said more than once a second: it is said with the next time that it comes.
+type saidLast struct {
+	mu   sync.Mutex // all below
+	text string
+	at   time.Time
+}
+
+func (s *saidLast) isNew(text string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case text == "":
+		s.text = ""
+		return false
+	case text == s.text, now.Sub(s.at) < time.Second:
+		return false
+	}
+	s.text, s.at = text, now
+	return true
 }
 
 func (n *Node) fatal(err error) { n.config.fatal(err) }
@@ -344,19 +382,9 @@ func (n *Node) Status() Status {
 	s := Status{
 		Cluster: n.self.Cluster, Node: n.self.Node, ServerID: n.self.ServerID, Leader: peer.NodeName(n.leader()),
 		Term: n.raft.CurrentTerm(), Commit: n.raft.CommitIndex(), Applied: n.fsm.Applied(), Ready: n.Ready(),
-		NoRoom: n.space.low.Load(),
-	}
-	switch n.raft.State() {
-	case raft.Leader:
-		s.Role = "leader"
-	case raft.Candidate:
-		s.Role = "candidate"
-	default:
-		s.Role = "follower"
+		NoRoom: n.space.low.Load(), Role: n.role(), Waiting: n.waitsFor(),
+		Reads: n.Ready(), Writes: n.takesWrites(), Peers: n.peerList(),
 	}
 	_, s.Voter = n.voters()
-	if w := n.waiting.Load(); w != nil {
-		s.Waiting = *w
-	}
 	return s
 }

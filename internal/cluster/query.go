@@ -72,6 +72,7 @@ type (
 		NearFull  bool     // it gets less, and that may come soon
 		Entries   int      // the latest version of entries that it reads; 0: 1, of an older release
 		Pressing  bool     // little is left of what it keeps, or nothing
+		Role      string   // see Status; empty: of the release before
 	}
 	marksAnswer struct {
 		Release   string // hashes of two releases cannot be compared
@@ -150,7 +151,7 @@ func (n *Node) stateAnswer() *stateAnswer {
 		ServerID: n.self.ServerID, Known: n.hasState(), Recovered: n.recovered(), Nodes: n.members.Names(), View: n.forming.view(),
 		LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
 		NoRoom: n.space.low.Load(), NearFull: n.space.near.Load(), Pressing: n.space.pressing(),
-		Entries: fsm.EntryVersion,
+		Entries: fsm.EntryVersion, Role: n.role(),
 	}
 	if a.Known {
 		// What it saw before it was let into another's cluster has formed nothing.

@@ -125,11 +125,11 @@ func (l *Listener) serve(conn net.Conn) {
 func (l *Listener) refusal(h *hello) string {
 	switch {
 	case h.from.Cluster != l.self.Cluster:
-		return fmt.Sprintf("this is cluster %q, not %q", l.self.Cluster, h.from.Cluster)
+		return fmt.Sprintf(refusalCluster+"%q, not %q", l.self.Cluster, h.from.Cluster)
 	case h.want != l.self.ServerID && h.want != l.self.Node:
-		return fmt.Sprintf("this is %s, not %s", l.self.ServerID, h.want)
+		return fmt.Sprintf(refusalNode+"%s, not %s", l.self.ServerID, h.want)
 	case !l.member(h.from.Node):
-		return fmt.Sprintf("no node %q in the configuration of %s", h.from.Node, l.self.Node)
+		return fmt.Sprintf(refusalMember+"%q in the configuration of %s", h.from.Node, l.self.Node)
 	case l.handlers[h.kind] == nil:
 		return "unknown kind of connection"
 	}
