@@ -101,7 +101,7 @@ func (n *Node) askLeader(ctx context.Context, q question) (a answer, err error) 
 	if err != nil {
 		return a, err
 	}
-	c := peer.NewClient(func() string { return address }, n.self, leader)
+	c := peer.NewClient(func() string { return address }, n.self, leader).By(n.book)
 	defer c.Close()
 	err = c.Call(ctx, q, &a)
 	return a, err

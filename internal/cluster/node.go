@@ -55,6 +55,8 @@ type Config struct {
 	Fatal func(error)
 	// FreeSpace gives the bytes that are left for the data directory; nil: asks the file system.
 	FreeSpace func() (uint64, error)
+	// Lookup resolves the names of other nodes' hosts; nil: as the machine does.
+	Lookup peer.Lookup
 	// Timing overrides Raft's timeouts; the zero value is DefaultTiming.
 	Timing Timing
 }
@@ -97,6 +99,7 @@ type Node struct {
 	waiting     atomic.Pointer[string]
 	waitingSaid saidLast
 	peers       peers
+	book        *peer.Book // where the others are
 
 	taking sync.RWMutex // held for reading while a follower's batch is let into Raft's queue, see forward.go
 
@@ -204,7 +207,11 @@ func (n *Node) restored(incarnation, sequence uint64) {
 }
 
 func (n *Node) start() (err error) {
+	if n.book, err = n.openBook(); err != nil {
+		return err
+	}
 	n.streams = newStreams(n.ctx, n.members, n.self, n.connectionEnded)
+	n.streams.book = n.book
 	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), rpcTimeout)
 	applied := committedFSM{n.fsm, n.committedConfiguration}
 	n.raft, err = raft.NewRaft(n.raftConfig(), applied, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.forRaft())

@@ -218,7 +218,7 @@ func (n *Node) client(want string) *peer.Client {
 		c = peer.NewClient(func() string {
 			address, _ := n.members.Address(want) // an empty address fails to dial, and says so
 			return address
-		}, n.self, want)
+		}, n.self, want).By(n.book)
 		n.clients[want] = c
 	}
 	return c
