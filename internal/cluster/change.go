@@ -206,10 +206,14 @@ func (a *admissions) takeOut(ctx context.Context, name string) (string, error) {
 		}
 		return "", errHandedOver // the new leader does the rest
 	}
+	fate := "its process ends by itself"
+	if !n.answers(id) {
+		fate = "it does not answer: its process ends by itself when it reaches this cluster again"
+	}
 	if err := n.remove(id); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("removed %s, whose process ends by itself (%s)", id, n.strength()), nil
+	return fmt.Sprintf("removed %s (%s); %s", id, n.strength(), fate), nil
 }
 
 func (a *admissions) giveVote(ctx context.Context, name string) (string, error) {

@@ -179,7 +179,7 @@ func (n *Node) bootstrap(view map[string]string) error {
 		return fmt.Errorf("bootstrap: %w", err)
 	}
 	if err == nil {
-		n.committedConfiguration(c) // every log of this cluster begins with it
+		n.committedConfiguration(1, c) // every log of this cluster begins with it
 	}
 	n.log.Info("first start: cluster formed", "servers", strings.Join(slices.Sorted(maps.Values(view)), " "))
 	return nil

@@ -91,6 +91,8 @@ type Node struct {
 	waitsForRoom func() bool
 
 	ready       atomic.Bool
+	disowned    atomic.Pointer[string] // why it is not known to be a member, see outside.go; nil: it is
+	committed   atomic.Pointer[committedServers]
 	withdrawn   atomic.Bool   // its state differs from the leader's, see compare.go
 	suspecting  atomic.Bool   // of the leader, see suspect.go
 	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
@@ -225,6 +227,7 @@ func (n *Node) start() (err error) {
 	})
 	if n.config.Listener != nil {
 		n.listener = peer.NewListener(n.config.Listener, n.self, n.members.Has, n.log)
+		n.listener.TellOutsiders(n.outsideAsOf)
 		n.listener.Handle(peer.KindRaft, n.streams.hand)
 		n.listener.Handle(peer.KindForward, n.serveForward)
 		n.listener.Handle(peer.KindQuery, n.serveQueries)
@@ -368,7 +371,7 @@ func (c *Config) fatal(err error) {
 }
 
 // Ready tells whether reads here are served.
-func (n *Node) Ready() bool { return n.ready.Load() && !n.withdrawn.Load() }
+func (n *Node) Ready() bool { return n.ready.Load() && !n.withdrawn.Load() && n.disowned.Load() == nil }
 
 // Known tells whether the data directory held anything when the node was opened.
 func (n *Node) Known() bool { return n.storage.Known }

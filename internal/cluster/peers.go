@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,8 +31,29 @@ type PeerStatus struct {
 }
 
 type peers struct {
-	mu   sync.Mutex // seen
-	seen map[string]PeerStatus
+	mu       sync.Mutex // all below
+	seen     map[string]PeerStatus
+	refusals map[string]*peer.Refusal // of those that refuse this node
+}
+
+// refusal is how a node has refused this one when it was asked last; nil: it has not.
+func (p *peers) refusal(name string) *peer.Refusal {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refusals[name]
+}
+
+func (p *peers) setRefusals(errs map[string]error) {
+	refusals := map[string]*peer.Refusal{}
+	for name, err := range errs {
+		var r *peer.Refusal
+		if errors.As(err, &r) {
+			refusals[name] = r
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refusals = refusals
 }
 
 // set takes down what was heard. It may be of any host that answered, and is shown in lines.
@@ -90,6 +112,7 @@ func (n *Node) noteStates(states map[string]*stateAnswer, errs map[string]error,
 	for name, s := range states {
 		n.peers.set(PeerStatus{Name: name, Role: s.role(), Lag: lastIndex - min(lastIndex, s.LastIndex)})
 	}
+	n.peers.setRefusals(errs)
 	for name, err := range errs {
 		address, _ := n.members.Address(name) // it is of the file
 		n.peers.set(PeerStatus{Name: name, Reason: peer.Reason(err, n.self, name, address, stateTimeout)})
@@ -154,6 +177,9 @@ func (n *Node) takesWrites() bool {
 
 // waitsFor is what this node waits for, with who does not answer and why; empty: nothing.
 func (n *Node) waitsFor() string {
+	if why := n.disowned.Load(); why != nil {
+		return *why
+	}
 	if w := n.waiting.Load(); w != nil && *w != "" {
 		return *w
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -33,7 +34,22 @@ const (
 	refusalCluster = "this is cluster "
 	refusalNode    = "this is "
 	refusalMember  = "no node "
+	// refusalOutside begins the end of one of those: up to which entry of the log the server is none of the cluster's.
+	refusalOutside = "; its server is not in the cluster as of entry "
 )
+
+// Outsider tells whether the node that refuses does not have this one in its file.
+func (r *Refusal) Outsider() bool { return strings.HasPrefix(r.Text, refusalMember) }
+
+// OutsideAsOf is up to where in its log the server that was refused is none of the cluster's; 0: it does not say.
+func (r *Refusal) OutsideAsOf() uint64 {
+	_, text, _ := strings.Cut(r.Text, refusalOutside)
+	index, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || !r.Outsider() {
+		return 0
+	}
+	return index
+}
 
 // Reason is why a node of that name did not answer at address, in a phrase for people. limit is how long
 // it had to.
@@ -68,7 +84,7 @@ func (r *Refusal) reason(self Identity, name, address string) string {
 	case isCluster:
 		cluster, _, _ = strings.Cut(cluster, ", not ")
 		return "belongs to cluster " + cluster
-	case strings.HasPrefix(r.Text, refusalMember):
+	case r.Outsider():
 		return "does not know this node: " + r.Text
 	case r.By.ServerID == self.ServerID:
 		return address + " is this node itself"
