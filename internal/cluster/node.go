@@ -12,7 +12,8 @@
 // Beside it: transport.go and query.go (other nodes), form.go (first start), admit.go, change.go, joined.go
 // and removed.go (servers come and go), lead.go and transfer.go (what follows from who leads, and handing
 // it over), timing.go and suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots),
-// compare.go (equal states), space.go, spacelead.go and formats.go (full disks), recovered.go (a cluster that
+// compare.go (equal states), peers.go (what the others say, and why they do not), outside.go (whom they do not count
+// in), book.go (where they are), space.go, spacelead.go and formats.go (full disks), recovered.go (a cluster that
 // was recovered from the loss of its quorum, see package recovery), stop.go (the end).
 package cluster
 

@@ -28,6 +28,8 @@ type PeerStatus struct {
 	Lag  uint64 // how many log entries it was behind the leader, or behind this node
 	// Reason is why it does not answer, or is no use; empty: it does.
 	Reason string
+
+	server string // its id
 }
 
 type peers struct {
@@ -110,7 +112,7 @@ func (n *Node) noteStates(states map[string]*stateAnswer, errs map[string]error,
 		lastIndex = max(lastIndex, leader.LastIndex)
 	}
 	for name, s := range states {
-		n.peers.set(PeerStatus{Name: name, Role: s.role(), Lag: lastIndex - min(lastIndex, s.LastIndex)})
+		n.peers.set(PeerStatus{Name: name, server: s.ServerID, Role: s.role(), Lag: lastIndex - min(lastIndex, s.LastIndex)})
 	}
 	n.peers.setRefusals(errs)
 	for name, err := range errs {
@@ -168,7 +170,7 @@ func (n *Node) takesWrites() bool {
 		voters, answer = voters+1, 1
 	}
 	for _, id := range others {
-		if n.peers.of(peer.NodeName(id)).Reason == "" {
+		if p := n.peers.of(peer.NodeName(id)); p.Reason == "" && p.server == id {
 			answer++
 		}
 	}
