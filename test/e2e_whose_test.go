@@ -140,3 +140,27 @@ func shell(t *testing.T, dir, script string) {
 		t.Fatalf("%s: %v\n%s", script, err, out.String())
 	}
 }
+
+// TestAnothersOldDirectory: the directory of a release that kept no names tells whose it is by its server's id.
+func TestAnothersOldDirectory(t *testing.T) {
+	t.Parallel()
+	c := harness.New(t, harness.Options{Nodes: 3})
+	for _, n := range c.Nodes {
+		n.Use(harness.Release(t, before))
+		n.Start()
+	}
+	c.WaitReady()
+	for _, n := range c.Nodes {
+		n.Stop(stopLimit)
+		n.Use(harness.Binary(t))
+	}
+	n1, n2 := c.Nodes[0], c.Nodes[1]
+	swap(t, n1.DataDir, n2.DataDir)
+	refusesDirectory(t, n1, `belongs to node \"n2\", and this is node \"n1\" of cluster \"harness\"`)
+	refusesDirectory(t, n2, `belongs to node \"n1\", and this is node \"n2\" of cluster \"harness\"`)
+	swap(t, n1.DataDir, n2.DataDir)
+	restart(t, c, c.Nodes)
+	n1.Stop(stopLimit)
+	renameCluster(t, c, "harness", "renamed")
+	refusesDirectory(t, n1, `belongs to node \"n1\" of cluster \"harness\", and this is node \"n1\" of cluster \"renamed\"`)
+}

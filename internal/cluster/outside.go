@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/raft"
 
@@ -64,13 +65,11 @@ func (n *Node) refused(joined bool) (wrong string, err error) {
 	var refusing []string
 	removed := false
 	for _, id := range voters {
-		r := n.peers.refusal(peer.NodeName(id))
-		if r == nil || !r.Outsider() {
-			continue
+		why, proof := n.countsOut(id)
+		if why != "" {
+			refusing = append(refusing, peer.NodeName(id)+": "+why)
 		}
-		refusing = append(refusing, peer.NodeName(id))
-		// That very directory was a member together with this one, so it is of the same log.
-		removed = removed || joined && r.By.ServerID == id && r.OutsideAsOf() >= n.memberUpTo()
+		removed = removed || joined && proof
 	}
 	switch {
 	case 2*len(refusing) <= len(voters):
@@ -78,8 +77,24 @@ func (n *Node) refused(joined bool) (wrong string, err error) {
 	case removed:
 		return "", errRemoved
 	}
-	return "the other nodes do not count this one in: " + n.peers.why(refusing) +
+	return "the other nodes do not count this one in: " + strings.Join(refusing, "; ") +
 		"; if it was taken out for good, stop it; if not, put it back into their files and restart them", nil
+}
+
+// countsOut is why a voter does not count this node in; empty: it does, or says nothing. proof is whether that
+// very directory, which was a member together with this one and so is of the same log, says so of a place in the log
+// behind the last one where this server was a member.
+func (n *Node) countsOut(id string) (why string, proof bool) {
+	name := peer.NodeName(id)
+	last := n.peers.of(name)
+	if r := n.peers.refusal(name); r != nil && r.Outsider() {
+		return last.Reason, r.By.ServerID == id && r.OutsideAsOf() >= n.memberUpTo()
+	}
+	if last.Reason == "" && last.server == id && last.outside > 0 && last.outside >= n.memberUpTo() {
+		// It is in the file there, where a leader's own word is to be had.
+		return fmt.Sprintf("its server is not in the cluster as of entry %d", last.outside), false
+	}
+	return "", false
 }
 
 // memberUpTo is where in the log this server was a member at the latest, or behind that.

@@ -54,6 +54,28 @@ func TestRemovedAndOutOfTheFiles(t *testing.T) {
 	}
 }
 
+// So it does while only the leader's file is without it: the other one counts it out too.
+func TestRemovedAndOutOfOneFile(t *testing.T) {
+	lookOften(t)
+	c := newTestCluster(t, 3)
+	c.startAll()
+	c.set(c.leader(), "foo", "bar")
+	c.settle()
+	gone, other := c.followers()[0].self, c.followers()[1].self.Node
+	c.stop(gone.Node)
+	wantSaid(t, c.leader(), OpRemove, gone.Node, "removed "+gone.ServerID)
+	c.restartWithout(gone.Node, other)
+	eventually(t, "it leads", func() bool {
+		_, _ = c.leader().Change(t.Context(), OpTransfer, other)
+		return c.leader().self.Node == other
+	})
+	n, ended := c.startEnding(gone.Node)
+	wantEnd(t, ended, errRemoved)
+	if n.Ready() {
+		t.Error("it serves")
+	}
+}
+
 // One that runs, and was removed while it was cut off, ends too once it reaches the others.
 func TestRemovedWhileCutOff(t *testing.T) {
 	lookOften(t)
@@ -133,7 +155,9 @@ func TestSameNamesAnotherCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := c.start(name)
-	eventually(t, "it says why it waits", func() bool { return strings.Contains(n.Status().Waiting, "servers that this node's data directory does not know") })
+	eventually(t, "it says why it waits", func() bool {
+		return strings.Contains(n.Status().Waiting, "servers that this node's data directory does not know")
+	})
 	if s := n.Status(); s.Ready || strings.Contains(s.Waiting, "remove") {
 		t.Errorf("%+v", s)
 	}

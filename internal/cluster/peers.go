@@ -29,7 +29,8 @@ type PeerStatus struct {
 	// Reason is why it does not answer, or is no use; empty: it does.
 	Reason string
 
-	server string // its id
+	server  string // its id
+	outside uint64 // see stateAnswer.OutsideAsOf
 }
 
 type peers struct {
@@ -112,7 +113,7 @@ func (n *Node) noteStates(states map[string]*stateAnswer, errs map[string]error,
 		lastIndex = max(lastIndex, leader.LastIndex)
 	}
 	for name, s := range states {
-		n.peers.set(PeerStatus{Name: name, server: s.ServerID, Role: s.role(), Lag: lastIndex - min(lastIndex, s.LastIndex)})
+		n.peers.set(PeerStatus{Name: name, server: s.ServerID, outside: s.OutsideAsOf, Role: s.role(), Lag: lastIndex - min(lastIndex, s.LastIndex)})
 	}
 	n.peers.setRefusals(errs)
 	for name, err := range errs {

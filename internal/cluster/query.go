@@ -73,6 +73,8 @@ type (
 		Entries   int      // the latest version of entries that it reads; 0: 1, of an older release
 		Pressing  bool     // little is left of what it keeps, or nothing
 		Role      string   // see Status; empty: of the release before
+		// OutsideAsOf is up to where in the log who asks is none of the cluster's servers; 0: it is, or that is not known.
+		OutsideAsOf uint64
 	}
 	marksAnswer struct {
 		Release   string // hashes of two releases cannot be compared
@@ -116,7 +118,9 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 	case q.Join != nil:
 		return answer{Join: n.admissions.answer(from.Node, q.Join.ServerID)}
 	case q.State != nil:
-		return answer{State: n.stateAnswer()}
+		a := n.stateAnswer()
+		a.OutsideAsOf = n.outsideAsOf(from.ServerID)
+		return answer{State: a}
 	case q.Members != nil:
 		if n.raft.State() != raft.Leader {
 			return answer{Members: &membersAnswer{}}
