@@ -101,7 +101,7 @@ func (n *Node) askLeader(ctx context.Context, q question) (a answer, err error) 
 	if err != nil {
 		return a, err
 	}
-	c := peer.NewClient(func() string { return address }, n.self, leader)
+	c := peer.NewClient(func() string { return address }, n.self, leader).By(n.book)
 	defer c.Close()
 	err = c.Call(ctx, q, &a)
 	return a, err
@@ -210,10 +210,14 @@ func (a *admissions) takeOut(ctx context.Context, name string, yes bool) (string
 		}
 		return "", errHandedOver // the new leader does the rest
 	}
+	fate := "its process ends by itself"
+	if !n.answers(id) {
+		fate = "it does not answer: its process ends by itself when it reaches this cluster again"
+	}
 	if err := n.remove(id); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("removed %s, whose process ends by itself (%s)", id, n.strength()), nil
+	return fmt.Sprintf("removed %s (%s); %s", id, n.strength(), fate), nil
 }
 
 func (a *admissions) giveVote(ctx context.Context, name string) (string, error) {

@@ -78,8 +78,9 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 			return "first start: " + name + " has formed the cluster with this node; waiting for its leader", nil
 		case s.Known:
 			stateful = append(stateful, name)
-		case !slices.Equal(s.Nodes, n.members.Names()):
+		case !sameNames(s.Nodes, n.members.Names()):
 			different = append(different, name)
+			n.peers.set(PeerStatus{Name: name, Reason: "has another list of nodes: " + strings.Join(s.Nodes, ", ")})
 		default:
 			view[name] = s.ServerID
 		}
@@ -88,17 +89,21 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 	switch {
 	case len(stateful) > 0:
 		slices.Sort(stateful)
-		return n.askToJoin(ctx, stateful), nil
+		waiting = n.askToJoin(ctx, stateful)
+		if len(missing) > 0 {
+			waiting += "; " + n.peers.why(missing)
+		}
+		return waiting, nil
 	case len(older) > 0:
 		slices.Sort(older)
 		return fmt.Sprintf("first start: the data on %s is of before the recovery at %s that this node's directory remembers; one or the other must be removed",
 			strings.Join(older, ", "), momentOf(n.recovered())), nil
 	case len(different) > 0:
 		slices.Sort(different)
-		return "", fmt.Errorf("first start: %s has another list of nodes in its file than this one (%s)",
-			strings.Join(different, ", "), strings.Join(n.members.Names(), ", "))
+		return fmt.Sprintf("first start: the files differ: %s; this one has %s",
+			n.peers.why(different), strings.Join(n.members.Names(), ", ")), nil
 	case len(missing) > 0:
-		return "first start: waiting for " + strings.Join(missing, ", "), nil
+		return "first start: waiting for " + n.peers.why(missing), nil
 	}
 	agreed, err := n.agreeOnRecovery(states)
 	if err != nil {
@@ -115,31 +120,43 @@ func (n *Node) tryForm(ctx context.Context) (waiting string, err error) {
 	return "", n.bootstrap(view)
 }
 
-// askStates asks all others at once.
+// sameNames tells whether two lists have the same nodes, in whatever order.
+func sameNames(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// askStates asks all others at once, and notes what they say and why those who do not answer do not.
 func (n *Node) askStates(ctx context.Context, others peer.Members) (states map[string]*stateAnswer, missing []string) {
-	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	asking, cancel := context.WithTimeout(ctx, stateTimeout)
 	defer cancel()
 	type reply struct {
 		name  string
 		state *stateAnswer
+		err   error
 	}
-	replies := make(chan reply, len(others))
+	lastIndex, replies := n.raft.LastIndex(), make(chan reply, len(others))
 	for _, m := range others {
 		go func() {
-			a, err := n.ask(ctx, m.Name, question{State: &stateQuestion{}})
-			if err != nil {
-				n.log.Debug("no answer", "node", m.Name, "error", err)
+			a, err := n.ask(asking, m.Name, question{State: &stateQuestion{}})
+			if err == nil && a.State == nil {
+				err = fmt.Errorf("it cannot say how it is: %s", a.Error)
 			}
-			replies <- reply{m.Name, a.State}
+			replies <- reply{m.Name, a.State, err}
 		}()
 	}
 	states = map[string]*stateAnswer{}
+	errs := map[string]error{}
 	for range others {
-		if r := <-replies; r.state != nil {
-			states[r.name] = r.state
+		r := <-replies
+		if r.err != nil {
+			n.log.Debug("no answer", "node", r.name, "error", r.err)
+			errs[r.name], missing = r.err, append(missing, r.name)
 		} else {
-			missing = append(missing, r.name)
+			states[r.name] = r.state
 		}
+	}
+	if ctx.Err() == nil {
+		n.noteStates(states, errs, lastIndex)
 	}
 	slices.Sort(missing)
 	return states, missing
@@ -162,7 +179,7 @@ func (n *Node) bootstrap(view map[string]string) error {
 		return fmt.Errorf("bootstrap: %w", err)
 	}
 	if err == nil {
-		n.committedConfiguration(c) // every log of this cluster begins with it
+		n.committedConfiguration(1, c) // every log of this cluster begins with it
 	}
 	n.log.Info("first start: cluster formed", "servers", strings.Join(slices.Sorted(maps.Values(view)), " "))
 	return nil

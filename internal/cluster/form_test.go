@@ -3,6 +3,7 @@ package cluster
 import (
 	"testing"
 
+	"ciderd/internal/peer"
 	"ciderd/internal/storage"
 )
 
@@ -45,4 +46,24 @@ func TestBootstrapAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "ready", n.Ready)
+}
+
+// Two empty nodes that have seen each other find a node that has data: one is let in first, and must not be taken
+// for one that has formed a cluster with the other.
+func TestTwoEmptyNodesJoinAtOnce(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.membersFor = map[string]peer.Members{"n1": c.members[:1]}
+	eventually(t, "n1 alone", c.start("n1").Ready)
+	c.set(c.nodes["n1"], "k", "v")
+	c.stop("n1")
+	c.membersFor = nil
+	n2, n3 := c.start("n2"), c.start("n3")
+	eventually(t, "they see each other", func() bool { return len(n2.forming.view()) == 2 && len(n3.forming.view()) == 2 })
+	c.start("n1")
+	for _, n := range []*Node{n2, n3} {
+		eventually(t, "the vote of "+n.self.Node, func() bool { return n.Ready() && n.Status().Voter })
+	}
+	if got := c.get(n3, "k"); got != "v" {
+		t.Errorf("k is %q", got)
+	}
 }

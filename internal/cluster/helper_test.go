@@ -34,6 +34,9 @@ type testCluster struct {
 	links   map[[2]string]*link    // from one node to another, by names; nil: no links between
 	timing  Timing
 	raftLog map[string]hclog.Logger // of some nodes
+	// membersFor is the file of some nodes, where it is not everybody's.
+	membersFor map[string]peer.Members
+	lookup     peer.Lookup // nil: the machine's
 }
 
 // fakeSource is the machine's clocks, moved.
@@ -131,7 +134,7 @@ func (c *testCluster) config(name string) Config {
 	config := Config{
 		Cluster: "test", Node: name, Members: c.membersOf(name), Timing: c.timing, RaftLog: c.raftLog[name], DataDir: filepath.Join(c.dir, name),
 		Log:   hclog.New(&hclog.LoggerOptions{Name: name, Level: level, Output: os.Stderr}),
-		Fatal: func(err error) { c.died(name, err) },
+		Fatal: func(err error) { c.died(name, err) }, Lookup: c.lookup,
 		FreeSpace: func() (uint64, error) {
 			if free, full := c.full.Load(name); full {
 				return free.(uint64), nil

@@ -20,20 +20,21 @@ import (
 // are shown to committed.
 type committedFSM struct {
 	*fsm.FSM
-	committed func(raft.Configuration)
+	committed func(index uint64, c raft.Configuration)
 }
 
 func (f committedFSM) ApplyBatch(logs []*raft.Log) []any {
 	for _, log := range logs {
 		if log.Type == raft.LogConfiguration {
-			f.committed(raft.DecodeConfiguration(log.Data))
+			f.committed(log.Index, raft.DecodeConfiguration(log.Data))
 		}
 	}
 	return f.FSM.ApplyBatch(logs)
 }
 
 // committedConfiguration must not wait for the disk: it is called on the FSM's goroutine.
-func (n *Node) committedConfiguration(c raft.Configuration) {
+func (n *Node) committedConfiguration(index uint64, c raft.Configuration) {
+	n.noteCommitted(index, c)
 	if n.isIn(c) && !n.joined.Swap(true) {
 		signal(n.joins)
 	}

@@ -181,6 +181,9 @@ func (c *testCluster) link(from, to *Node) *link {
 
 // membersOf is where the node of that name looks for the others.
 func (c *testCluster) membersOf(name string) peer.Members {
+	if own := c.membersFor[name]; own != nil {
+		return own
+	}
 	list := append(peer.Members(nil), c.members...)
 	for i, m := range list {
 		if l := c.links[[2]string{name, m.Name}]; l != nil {

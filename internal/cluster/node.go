@@ -12,7 +12,8 @@
 // Beside it: transport.go and query.go (other nodes), form.go (first start), admit.go, change.go, joined.go
 // and removed.go (servers come and go), lead.go and transfer.go (what follows from who leads, and handing
 // it over), timing.go and suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots),
-// compare.go (equal states), space.go, spacelead.go and formats.go (full disks), recovered.go (a cluster that
+// compare.go (equal states), peers.go (what the others say, and why they do not), outside.go (whom they do not count
+// in), book.go (where they are), space.go, spacelead.go and formats.go (full disks), recovered.go (a cluster that
 // was recovered from the loss of its quorum, see package recovery), stop.go (the end).
 package cluster
 
@@ -22,7 +23,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +56,8 @@ type Config struct {
 	Fatal func(error)
 	// FreeSpace gives the bytes that are left for the data directory; nil: asks the file system.
 	FreeSpace func() (uint64, error)
+	// Lookup resolves the names of other nodes' hosts; nil: as the machine does.
+	Lookup peer.Lookup
 	// Timing overrides Raft's timeouts; the zero value is DefaultTiming.
 	Timing Timing
 }
@@ -90,13 +92,18 @@ type Node struct {
 	waitsForRoom func() bool
 
 	ready       atomic.Bool
-	lastStamp   int64         // that the log has given; Raft's goroutine only
+	lastStamp   int64                  // that the log has given; Raft's goroutine only
+	disowned    atomic.Pointer[string] // why it is not known to be a member, see outside.go; nil: it is
+	committed   atomic.Pointer[committedServers]
 	withdrawn   atomic.Bool   // its state differs from the leader's, see compare.go
 	suspecting  atomic.Bool   // of the leader, see suspect.go
 	barrierTerm atomic.Uint64 // the last term in which a barrier of ours went through
 	joined      atomic.Bool   // a committed configuration has had this server, see joined.go
 	joins       chan struct{} // look again whether one has
 	waiting     atomic.Pointer[string]
+	waitingSaid saidLast
+	peers       peers
+	book        *peer.Book // where the others are
 
 	taking sync.RWMutex // held for reading while a follower's batch is let into Raft's queue, see forward.go
 
@@ -125,7 +132,7 @@ func Open(c Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mayStart(c.DataDir, st); err != nil {
+	if err := mayStart(&c, st); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	n := newNode(c, st)
@@ -138,14 +145,17 @@ func Open(c Config) (*Node, error) {
 	return n, nil
 }
 
-// mayStart refuses a directory that is no server's, or of one that was told to go.
-func mayStart(dir string, st *storage.Storage) error {
+// mayStart refuses a directory that is no server's, another node's, or of one that was told to go.
+func mayStart(c *Config, st *storage.Storage) error {
+	if err := st.Claim(c.DataDir, storage.Owner{Cluster: c.Cluster, Node: c.Node}); err != nil {
+		return err
+	}
 	begun, err := st.Recovering()
 	if err != nil {
 		return err
 	}
 	if begun != nil {
-		return storage.ForPerson(fmt.Sprintf("ciderd recover was broken off in %s: run it again (the directory as it was is %s beside it)", dir, begun.Copy))
+		return storage.ForPerson(fmt.Sprintf("ciderd recover was broken off in %s: run it again (the directory as it was is %s beside it)", c.DataDir, begun.Copy))
 	}
 	removed, err := st.Removed()
 	if removed {
@@ -201,7 +211,11 @@ func (n *Node) restored(incarnation, sequence uint64) {
 }
 
 func (n *Node) start() (err error) {
+	if n.book, err = n.openBook(); err != nil {
+		return err
+	}
 	n.streams = newStreams(n.ctx, n.members, n.self, n.connectionEnded)
+	n.streams.book = n.book
 	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), rpcTimeout)
 	applied := committedFSM{n.fsm, n.committedConfiguration}
 	n.raft, err = raft.NewRaft(n.raftConfig(), applied, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.forRaft())
@@ -215,6 +229,7 @@ func (n *Node) start() (err error) {
 	})
 	if n.config.Listener != nil {
 		n.listener = peer.NewListener(n.config.Listener, n.self, n.members.Has, n.log)
+		n.listener.TellOutsiders(n.outsideAsOf)
 		n.listener.Handle(peer.KindRaft, n.streams.hand)
 		n.listener.Handle(peer.KindForward, n.serveForward)
 		n.listener.Handle(peer.KindQuery, n.serveQueries)
@@ -280,33 +295,70 @@ func (n *Node) catchUp(ctx context.Context) {
 		return
 	}
 	for ctx.Err() == nil {
-		try, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := n.Sync(try)
-		cancel()
-		if err == nil {
+		if err := n.trySync(ctx); err == nil {
 			n.setWaiting("")
 			n.ready.Store(true)
 			n.log.Info("ready", "applied", n.fsm.Applied(), "after", time.Since(start).Round(time.Millisecond).String())
 			return
 		}
-		n.setWaiting(n.missing(ctx, err))
+	}
+}
+
+// trySync is one try to catch up. It says meanwhile why that takes so long.
+func (n *Node) trySync(ctx context.Context) error {
+	try, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	n.wg.Go(func() { done <- n.Sync(try) })
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+			n.setWaiting(n.missing(ctx))
+		}
 	}
 }
 
 // missing says why this node cannot catch up.
-func (n *Node) missing(ctx context.Context, err error) string {
-	_, silent := n.askStates(ctx, n.members.Others(n.self.Node))
-	if len(silent) == 0 {
-		return "catching up: " + err.Error()
+func (n *Node) missing(ctx context.Context) string {
+	n.askStates(ctx, n.members.Others(n.self.Node))
+	if leader := peer.NodeName(n.leader()); leader != "" {
+		return n.withSilent("catching up with " + leader)
 	}
-	return fmt.Sprintf("catching up: %v; no answer from %s", err, strings.Join(silent, ", "))
+	return n.withSilent("catching up: no leader")
 }
 
 // setWaiting notes what this node waits for, and says it once, and again when it changes.
 func (n *Node) setWaiting(reason string) {
-	if old := n.waiting.Swap(&reason); reason != "" && (old == nil || *old != reason) {
+	n.waiting.Store(&reason)
+	if n.waitingSaid.isNew(reason, time.Now()) {
 		n.log.Info("waiting before this node can serve", "reason", reason)
 	}
+}
+
+// saidLast keeps what comes again and again from being said more than once, and what changes to and fro from being
+// said more than once a second: it is said with the next time that it comes.
+type saidLast struct {
+	mu   sync.Mutex // all below
+	text string
+	at   time.Time
+}
+
+func (s *saidLast) isNew(text string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case text == "":
+		s.text = ""
+		return false
+	case text == s.text, now.Sub(s.at) < time.Second:
+		return false
+	}
+	s.text, s.at = text, now
+	return true
 }
 
 func (n *Node) fatal(err error) { n.config.fatal(err) }
@@ -321,7 +373,7 @@ func (c *Config) fatal(err error) {
 }
 
 // Ready tells whether reads here are served.
-func (n *Node) Ready() bool { return n.ready.Load() && !n.withdrawn.Load() }
+func (n *Node) Ready() bool { return n.ready.Load() && !n.withdrawn.Load() && n.disowned.Load() == nil }
 
 // Known tells whether the data directory held anything when the node was opened.
 func (n *Node) Known() bool { return n.storage.Known }
@@ -342,19 +394,9 @@ func (n *Node) Status() Status {
 	s := Status{
 		Cluster: n.self.Cluster, Node: n.self.Node, ServerID: n.self.ServerID, Leader: peer.NodeName(n.leader()),
 		Term: n.raft.CurrentTerm(), Commit: n.raft.CommitIndex(), Applied: n.fsm.Applied(), Ready: n.Ready(),
-		NoRoom: n.space.low.Load(),
-	}
-	switch n.raft.State() {
-	case raft.Leader:
-		s.Role = "leader"
-	case raft.Candidate:
-		s.Role = "candidate"
-	default:
-		s.Role = "follower"
+		NoRoom: n.space.low.Load(), Role: n.role(), Waiting: n.waitsFor(),
+		Reads: n.Ready(), Writes: n.takesWrites(), Peers: n.peerList(),
 	}
 	_, s.Voter = n.voters()
-	if w := n.waiting.Load(); w != nil {
-		s.Waiting = *w
-	}
 	return s
 }

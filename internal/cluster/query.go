@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"maps"
 	"net"
 	"slices"
 	"time"
@@ -72,6 +73,9 @@ type (
 		NearFull  bool     // it gets less, and that may come soon
 		Entries   int      // the latest version of entries that it reads; 0: 1, of an older release
 		Pressing  bool     // little is left of what it keeps, or nothing
+		Role      string   // see Status; empty: of the release before
+		// OutsideAsOf is up to where in the log who asks is none of the cluster's servers; 0: it is, or that is not known.
+		OutsideAsOf uint64
 	}
 	marksAnswer struct {
 		Release   string // hashes of two releases cannot be compared
@@ -115,7 +119,9 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 	case q.Join != nil:
 		return answer{Join: n.admissions.answer(from.Node, q.Join.ServerID)}
 	case q.State != nil:
-		return answer{State: n.stateAnswer()}
+		a := n.stateAnswer()
+		a.OutsideAsOf = n.outsideAsOf(from.ServerID)
+		return answer{State: a}
 	case q.Members != nil:
 		if n.raft.State() != raft.Leader {
 			return answer{Members: &membersAnswer{}}
@@ -150,7 +156,11 @@ func (n *Node) stateAnswer() *stateAnswer {
 		ServerID: n.self.ServerID, Known: n.hasState(), Recovered: n.recovered(), Nodes: n.members.Names(), View: n.forming.view(),
 		LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
 		NoRoom: n.space.low.Load(), NearFull: n.space.near.Load(), Pressing: n.space.pressing(),
-		Entries: fsm.EntryVersion,
+		Entries: fsm.EntryVersion, Role: n.role(),
+	}
+	if a.Known {
+		// What it saw before it was let into another's cluster has formed nothing.
+		maps.DeleteFunc(a.View, func(_, id string) bool { return !n.isServer(id) })
 	}
 	a.Outside = a.Known && !n.isServer(n.self.ServerID)
 	if n.raft.State() == raft.Leader {
@@ -221,7 +231,7 @@ func (n *Node) client(want string) *peer.Client {
 		c = peer.NewClient(func() string {
 			address, _ := n.members.Address(want) // an empty address fails to dial, and says so
 			return address
-		}, n.self, want)
+		}, n.self, want).By(n.book)
 		n.clients[want] = c
 	}
 	return c

@@ -104,6 +104,7 @@ func (n *Node) watchRecovery(ctx context.Context) {
 	defer tick.Stop()
 	said := ""
 	for {
+		n.keepBook()
 		if n.hasState() {
 			older, err := n.checkRecovery(ctx)
 			if err != nil {

@@ -68,14 +68,14 @@ func (n *Node) watchMembership(ctx context.Context) {
 		look := false
 		select {
 		case <-tick.C:
-			look = n.leader() == "" && n.hasState()
+			look = n.hasState()
 		case <-n.joins:
 		case <-ctx.Done():
 			return
 		}
-		err := n.noteJoined()
+		err := errors.Join(n.noteJoined(), n.noteSnapshot())
 		if err == nil && look {
-			err = n.checkMembership(ctx)
+			err = n.checkOwn(ctx, n.leader() == "")
 		}
 		switch {
 		case errors.Is(err, errRemoved):
@@ -87,20 +87,27 @@ func (n *Node) watchMembership(ctx context.Context) {
 	}
 }
 
-// checkMembership asks the others whether this node belongs to them: an error is why it must end.
-func (n *Node) checkMembership(ctx context.Context) error {
+// checkMembership asks the others whether this node belongs to them: an error is why it must end, wrong why it must
+// not serve.
+func (n *Node) checkMembership(ctx context.Context) (wrong string, err error) {
 	states, _ := n.askStates(ctx, n.members.Others(n.self.Node))
 	joined, err := n.hasJoined()
 	if err != nil {
-		return err
+		return "", err
 	}
 	for name, s := range states {
 		switch {
 		case s.Recovered < n.recovered() || len(s.Servers) == 0 || slices.Contains(s.Servers, n.self.ServerID):
 		case joined:
-			if n.removedBy(ctx, name) {
-				return errRemoved
+			ids := n.removedBy(ctx, name)
+			switch {
+			case len(ids) == 0:
+				continue
+			case n.sharesServers(ids):
+				return "", errRemoved
 			}
+			return fmt.Sprintf("%s leads a cluster of servers that this node's data directory does not know (%s): another cluster, or all were replaced",
+				name, strings.Join(ids, ", ")), nil
 		default:
 			// It was being admitted when the leader went, and the next one does not know of it.
 			waiting := n.askToJoin(ctx, []string{name})
@@ -109,21 +116,24 @@ func (n *Node) checkMembership(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return n.refused(joined)
 }
 
-// removedBy tells whether name leads, now, a cluster that has taken this node out. What leads may only
+// removedBy is the servers of the cluster that name leads, now, if this node is none of them. What leads may only
 // think so: a process that was stopped for a while knows nothing of who was let in, nor that others lead.
 // So its word counts only when a majority has just followed it, and not from before what is known here.
-func (n *Node) removedBy(ctx context.Context, name string) bool {
+func (n *Node) removedBy(ctx context.Context, name string) (ids []string) {
 	ctx, cancel := context.WithTimeout(ctx, barrierTimeout+aliveTimeout)
 	defer cancel()
 	a, err := n.ask(ctx, name, question{Servers: &serversQuestion{}})
 	if err != nil || a.Servers == nil {
 		n.log.Debug("whether this node was removed is not confirmed", "by", name, "error", err, "reason", a.Error)
-		return false
+		return nil
 	}
-	return a.Servers.Term >= n.raft.CurrentTerm() && !slices.Contains(a.Servers.IDs, n.self.ServerID)
+	if a.Servers.Term < n.raft.CurrentTerm() || slices.Contains(a.Servers.IDs, n.self.ServerID) {
+		return nil
+	}
+	return a.Servers.IDs
 }
 
 // confirmedServers is the committed configuration, from a leader: a majority has taken an entry of

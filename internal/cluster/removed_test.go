@@ -210,8 +210,8 @@ func TestRemovalOfAnotherTimeIsNotBelieved(t *testing.T) {
 	if a := n.stateOf(t.Context(), old.self.Node); a == nil || len(a.Servers) != 2 {
 		t.Fatalf("the old leader says %+v", a)
 	}
-	if err := n.checkMembership(t.Context()); err != nil {
-		t.Errorf("on the word of one whom nobody follows: %v", err)
+	if wrong, err := n.checkMembership(t.Context()); err != nil || wrong != "" {
+		t.Errorf("on the word of one whom nobody follows: %q, %v", wrong, err)
 	}
 
 	// A majority follows the old leader again, and this one has heard of a later term.
@@ -232,7 +232,7 @@ func TestRemovalOfAnotherTimeIsNotBelieved(t *testing.T) {
 	if a, err := old.confirmedServers(); err != nil || a.Term != term || len(a.IDs) != 2 {
 		t.Fatalf("the old leader is not confirmed: %+v, %v", a, err)
 	}
-	if err := n.checkMembership(t.Context()); err != nil {
+	if _, err := n.checkMembership(t.Context()); err != nil {
 		t.Errorf("on the word of one of before: %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"errors"
-	"net"
 	"syscall"
 	"time"
 
@@ -48,7 +47,7 @@ func (n *Node) refuses(id string) bool {
 	ctx, cancel := context.WithTimeout(n.ctx, suspectDial)
 	defer cancel()
 	for {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		conn, err := n.book.Connect(ctx, address)
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			return true
 		}

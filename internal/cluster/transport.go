@@ -36,6 +36,7 @@ type streams struct {
 	ctx     context.Context // of the node: its end ends every connection
 	members peer.Members
 	self    peer.Identity
+	book    *peer.Book // nil: one that remembers nothing
 	conns   chan net.Conn
 	ended   func(serverID string) // told of each connection of another server's that ends
 	closed  chan struct{}
@@ -140,14 +141,14 @@ func (s *streams) Dial(id raft.ServerAddress, timeout time.Duration) (net.Conn, 
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	defer cancel()
-	conn, _, err := peer.Dial(ctx, address, s.self, string(id), peer.KindRaft)
+	conn, _, err := s.book.Dial(ctx, address, s.self, string(id), peer.KindRaft)
 	for errors.Is(err, syscall.ECONNREFUSED) {
 		select {
 		case <-time.After(dialAgain):
 		case <-ctx.Done():
 			return nil, err
 		}
-		conn, _, err = peer.Dial(ctx, address, s.self, string(id), peer.KindRaft)
+		conn, _, err = s.book.Dial(ctx, address, s.self, string(id), peer.KindRaft)
 	}
 	if err != nil {
 		return nil, err

@@ -65,10 +65,10 @@ func (d *Daemon) tellSystemd(ctx context.Context) {
 func (d *Daemon) statusLine() string {
 	s := d.node.Status()
 	switch {
+	case s.Waiting != "" && s.Ready:
+		return s.Node + ": " + s.Waiting
 	case s.Waiting != "":
 		return s.Waiting
-	case s.Leader == "":
-		return fmt.Sprintf("%s: no leader; reads are served, writes wait", s.Node)
 	case s.Leader == s.Node:
 		return fmt.Sprintf("%s leads, %d sessions", s.Node, d.server.Sessions())
 	}

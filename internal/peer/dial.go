@@ -9,12 +9,11 @@ import (
 
 // Dial connects to the peer port at address (host:port, resolved anew at each call) and proves who
 // we are. want is the server id that must answer, or only its name; anyone else refuses. The error
-// wraps ErrRefused if the other side said no.
-func Dial(ctx context.Context, address string, self Identity, want string, kind Kind) (net.Conn, Identity, error) {
+// wraps ErrRefused if the other side said no. Where a node was met is remembered.
+func (b *Book) Dial(ctx context.Context, address string, self Identity, want string, kind Kind) (net.Conn, Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", address)
+	conn, err := b.Connect(ctx, address)
 	if err != nil {
 		return nil, Identity{}, err
 	}
@@ -29,7 +28,13 @@ func Dial(ctx context.Context, address string, self Identity, want string, kind 
 		return nil, remote, err
 	}
 	remote.Cluster = self.Cluster
+	b.note(address, conn)
 	return &buffered{Conn: conn, r: r}, remote, nil
+}
+
+// Dial is that of a Book that remembers nothing.
+func Dial(ctx context.Context, address string, self Identity, want string, kind Kind) (net.Conn, Identity, error) {
+	return (*Book)(nil).Dial(ctx, address, self, want, kind)
 }
 
 func shake(conn net.Conn, h *hello) (Identity, *bufio.Reader, error) {

@@ -10,7 +10,6 @@ package peer
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"time"
@@ -116,14 +115,14 @@ func readReply(r *bufio.Reader) (remote Identity, err error) {
 		return remote, err
 	}
 	if ok > 1 {
-		return remote, errors.New("what answers there is no ciderd node")
+		return remote, errNoNode
 	}
 	var refusal string
 	if err := readFields(r, &remote.Node, &remote.ServerID, &refusal); err != nil {
 		return remote, err
 	}
 	if ok != 1 {
-		return remote, fmt.Errorf("%w by %s: %s", ErrRefused, remote.ServerID, refusal)
+		return remote, &Refusal{remote, refusal}
 	}
 	return remote, nil
 }

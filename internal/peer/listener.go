@@ -26,6 +26,7 @@ type Listener struct {
 	member   func(node string) bool
 	log      hclog.Logger
 	handlers map[Kind]Handler
+	outside  func(serverID string) uint64 // see TellOutsiders
 
 	slots chan struct{}
 	wg    sync.WaitGroup
@@ -45,6 +46,10 @@ func NewListener(l net.Listener, self Identity, member func(node string) bool, l
 
 // Handle sets the handler of a kind, before Start.
 func (l *Listener) Handle(kind Kind, h Handler) { l.handlers[kind] = h }
+
+// TellOutsiders has a node that is refused for its name be told up to where in the log its server is none of the
+// cluster's; 0: that is not known. Before Start.
+func (l *Listener) TellOutsiders(asOf func(serverID string) uint64) { l.outside = asOf }
 
 // Start accepts until Close.
 func (l *Listener) Start() { l.wg.Go(l.accept) }
@@ -125,13 +130,23 @@ func (l *Listener) serve(conn net.Conn) {
 func (l *Listener) refusal(h *hello) string {
 	switch {
 	case h.from.Cluster != l.self.Cluster:
-		return fmt.Sprintf("this is cluster %q, not %q", l.self.Cluster, h.from.Cluster)
+		return fmt.Sprintf(refusalCluster+"%q, not %q", l.self.Cluster, h.from.Cluster)
 	case h.want != l.self.ServerID && h.want != l.self.Node:
-		return fmt.Sprintf("this is %s, not %s", l.self.ServerID, h.want)
+		return fmt.Sprintf(refusalNode+"%s, not %s", l.self.ServerID, h.want)
 	case !l.member(h.from.Node):
-		return fmt.Sprintf("no node %q in the configuration of %s", h.from.Node, l.self.Node)
+		return l.refuseOutsider(h.from)
 	case l.handlers[h.kind] == nil:
 		return "unknown kind of connection"
 	}
 	return ""
+}
+
+func (l *Listener) refuseOutsider(from Identity) string {
+	text := fmt.Sprintf(refusalMember+"%q in the configuration of %s", from.Node, l.self.Node)
+	if l.outside != nil {
+		if index := l.outside(from.ServerID); index > 0 {
+			text += fmt.Sprintf(refusalOutside+"%d", index)
+		}
+	}
+	return text
 }

@@ -66,6 +66,7 @@ type Client struct {
 	address func() string
 	self    Identity
 	want    string
+	book    *Book
 	turn    chan struct{} // holds a token while nobody asks
 	conn    net.Conn      // whoever holds the turn
 	closed  context.Context
@@ -77,6 +78,12 @@ func NewClient(address func() string, self Identity, want string) *Client {
 	c := &Client{address: address, self: self, want: want, turn: make(chan struct{}, 1)}
 	c.turn <- struct{}{}
 	c.closed, c.close = context.WithCancel(context.Background())
+	return c
+}
+
+// By has the client dial by a book, before the first call.
+func (c *Client) By(book *Book) *Client {
+	c.book = book
 	return c
 }
 
@@ -111,7 +118,7 @@ func (c *Client) Call(ctx context.Context, q, a any) error {
 
 func (c *Client) exchange(ctx context.Context, q, a any) (err error) {
 	if c.conn == nil {
-		if c.conn, _, err = Dial(ctx, c.address(), c.self, c.want, KindQuery); err != nil {
+		if c.conn, _, err = c.book.Dial(ctx, c.address(), c.self, c.want, KindQuery); err != nil {
 			c.conn = nil
 			return err
 		}

@@ -80,7 +80,7 @@ var table = []Command{
 	},
 	{
 		Verb: VerbWhoami, Name: "WHOAMI",
-		Usage: "WHOAMI", Summary: "Print user, node and the node's role: leader, follower or candidate.",
+		Usage: "WHOAMI", Summary: "Print user, node and its role: leader, follower, candidate or replica.",
 	},
 	{
 		Verb: VerbSet, Name: "SET", Like: []string{"PUT"}, args: argSet, Write: true,

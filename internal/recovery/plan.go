@@ -85,6 +85,9 @@ func (r *Survivor) plan(ctx context.Context, st *storage.Storage) (*Plan, error)
 	if !st.Known {
 		return nil, fmt.Errorf("%s is empty: there is nothing to recover from", r.DataDir)
 	}
+	if err := st.BelongsTo(r.DataDir, storage.Owner{Cluster: r.Cluster, Node: r.Node}); err != nil {
+		return nil, err
+	}
 	last, err := st.Recovered()
 	if err != nil {
 		return nil, err
@@ -117,7 +120,11 @@ func (r *Survivor) plan(ctx context.Context, st *storage.Storage) (*Plan, error)
 			p.NonVoters = append(p.NonVoters, string(server.ID))
 		}
 	}
-	p.Answering = r.answering(ctx, p)
+	met, err := st.Met()
+	if err != nil {
+		return nil, err
+	}
+	p.Answering = r.answering(ctx, p, peer.NewBook(nil, met))
 	return p, nil
 }
 
@@ -178,8 +185,8 @@ func (s *survey) entry(st *storage.Storage, index uint64) error {
 	return s.err
 }
 
-// answering finds out who of the configuration is still there.
-func (r *Survivor) answering(ctx context.Context, p *Plan) (ids []string) {
+// answering finds out who of the configuration is still there, also while names do not resolve.
+func (r *Survivor) answering(ctx context.Context, p *Plan, book *peer.Book) (ids []string) {
 	all := append(append([]string(nil), p.Voters...), p.NonVoters...)
 	self := peer.Identity{Cluster: r.Cluster, Node: r.Node, ServerID: p.ServerID}
 	there := make([]bool, len(all))
@@ -192,7 +199,7 @@ func (r *Survivor) answering(ctx context.Context, p *Plan) (ids []string) {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 			defer cancel()
-			conn, _, err := peer.Dial(ctx, address, self, id, peer.KindQuery)
+			conn, _, err := book.Dial(ctx, address, self, id, peer.KindQuery)
 			if err == nil {
 				conn.Close()
 			}

@@ -261,6 +261,8 @@ func TestStatusAndHelpEndWithEND(t *testing.T) {
 		role leader
 		leader cider-1
 		ready true
+		reads yes
+		writes yes
 		waiting -
 		voter true
 		disk ok
@@ -271,6 +273,8 @@ func TestStatusAndHelpEndWithEND(t *testing.T) {
 		~ uptime [0-9]+
 		users 1
 		sessions 1
+		peer cider-2 follower 7 ok
+		peer cider-3 - - connection refused
 		END
 		> HELP`)
 	lines := 0

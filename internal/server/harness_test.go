@@ -74,7 +74,8 @@ func (n *fakeNode) FSM() *fsm.FSM       { return n.fsm }
 func (n *fakeNode) Clock() *clock.Clock { return n.clock }
 
 func (n *fakeNode) Status() cluster.Status {
-	return cluster.Status{Cluster: "test", Node: "cider-1", Role: "leader", Leader: "cider-1", Term: 3,
+	return cluster.Status{Cluster: "test", Node: "cider-1", Role: "leader", Leader: "cider-1", Term: 3, Reads: true, Writes: true,
+		Peers:  []cluster.PeerStatus{{Name: "cider-2", Role: "follower", Lag: 7}, {Name: "cider-3", Reason: "connection refused"}},
 		Commit: n.fsm.Applied(), Applied: n.fsm.Applied(), Ready: n.Ready(), Voter: true}
 }
 

@@ -39,6 +39,8 @@ func (s *session) status() {
 	s.fact("role", orDash(st.Role))
 	s.fact("leader", orDash(st.Leader))
 	s.fact("ready", yesNo(st.Ready))
+	s.fact("reads", yesOrNo(st.Reads))
+	s.fact("writes", yesOrNo(st.Writes))
 	s.fact("waiting", orDash(st.Waiting))
 	s.fact("voter", yesNo(st.Voter))
 	s.fact("disk", diskFact(st.NoRoom))
@@ -49,7 +51,24 @@ func (s *session) status() {
 	s.factUint("uptime", uint64(time.Since(s.srv.started)/time.Second))
 	s.factUint("users", uint64(s.srv.node.FSM().Users()))
 	s.factUint("sessions", uint64(s.srv.Sessions()))
+	for _, p := range st.Peers {
+		s.fact("peer", peerFact(p))
+	}
 	s.reply("END")
+}
+
+func peerFact(p cluster.PeerStatus) string {
+	if p.Reason != "" {
+		return p.Name + " - - " + p.Reason
+	}
+	return p.Name + " " + p.Role + " " + strconv.FormatUint(p.Lag, 10) + " ok"
+}
+
+func yesOrNo(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
 }
 
 func orDash(text string) string {

@@ -15,6 +15,7 @@ var (
 	keyRecovering = []byte("ciderd.recovering")
 	keyRemoved    = []byte("ciderd.removed")
 	keyJoined     = []byte("ciderd.joined")
+	keyMet        = []byte("ciderd.met")
 )
 
 // NewShortID makes the directory another server to Raft than it was.
@@ -97,3 +98,28 @@ func (s *Storage) Joined() (bool, error) {
 
 // SetJoined makes Joined true, for as long as the directory has its short id.
 func (s *Storage) SetJoined() error { return s.Stable.Set(keyJoined, []byte(s.ShortID)) }
+
+// Met is where the nodes of the cluster were met last, by their addresses in the file.
+func (s *Storage) Met() (map[string]string, error) {
+	text, err := s.Stable.Get(keyMet)
+	if errors.Is(err, raftboltdb.ErrKeyNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	met := map[string]string{}
+	if err := json.Unmarshal(text, &met); err != nil {
+		return nil, fmt.Errorf("value %q: %w", keyMet, err)
+	}
+	return met, nil
+}
+
+// SetMet stores what Met returns.
+func (s *Storage) SetMet(met map[string]string) error {
+	text, err := json.Marshal(met)
+	if err != nil {
+		return err
+	}
+	return s.Stable.Set(keyMet, text)
+}
