@@ -159,3 +159,48 @@ func statusHolds(t *testing.T, conn *harness.Client, lines ...string) {
 		return nil
 	})
 }
+
+// TestHealthWithoutQuorum: with two of three gone the third serves reads, which STATUS and /health/ready say, and takes
+// no writes, which STATUS and /health/writable say, with who does not answer and why; its log warns of it.
+func TestHealthWithoutQuorum(t *testing.T) {
+	c := harness.Start(t, harness.Options{Nodes: 3})
+	n, user := c.Nodes[0], "quorum-"+unique()
+	conn := loginAs(t, n, user)
+	harness.Eventually(t, "writable", func() error { return healthIs(n, "writable", http.StatusOK) })
+	for _, other := range c.Nodes[1:] {
+		other.Kill()
+	}
+	harness.Eventually(t, "not writable", func() error { return healthIs(n, "writable", http.StatusServiceUnavailable) })
+	if err := healthIs(n, "ready", http.StatusOK); err != nil {
+		t.Error(err)
+	}
+	harness.Eventually(t, "STATUS says so", func() error {
+		lines, err := conn.DoLines("STATUS")
+		if err != nil {
+			return err
+		}
+		text := strings.Join(lines, "\n") + "\n"
+		for _, want := range []string{"reads yes\n", "writes no\n", "ready true\n", "peer n2 - - ", "peer n3 - - "} {
+			if !strings.Contains(text, want) {
+				return fmt.Errorf("no %q in %s", want, text)
+			}
+		}
+		return nil
+	})
+	harness.Eventually(t, "the log warns", func() error { return hasLogged(n, "no leader since 5 s: writes wait; n2: ") })
+	c.Nodes[1].Start()
+	harness.Eventually(t, "writable again", func() error { return healthIs(n, "writable", http.StatusOK) })
+	harness.Eventually(t, "the log says so", func() error { return hasLogged(n, "there is a leader again") })
+}
+
+func healthIs(n *harness.Node, check string, code int) error {
+	resp, err := http.Get("http://" + n.Admin + "/health/" + check)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != code {
+		return fmt.Errorf("%s: /health/%s is %d", n.Name, check, resp.StatusCode)
+	}
+	return nil
+}

@@ -105,14 +105,11 @@ func (n *Node) watchLeader() {
 	defer n.raft.DeregisterObserver(observer)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	last := ""
+	said := leaderLog{node: n, since: time.Now()}
 	for {
 		n.notifier.follow(n.servers())
-		if leader := n.leader(); leader != last {
-			n.log.Info("leader", "node", peer.NodeName(leader), "id", leader, "term", n.raft.CurrentTerm())
-			last = leader
-		}
-		n.endOldQuestion(last)
+		said.look(n.leader(), time.Now())
+		n.endOldQuestion(said.leader)
 		n.pipeline.LeaderChanged()
 		select {
 		case <-events:
@@ -120,6 +117,34 @@ func (n *Node) watchLeader() {
 		case <-n.ctx.Done():
 			return
 		}
+	}
+}
+
+// leaderLog says who leads, and that nobody does once that has lasted for longer than an election.
+type leaderLog struct {
+	node   *Node
+	leader string    // the last one that was known, or empty
+	since  time.Time // there has been none
+	warned bool
+}
+
+// leaderless is how long there is no leader before that is a warning.
+const leaderless = 5 * time.Second
+
+func (l *leaderLog) look(leader string, now time.Time) {
+	n := l.node
+	switch {
+	case leader == "" && l.leader != "":
+		l.leader, l.since, l.warned = "", now, false
+	case leader == "" && !l.warned && now.Sub(l.since) >= leaderless:
+		l.warned = true
+		n.log.Warn(n.withSilent("no leader since 5 s: writes wait"))
+	case leader != "" && leader != l.leader:
+		if l.warned {
+			n.log.Warn("there is a leader again: writes go on", "without", now.Sub(l.since).Round(time.Second).String())
+		}
+		n.log.Info("leader", "node", peer.NodeName(leader), "id", leader, "term", n.raft.CurrentTerm())
+		l.leader, l.warned = leader, false
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+
 	"ciderd/internal/peer"
 )
 
@@ -109,5 +112,29 @@ func TestReasonsAreOneLine(t *testing.T) {
 	}
 	if got := (&stateAnswer{Role: "x\ny"}).role(); got != "follower" {
 		t.Errorf("role %q", got)
+	}
+}
+
+// Nobody leading is a warning once it has lasted, with who does not answer; and so is its end.
+func TestNoLeaderIsSaid(t *testing.T) {
+	var said words
+	n := &Node{
+		log: hclog.New(&hclog.LoggerOptions{Output: &said}), self: peer.Identity{Node: "n1"},
+		members: peer.Members{{Name: "n1"}, {Name: "n2"}}, raft: &raft.Raft{},
+	}
+	n.peers.set(PeerStatus{Name: "n2", Reason: "connection refused"})
+	start := time.Now()
+	l := leaderLog{node: n, since: start}
+	for _, step := range []struct {
+		after  time.Duration
+		leader string
+	}{{0, ""}, {4 * time.Second, ""}, {6 * time.Second, ""}, {9 * time.Second, ""}} {
+		l.look(step.leader, start.Add(step.after))
+		if warned := said.has("[WARN]  no leader since 5 s: writes wait; n2: connection refused"); warned != (step.after >= leaderless) {
+			t.Errorf("after %v it has warned: %v", step.after, warned)
+		}
+	}
+	if strings.Count(said.text.String(), "no leader") != 1 {
+		t.Errorf("it is said again and again: %s", said.text.String())
 	}
 }
