@@ -12,12 +12,12 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// wantSaid makes a change that must be made.
+// wantSaid makes a change that must be made, also if no node may fail after it.
 func wantSaid(t *testing.T, n *Node, op, name string, words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	said, err := n.Change(ctx, op, name, false)
+	said, err := n.Change(ctx, op, name, true)
 	if err != nil {
 		t.Fatalf("%s %q on %s: %v", op, name, n.self.Node, err)
 	}
@@ -134,6 +134,7 @@ func TestRemoveKeepsTheQuorum(t *testing.T) {
 	wantRefused(t, alive, OpRemove, "n9", `no node "n9"`, "n1, n2, n3")
 	wantSaid(t, alive, OpRemove, dead.Node, "removed "+dead.ServerID, "voters now: 2, of which 0 may fail")
 	wantRefused(t, alive, OpRemove, dead.Node, "not a member")
+	wantRefused(t, leader, OpRemove, alive.self.Node, "one voter would be left", "member remove -yes "+alive.self.Node)
 	ended := endsQuietly(alive)
 	wantSaid(t, leader, OpRemove, alive.self.Node, "voters now: 1")
 	if err := <-ended; !errors.Is(err, errRemoved) {
