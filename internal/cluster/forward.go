@@ -41,7 +41,7 @@ func (n *Node) takeBatches(conn net.Conn, remote peer.Identity) error {
 		if err != nil {
 			return err
 		}
-		h, _, err := fsm.ReadEntry(entry)
+		h, err := fsm.ReadHeader(entry) // all of it is checked as it enters the log
 		if err != nil {
 			return err
 		}
