@@ -26,18 +26,20 @@ func (n *Node) takeBatches(conn net.Conn, remote peer.Identity) error {
 	}
 	p := newProposer(n)
 	defer p.close()
+	in := peer.NewIncoming(conn, n.budget)
+	defer in.Close()
 	// A batch that is lost must end the connection even while nothing comes in on it.
 	stop := make(chan struct{})
 	defer close(stop)
 	n.wg.Go(func() {
 		select {
 		case <-p.failed:
-			_ = conn.SetReadDeadline(time.Unix(1, 0))
+			in.Interrupt()
 		case <-stop:
 		}
 	})
 	for {
-		entry, err := peer.ReadFrame(conn)
+		entry, err := in.ReadFrame()
 		if err != nil {
 			return err
 		}

@@ -71,6 +71,8 @@ type Node struct {
 	fsm       *fsm.FSM
 	raft      *raft.Raft
 	streams   *streams
+	receiver  *receiver
+	budget    *peer.Budget // of messages that others have begun to send
 	transport *raft.NetworkTransport
 	listener  *peer.Listener
 	pipeline  *pipeline.Pipeline
@@ -200,7 +202,9 @@ func (n *Node) restored(incarnation, sequence uint64) {
 }
 
 func (n *Node) start() (err error) {
-	n.streams = newStreams(n.ctx, n.members, n.self, n.connectionEnded)
+	n.streams = newStreams(n.ctx, n.members, n.self)
+	n.budget = peer.NewBudget(peer.MaxUnfinished)
+	n.receiver = newReceiver(n.ctx, n.log, n.progress, n.budget, n.connectionEnded)
 	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), rpcTimeout)
 	applied := committedFSM{n.fsm, n.committedConfiguration}
 	n.raft, err = raft.NewRaft(n.raftConfig(), applied, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.forRaft())
@@ -214,7 +218,7 @@ func (n *Node) start() (err error) {
 	})
 	if n.config.Listener != nil {
 		n.listener = peer.NewListener(n.config.Listener, n.self, n.members.Has, n.log)
-		n.listener.Handle(peer.KindRaft, n.streams.hand)
+		n.listener.Handle(peer.KindRaft, n.receiver.serve)
 		n.listener.Handle(peer.KindForward, n.serveForward)
 		n.listener.Handle(peer.KindQuery, n.serveQueries)
 		n.listener.Start()
@@ -236,8 +240,11 @@ func (n *Node) start() (err error) {
 }
 
 func (n *Node) forRaft() *raftTransport {
-	return &raftTransport{n.transport, n.config.Timing.Election, func() { signal(n.tooOld) }}
+	return &raftTransport{n.transport, n.receiver, n.config.Timing.Election, func() { signal(n.tooOld) }}
 }
+
+// progress is how far this node's Raft has come; not before that has started.
+func (n *Node) progress() progress { return progress{n.raft.CurrentTerm(), n.raft.LastIndex()} }
 
 // hangLimit is how long a write to this node's disk may take: everybody waits for a leader's, nobody
 // for a follower's.

@@ -106,7 +106,7 @@ type (
 
 // serveQueries answers another node's questions.
 func (n *Node) serveQueries(conn net.Conn, remote peer.Identity) {
-	peer.ServeQueries(conn, func(q question) answer { return n.answer(q, remote) })
+	peer.ServeQueries(conn, n.budget, func(q question) answer { return n.answer(q, remote) })
 }
 
 func (n *Node) answer(q question, from peer.Identity) answer {

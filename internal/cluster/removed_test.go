@@ -214,7 +214,7 @@ func TestRemovalOfAnotherTimeIsNotBelieved(t *testing.T) {
 	}
 
 	// A majority follows the old leader again, and this one has heard of a later term.
-	streams := newStreams(t.Context(), n.members, third.self, func(string) {})
+	streams := newStreams(t.Context(), n.members, third.self)
 	transport := newTransport(streams, hclog.NewNullLogger(), patience)
 	defer transport.Close()
 	term := old.raft.CurrentTerm()
