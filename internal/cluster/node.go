@@ -139,7 +139,7 @@ func Open(c Config) (*Node, error) {
 	return n, nil
 }
 
-// mayStart refuses a directory that is no server's, or of one that was told to go.
+// mayStart refuses a directory that is no server's, of one that was told to go, or that says what cannot be.
 func mayStart(dir string, st *storage.Storage) error {
 	begun, err := st.Recovering()
 	if err != nil {
@@ -151,6 +151,9 @@ func mayStart(dir string, st *storage.Storage) error {
 	removed, err := st.Removed()
 	if removed {
 		err = errRemoved
+	}
+	if err == nil {
+		err = st.Plausible()
 	}
 	return err
 }
