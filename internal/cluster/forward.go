@@ -50,6 +50,10 @@ func (n *Node) takeBatches(conn net.Conn, remote peer.Identity) error {
 		if string(h.Origin) != remote.ServerID {
 			return fmt.Errorf("a batch of %q from %q", h.Origin, remote.ServerID)
 		}
+		if err := n.checkIncarnation(h.Incarnation, remote); err != nil {
+			n.log.Error("refused a batch", "from", remote.ServerID, "address", conn.RemoteAddr(), "reason", err)
+			return err
+		}
 		future, err := n.enqueueOf(remote.ServerID, p, entry)
 		if err != nil {
 			return err
@@ -58,6 +62,23 @@ func (n *Node) takeBatches(conn net.Conn, remote peer.Identity) error {
 			return err
 		}
 	}
+}
+
+// maxStartsAhead is how many starts of a server's process there may have been since its last batch that was
+// applied here.
+const maxStartsAhead = 1_000_000
+
+// checkIncarnation tells whether a batch can be of the process that sends it: in the state it would end the
+// writes of all of lower ones.
+func (n *Node) checkIncarnation(incarnation uint64, remote peer.Identity) error {
+	last := n.fsm.Incarnation(remote.ServerID)
+	switch {
+	case remote.Incarnation != 0 && incarnation != remote.Incarnation:
+		return impossible("a batch of incarnation %d from a process of %d", incarnation, remote.Incarnation)
+	case incarnation > last && incarnation-last > maxStartsAhead:
+		return impossible("a batch of incarnation %d, where the last was of %d", incarnation, last)
+	}
+	return nil
 }
 
 // enqueueOf gives Raft a batch of a server that is in the configuration. The row that stops duplicates

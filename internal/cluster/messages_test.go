@@ -110,7 +110,7 @@ func TestImpossibleMessages(t *testing.T) {
 func receiving(t *testing.T, send func(conn net.Conn)) (got int) {
 	t.Helper()
 	r := newReceiver(t.Context(), hclog.NewNullLogger(), func() progress { return progress{5, 100} },
-		peer.NewBudget(peer.MaxUnfinished), func(string) {})
+		peer.NewBudget(peer.MaxUnfinished), newHeard(), func(string) {})
 	here, there := net.Pipe()
 	served, stop := make(chan struct{}), make(chan struct{})
 	go func() {

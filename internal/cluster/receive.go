@@ -25,12 +25,13 @@ type receiver struct {
 	log      hclog.Logger
 	own      func() progress
 	budget   *peer.Budget
+	heard    *heard
 	ended    func(serverID string) // told of each connection of another server's that ends
 	consumer chan raft.RPC
 }
 
-func newReceiver(ctx context.Context, log hclog.Logger, own func() progress, budget *peer.Budget, ended func(string)) *receiver {
-	return &receiver{ctx: ctx, log: log, own: own, budget: budget, ended: ended, consumer: make(chan raft.RPC)}
+func newReceiver(ctx context.Context, log hclog.Logger, own func() progress, budget *peer.Budget, h *heard, ended func(string)) *receiver {
+	return &receiver{ctx: ctx, log: log, own: own, budget: budget, heard: h, ended: ended, consumer: make(chan raft.RPC)}
 }
 
 // What a message begins with.
@@ -96,6 +97,7 @@ func (c *exchange) next() error {
 		_ = c.answer(raft.RPCResponse{Error: err})
 		return err
 	}
+	c.heard.note(c.from)
 	rpc := raft.RPC{Command: command}
 	if install, ok := command.(*raft.InstallSnapshotRequest); ok {
 		rpc.Reader = c.in.Stream(install.Size, stallLimit)

@@ -121,7 +121,7 @@ func (n *Node) removedBy(ctx context.Context, name string) bool {
 		n.log.Debug("whether this node was removed is not confirmed", "by", name, "error", err, "reason", a.Error)
 		return false
 	}
-	return a.Servers.Term >= n.raft.CurrentTerm() && !slices.Contains(a.Servers.IDs, n.self.ServerID)
+	return a.Servers.Term >= n.raft.CurrentTerm() && n.progress().checkTerm("term", a.Servers.Term) == nil && !slices.Contains(a.Servers.IDs, n.self.ServerID)
 }
 
 // confirmedServers is the committed configuration, from a leader: a majority has taken an entry of

@@ -106,7 +106,9 @@ func admissionCutShort(t *testing.T, restarted bool) {
 		c.link(old, o).hold(func(f *flow) bool { return f.kind == peer.KindRaft })
 	}
 	// It is let in without its asking, for the answer would come when others have that entry.
-	c.link(wiped, old).hold(func(*flow) bool { return true })
+	c.link(wiped, old).hold(func(f *flow) bool { // but the old leader must be who it says
+		return !f.reply && f.place > 1
+	})
 	c.timing = DefaultTiming // for this one: it is to notice silence
 	n := c.start(name)
 	id := n.self.ServerID

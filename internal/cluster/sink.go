@@ -139,7 +139,7 @@ func dialSink(ctx context.Context, n *Node, leader string) (pipeline.Sink, error
 	if err != nil {
 		return nil, err
 	}
-	conn, _, err := peer.Dial(ctx, address, n.self, leader, peer.KindForward)
+	conn, _, err := peer.Dial(ctx, address, n.forwarder(), leader, peer.KindForward)
 	if err != nil {
 		return nil, err
 	}

@@ -147,6 +147,7 @@ func newTransport(s *streams, log hclog.Logger, timeout time.Duration) *raft.Net
 type raftTransport struct {
 	*raft.NetworkTransport
 	receiver *receiver
+	heard    *heard
 	limit    time.Duration
 	// tooOld is called when a follower has refused a snapshot of ours that is older than its state. It
 	// must return at once.
@@ -160,21 +161,29 @@ func (t *raftTransport) Consumer() <-chan raft.RPC { return t.receiver.consumer 
 func (t *raftTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, request *raft.AppendEntriesRequest,
 	response *raft.AppendEntriesResponse) error {
 	err := t.NetworkTransport.AppendEntries(id, target, request, response)
-	return orImpossible(err, request.Term, &response.Term)
+	return t.took(id, err, request.Term, &response.Term)
 }
 
 // RequestVote asks for a vote.
 func (t *raftTransport) RequestVote(id raft.ServerID, target raft.ServerAddress, request *raft.RequestVoteRequest,
 	response *raft.RequestVoteResponse) error {
 	err := t.NetworkTransport.RequestVote(id, target, request, response)
-	return orImpossible(err, request.Term, &response.Term)
+	return t.took(id, err, request.Term, &response.Term)
 }
 
 // RequestPreVote asks whether there would be a vote.
 func (t *raftTransport) RequestPreVote(id raft.ServerID, target raft.ServerAddress, request *raft.RequestPreVoteRequest,
 	response *raft.RequestPreVoteResponse) error {
 	err := t.NetworkTransport.RequestPreVote(id, target, request, response)
-	return orImpossible(err, request.Term, &response.Term)
+	return t.took(id, err, request.Term, &response.Term)
+}
+
+// took is orImpossible, and notes that a server was heard.
+func (t *raftTransport) took(id raft.ServerID, err error, said uint64, answered *uint64) error {
+	if err == nil {
+		t.heard.note(string(id))
+	}
+	return orImpossible(err, said, answered)
 }
 
 // orImpossible is err, or that the answer's term cannot be; then nobody gets to see that.
@@ -192,7 +201,7 @@ func orImpossible(err error, said uint64, answered *uint64) error {
 func (t *raftTransport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress, request *raft.InstallSnapshotRequest,
 	response *raft.InstallSnapshotResponse, data io.Reader) error {
 	err := t.NetworkTransport.InstallSnapshot(id, target, request, response, data)
-	err = orImpossible(err, request.Term, &response.Term)
+	err = t.took(id, err, request.Term, &response.Term)
 	if err != nil && strings.Contains(err.Error(), fsm.ErrOldSnapshot.Error()) { // errors come over as text
 		t.tooOld()
 	}

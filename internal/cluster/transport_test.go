@@ -118,7 +118,7 @@ func inBubble(t *testing.T, test func(t *testing.T, r *receiver, sender *raft.Ne
 		other := peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
 		hungUp := make(chan string, 1)
 		r := newReceiver(t.Context(), hclog.NewNullLogger(), func() progress { return progress{5, 100} },
-			peer.NewBudget(peer.MaxUnfinished), func(id string) { hungUp <- id })
+			peer.NewBudget(peer.MaxUnfinished), newHeard(), func(id string) { hungUp <- id })
 		there, here := net.Pipe()
 		sender := raft.NewNetworkTransport(&toPipe{newStreams(t.Context(), nil, other), there}, 1, time.Hour, io.Discard)
 		var wg sync.WaitGroup

@@ -67,6 +67,17 @@ func AppendBatch(dst []byte, h Header, parts ...[]byte) []byte {
 	return dst
 }
 
+// Renumber is an entry made by AppendBatch as another batch of its origin. The stamp, which a leader may be writing
+// into entry, is not looked at.
+func Renumber(entry []byte, incarnation, sequence uint64) []byte {
+	d := decoder{rest: entry[bodyAt:]}
+	h := Header{Version: entry[0], Origin: d.bytes(), Incarnation: incarnation, Sequence: sequence}
+	d.uvarint() // the incarnation and the sequence that it had
+	d.uvarint()
+	h.Count = int(d.uvarint())
+	return AppendBatch(nil, h, d.rest)
+}
+
 // SetStamp writes the leader's time, in Unix milliseconds, into an entry.
 func SetStamp(entry []byte, stamp int64) {
 	binary.LittleEndian.PutUint64(entry[stampAt:], uint64(stamp))

@@ -3,6 +3,7 @@ package peer
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net"
 	"time"
 )
@@ -11,8 +12,23 @@ import (
 // we are. want is the server id that must answer, or only its name; anyone else refuses. The error
 // wraps ErrRefused if the other side said no.
 func Dial(ctx context.Context, address string, self Identity, want string, kind Kind) (net.Conn, Identity, error) {
+	return dial(ctx, address, &hello{kind: kind, from: self, want: want})
+}
+
+// dial asks in the words of the release before where only those are understood.
+func dial(ctx context.Context, address string, h *hello) (net.Conn, Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
+	conn, remote, err := dialOnce(ctx, address, h)
+	if errors.Is(err, errOld) {
+		old := *h
+		old.old = true
+		conn, remote, err = dialOnce(ctx, address, &old)
+	}
+	return conn, remote, err
+}
+
+func dialOnce(ctx context.Context, address string, h *hello) (net.Conn, Identity, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -20,7 +36,7 @@ func Dial(ctx context.Context, address string, self Identity, want string, kind 
 	}
 	// A context that ends must end the reads of the handshake too.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	remote, r, err := shake(conn, &hello{kind: kind, from: self, want: want})
+	remote, r, err := shake(conn, h)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -28,7 +44,7 @@ func Dial(ctx context.Context, address string, self Identity, want string, kind 
 		conn.Close()
 		return nil, remote, err
 	}
-	remote.Cluster = self.Cluster
+	remote.Cluster = h.from.Cluster
 	return &buffered{Conn: conn, r: r}, remote, nil
 }
 
@@ -37,6 +53,6 @@ func shake(conn net.Conn, h *hello) (Identity, *bufio.Reader, error) {
 		return Identity{}, nil, err
 	}
 	r := bufio.NewReader(conn)
-	remote, err := readReply(r)
+	remote, err := readReply(r, h.old)
 	return remote, r, err
 }
