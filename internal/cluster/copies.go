@@ -81,6 +81,17 @@ func (c *claims) takesPart() bool {
 	}
 }
 
+// soon waits a moment for this process to take part, rather than have somebody try again.
+func (c *claims) soon() bool {
+	select {
+	case <-c.runs:
+		return true
+	case <-time.After(askSelfFor):
+	case <-c.node.stopped:
+	}
+	return c.takesPart()
+}
+
 // begin says that this process takes part.
 func (c *claims) begin() { close(c.runs) }
 
@@ -148,10 +159,12 @@ const confirming = 4
 // itself behind, or empty, must answer at the address of its name.
 func (n *Node) door(kind peer.Kind, from peer.Identity) (refusal string) {
 	switch {
-	case kind == peer.KindClaim, kind == peer.KindQuery && n.claims.takesPart():
+	case kind == peer.KindClaim:
 		return ""
-	case !n.claims.takesPart():
+	case !n.claims.soon():
 		return n.self.Node + " is starting"
+	case kind == peer.KindQuery:
+		return ""
 	case n.isServer(from.ServerID):
 		return ""
 	case kind == peer.KindRaft && n.confirms(from):
