@@ -10,7 +10,7 @@ import (
 
 // How often a claim that has ended, or was refused, is made again.
 const (
-	claimAgain        = time.Second
+	claimAgain        = 500 * time.Millisecond
 	claimAgainAtStart = 100 * time.Millisecond
 )
 
