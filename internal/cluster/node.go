@@ -248,6 +248,7 @@ func (n *Node) comeAlone() error {
 	}
 	n.listener = peer.NewListener(n.config.Listener, n.self, n.members.Has, n.log)
 	n.listener.Door(n.door)
+	n.listener.Known(func(id string) bool { return n.claims.takesPart() && n.isServer(id) })
 	n.listener.Handle(peer.KindRaft, func(c net.Conn, from peer.Identity) { n.receiver.serve(c, from) })
 	n.listener.Handle(peer.KindForward, n.serveForward)
 	n.listener.Handle(peer.KindQuery, n.serveQueries)

@@ -22,6 +22,7 @@ type Listener struct {
 	self     Identity
 	member   func(node string) bool
 	door     func(kind Kind, from Identity) (refusal string) // nil: all that are members come in
+	known    func(serverID string) bool                      // nil: none is
 	log      hclog.Logger
 	handlers map[Kind]Handler
 	claims   *claims
@@ -42,6 +43,10 @@ func NewListener(l net.Listener, self Identity, member func(node string) bool, l
 // Door has each connection of a member asked for as well: it comes in if refusal is empty. It is called while the
 // caller waits for its answer. Before Start.
 func (l *Listener) Door(refusal func(kind Kind, from Identity) string) { l.door = refusal }
+
+// Known tells which servers belong to the cluster: those that claim themselves have places of their own. Before
+// Start.
+func (l *Listener) Known(known func(serverID string) bool) { l.known = known }
 
 // Runs says that this process takes part from now on: whoever says that it is this node as well is told so.
 func (l *Listener) Runs() { l.runs.Store(true) }
@@ -95,7 +100,7 @@ func (l *Listener) serve(conn net.Conn) {
 	h, err := l.welcome(conn, r)
 	owner := ""
 	if err == nil {
-		owner = l.owner(h.from)
+		owner = l.owner(h)
 		if !l.proven.take(owner, maxConns, conn) {
 			err = net.ErrClosed
 		}
@@ -135,11 +140,11 @@ func (l *Listener) welcome(conn net.Conn, r *bufio.Reader) (*hello, error) {
 
 // owner is whose places a connection takes: a process that has proved which one it is has its own, which nobody
 // takes by calling himself by its name.
-func (l *Listener) owner(from Identity) string {
-	if l.claims.proven(from) {
-		return from.ServerID
+func (l *Listener) owner(h *hello) string {
+	if l.claims.proven(h.from) || h.kind == KindClaim && l.known != nil && l.known(h.from.ServerID) {
+		return h.from.ServerID
 	}
-	return from.Node
+	return h.from.Node
 }
 
 // refusal says why h is not welcome; nil if it is.
