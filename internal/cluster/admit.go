@@ -71,16 +71,18 @@ func (a *admissions) admit(name, id string) error {
 	if err := a.node.roomForChange(); err != nil {
 		return err
 	}
+	old, replaces := a.node.server(name)
+	if replaces && (string(old.ID) == a.node.self.ServerID || a.node.answers(string(old.ID))) {
+		return fmt.Errorf("two machines have the same name: %s is alive, so %s cannot take its place", old.ID, id)
+	}
 	// Whoever asks must be what is at that name's address, before anybody goes for it.
 	reads, err := a.node.readsOf(id)
 	if err != nil {
 		return err
 	}
-	for _, s := range a.node.servers() {
-		if peer.NodeName(string(s.ID)) == name {
-			if err := a.replace(string(s.ID), id); err != nil {
-				return err
-			}
+	if replaces {
+		if err := a.replace(string(old.ID), id); err != nil {
+			return err
 		}
 	}
 	future, err := a.node.formats.admit(id, reads, func() raft.IndexFuture {
@@ -93,11 +95,9 @@ func (a *admissions) admit(name, id string) error {
 	return waitFuture(future, a.node.stopped)
 }
 
-// replace removes the old server of a name, if it is gone.
+// replace removes the old server of a name, for id, if it is gone. That it does not answer proves nothing.
 func (a *admissions) replace(old, id string) error {
-	if a.node.answers(old) {
-		return fmt.Errorf("two machines have the same name: %s is alive, so %s cannot take its place", old, id)
-	}
+	a.node.log.Debug("looking whether a server is gone", "id", old, "for", id)
 	if err := a.node.isGone(a.node.ctx, old); err != nil {
 		return err
 	}
