@@ -15,8 +15,8 @@ import (
 
 // How servers come and go by themselves.
 const (
-	// silence is how long the old server of a name must not have answered before a new one takes
-	// its place: longer than a restart takes to answer again.
+	// silence is for how long nobody must have heard of the old server of a name before a new one takes
+	// its place: longer than a restart takes, and than two questions of a node that lives are apart.
 	silence = 3 * time.Second
 	// steady is how long a new server must have kept up before it gets a vote: a voter that has to
 	// catch up first would hold up every commit that needs it.
@@ -36,15 +36,11 @@ const (
 type admissions struct {
 	node *Node
 
-	mu     sync.Mutex // one change at a time; all below
-	silent map[string]silentSince
+	mu sync.Mutex // one change at a time; all below
 	// removed has the ids of those that this node has taken out. One that had nothing yet of the log
 	// cannot know, and would ask to be let in again.
 	removed map[string]bool
 }
-
-// silentSince is how long a server has not answered, as far as anybody looked.
-type silentSince struct{ since, asked time.Time }
 
 // answer is the leader's to a server that asks to join.
 func (a *admissions) answer(name, id string) *joinAnswer {
@@ -69,22 +65,25 @@ func (a *admissions) answer(name, id string) *joinAnswer {
 
 // admit makes id the server of name; mu is held.
 func (a *admissions) admit(name, id string) error {
-	for _, s := range a.node.servers() {
-		switch {
-		case string(s.ID) == id:
-			return nil
-		case peer.NodeName(string(s.ID)) == name:
-			if err := a.replace(string(s.ID), id); err != nil {
-				return err
-			}
-		}
+	if a.node.isServer(id) {
+		return nil
 	}
 	if err := a.node.roomForChange(); err != nil {
 		return err
 	}
+	old, replaces := a.node.server(name)
+	if replaces && (string(old.ID) == a.node.self.ServerID || a.node.answers(string(old.ID))) {
+		return fmt.Errorf("two machines have the same name: %s is alive, so %s cannot take its place", old.ID, id)
+	}
+	// Whoever asks must be what is at that name's address, before anybody goes for it.
 	reads, err := a.node.readsOf(id)
 	if err != nil {
 		return err
+	}
+	if replaces {
+		if err := a.replace(string(old.ID), id); err != nil {
+			return err
+		}
 	}
 	future, err := a.node.formats.admit(id, reads, func() raft.IndexFuture {
 		a.node.log.Info("admitting a server", "id", id)
@@ -96,23 +95,12 @@ func (a *admissions) admit(name, id string) error {
 	return waitFuture(future, a.node.stopped)
 }
 
-// replace removes the old server of a name, if it has been silent long enough.
+// replace removes the old server of a name, for id, if it is gone. That it does not answer proves nothing.
 func (a *admissions) replace(old, id string) error {
-	if a.node.answers(old) {
-		delete(a.silent, old)
-		return fmt.Errorf("two machines have the same name: %s is alive, so %s cannot take its place", old, id)
+	a.node.log.Debug("looking whether a server is gone", "id", old, "for", id)
+	if err := a.node.isGone(a.node.ctx, old); err != nil {
+		return err
 	}
-	now := time.Now()
-	s := a.silent[old]
-	if now.Sub(s.asked) > silence { // nobody has looked for a while: it may have been there
-		s.since = now
-	}
-	s.asked = now
-	a.silent[old] = s
-	if now.Sub(s.since) < silence {
-		return fmt.Errorf("waiting whether %s, which it would replace, is gone", old)
-	}
-	delete(a.silent, old)
 	return a.node.remove(old)
 }
 

@@ -54,7 +54,7 @@ func (c *testCluster) breakOff(name string, steps int, half bool) (all int) {
 // A recovery that is broken off anywhere leaves the directory as it was, or a recovered one, or one that
 // no node starts on; another run finishes it, and the copy is of what there was before the first.
 func TestRecoverBrokenOff(t *testing.T) {
-	const begun, rewrites = 2, 3 // steps after which it is begun; the one that rewrites
+	const begun, rewrites = 2, 4 // steps after which it is begun; the one that rewrites
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")

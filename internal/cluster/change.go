@@ -173,7 +173,6 @@ func (a *admissions) add(ctx context.Context, name string) (string, error) {
 			return "", err
 		}
 		place = fmt.Sprintf(", in the place of %s, which does not answer", old.ID)
-		delete(a.silent, string(old.ID))
 		if err := n.remove(string(old.ID)); err != nil {
 			return "", err
 		}

@@ -26,27 +26,33 @@ func (n *Node) takeBatches(conn net.Conn, remote peer.Identity) error {
 	}
 	p := newProposer(n)
 	defer p.close()
+	in := peer.NewIncoming(conn, n.budget)
+	defer in.Close()
 	// A batch that is lost must end the connection even while nothing comes in on it.
 	stop := make(chan struct{})
 	defer close(stop)
 	n.wg.Go(func() {
 		select {
 		case <-p.failed:
-			_ = conn.SetReadDeadline(time.Unix(1, 0))
+			in.Interrupt()
 		case <-stop:
 		}
 	})
 	for {
-		entry, err := peer.ReadFrame(conn)
+		entry, err := in.ReadFrame()
 		if err != nil {
 			return err
 		}
-		h, _, err := fsm.ReadEntry(entry)
+		h, err := fsm.ReadHeader(entry) // all of it is checked as it enters the log
 		if err != nil {
 			return err
 		}
 		if string(h.Origin) != remote.ServerID {
 			return fmt.Errorf("a batch of %q from %q", h.Origin, remote.ServerID)
+		}
+		if err := n.checkIncarnation(h.Incarnation, remote); err != nil {
+			n.log.Error("refused a batch", "from", remote.ServerID, "address", conn.RemoteAddr(), "reason", err)
+			return err
 		}
 		future, err := n.enqueueOf(remote.ServerID, p, entry)
 		if err != nil {
@@ -56,6 +62,23 @@ func (n *Node) takeBatches(conn net.Conn, remote peer.Identity) error {
 			return err
 		}
 	}
+}
+
+// maxStartsAhead is how many starts of a server's process there may have been since its last batch that was
+// applied here.
+const maxStartsAhead = 1_000_000
+
+// checkIncarnation tells whether a batch can be of the process that sends it: in the state it would end the
+// writes of all of lower ones.
+func (n *Node) checkIncarnation(incarnation uint64, remote peer.Identity) error {
+	last := n.fsm.Incarnation(remote.ServerID)
+	switch {
+	case remote.Incarnation != 0 && incarnation != remote.Incarnation:
+		return impossible("a batch of incarnation %d from a process of %d", incarnation, remote.Incarnation)
+	case incarnation > last && incarnation-last > maxStartsAhead:
+		return impossible("a batch of incarnation %d, where the last was of %d", incarnation, last)
+	}
+	return nil
 }
 
 // enqueueOf gives Raft a batch of a server that is in the configuration. The row that stops duplicates

@@ -19,7 +19,7 @@ import (
 
 // speakAs returns a transport that speaks to the nodes as one of them that is stopped.
 func (c *testCluster) speakAs(id peer.Identity) *raft.NetworkTransport {
-	s := newStreams(c.t.Context(), c.members, id, func(string) {})
+	s := newStreams(c.t.Context(), c.members, id)
 	transport := newTransport(s, hclog.NewNullLogger(), rpcTimeout)
 	c.t.Cleanup(func() { _ = transport.Close() })
 	return transport

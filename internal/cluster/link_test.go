@@ -34,6 +34,7 @@ type flow struct {
 	kind  peer.Kind // of the connection
 	bytes []byte
 	nth   int // of the link, from 0
+	place int // in its direction of its connection, from 0; the hello is the first two
 }
 
 func newLink(t *testing.T, target string) *link {
@@ -74,7 +75,7 @@ func (l *link) carry(dialler net.Conn) {
 }
 
 // helloMagic is what each connection between nodes begins with; its kind is the next byte.
-const helloMagic = "CIDERPEER\x01"
+const helloMagic = "CIDERPEER\x02"
 
 func (l *link) track(conns ...net.Conn) bool {
 	l.mu.Lock()
@@ -88,11 +89,12 @@ func (l *link) track(conns ...net.Conn) bool {
 func (l *link) pump(to net.Conn, from io.Reader, like flow) {
 	defer to.Close()
 	buf := make([]byte, 64<<10)
-	for {
+	for place := 0; ; {
 		n, err := from.Read(buf)
 		if n > 0 {
 			f := like
-			f.bytes = buf[:n]
+			f.bytes, f.place = buf[:n], place
+			place++
 			if !l.pass(&f) {
 				return
 			}

@@ -64,23 +64,30 @@ type Config struct {
 
 // Node is one member of the cluster, or a cluster by itself.
 type Node struct {
-	config    Config
-	self      peer.Identity
-	log       hclog.Logger
-	clock     *clock.Clock
-	members   peer.Members
-	storage   *storage.Storage
-	fsm       *fsm.FSM
-	raft      *raft.Raft
-	streams   *streams
-	transport *raft.NetworkTransport
-	listener  *peer.Listener
-	pipeline  *pipeline.Pipeline
-	notifier  *notifier
-	tooOld    chan struct{} // a follower has refused this node's newest snapshot, see compact.go
-	forming   forming
-	reads     *reads // rounds on the leader
-	syncs     *reads // rounds of this node's own sessions
+	config   Config
+	self     peer.Identity
+	log      hclog.Logger
+	clock    *clock.Clock
+	members  peer.Members
+	storage  *storage.Storage
+	fsm      *fsm.FSM
+	raft     *raft.Raft
+	streams  *streams
+	receiver *receiver
+	budget   *peer.Budget // of messages that others have begun to send
+	claims   *claims
+	outruns  outruns
+	heard    *heard
+	// confirming bounds how many others are asked whether they are who they say.
+	confirming chan struct{}
+	transport  *raft.NetworkTransport
+	listener   *peer.Listener
+	pipeline   *pipeline.Pipeline
+	notifier   *notifier
+	tooOld     chan struct{} // a follower has refused this node's newest snapshot, see compact.go
+	forming    forming
+	reads      *reads // rounds on the leader
+	syncs      *reads // rounds of this node's own sessions
 	// asked is of the round of syncs that goes on; nil: no other node is asked.
 	asked atomic.Pointer[leaderQuestion]
 
@@ -145,7 +152,8 @@ func Open(c Config) (*Node, error) {
 	return n, nil
 }
 
-// mayStart refuses a directory that is no server's, another node's, or of one that was told to go.
+// mayStart refuses a directory that is no server's, another node's, of one that was told to go, or that says what
+// cannot be.
 func mayStart(c *Config, st *storage.Storage) error {
 	if err := st.Claim(c.DataDir, storage.Owner{Cluster: c.Cluster, Node: c.Node}); err != nil {
 		return err
@@ -160,6 +168,9 @@ func mayStart(c *Config, st *storage.Storage) error {
 	removed, err := st.Removed()
 	if removed {
 		err = errRemoved
+	}
+	if err == nil {
+		err = st.Plausible()
 	}
 	return err
 }
@@ -181,17 +192,22 @@ func newNode(c Config, st *storage.Storage) *Node {
 	n := &Node{
 		config: c, log: c.Log.Named("cluster"), clock: c.Clock, storage: st, waitsForRoom: st.WaitsForRoom,
 		members: c.Members, clients: map[string]*peer.Client{},
-		self: peer.Identity{Cluster: c.Cluster, Node: c.Node, ServerID: c.Node + "/" + st.ShortID},
+		self:       peer.Identity{Cluster: c.Cluster, Node: c.Node, ServerID: c.Node + "/" + st.ShortID, Nonce: newNonce()},
+		confirming: make(chan struct{}, confirming),
 	}
+	n.claims = newClaims(n)
+	n.heard = newHeard()
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.stopped = n.ctx.Done()
+	n.outruns.told = make(chan struct{}, 1)
 	n.pipeline = pipeline.New(pipeline.Config{
-		Origin: n.self.ServerID, Incarnation: st.Incarnation, Leader: n.leader, Open: n.openSink, Log: n.log,
+		Origin: n.self.ServerID, Incarnation: st.Incarnation, Leader: n.leader, Open: n.openSink, Outrun: n.outruns.tell,
+		Log: n.log,
 	})
 	n.notifier = newNotifier(n)
 	n.tooOld = make(chan struct{}, 1)
 	n.joins = make(chan struct{}, 1)
-	n.admissions = &admissions{node: n, silent: map[string]silentSince{}, removed: map[string]bool{}}
+	n.admissions = &admissions{node: n, removed: map[string]bool{}}
 	n.space = &space{node: n, free: c.FreeSpace, now: make(chan struct{}, 1)}
 	n.formats = newFormats(n)
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
@@ -214,29 +230,17 @@ func (n *Node) start() (err error) {
 	if n.book, err = n.openBook(); err != nil {
 		return err
 	}
-	n.streams = newStreams(n.ctx, n.members, n.self, n.connectionEnded)
-	n.streams.book = n.book
-	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), rpcTimeout)
-	applied := committedFSM{n.fsm, n.committedConfiguration}
-	n.raft, err = raft.NewRaft(n.raftConfig(), applied, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.forRaft())
-	if err != nil {
-		return errors.Join(fmt.Errorf("starting Raft: %w", err), n.transport.Close())
+	n.budget = peer.NewBudget(peer.MaxUnfinished)
+	if err := n.comeAlone(); err != nil {
+		return err
 	}
-	// Before anybody else can be heard: without it Raft's answers about a snapshot's end differ.
-	n.storage.Serve(storage.Hooks{
-		HangLimit: n.hangLimit, NoRoom: n.space.noRoom, Snapshot: n.lastSnapshot,
-		Leads: func() bool { return n.raft.State() == raft.Leader },
-	})
-	if n.config.Listener != nil {
-		n.listener = peer.NewListener(n.config.Listener, n.self, n.members.Has, n.log)
-		n.listener.TellOutsiders(n.outsideAsOf)
-		n.listener.Handle(peer.KindRaft, n.streams.hand)
-		n.listener.Handle(peer.KindForward, n.serveForward)
-		n.listener.Handle(peer.KindQuery, n.serveQueries)
-		n.listener.Start()
+	if err := n.startRaft(); err != nil {
+		return errors.Join(err, n.stopListening())
 	}
+	n.claims.begin()
 	n.wg.Go(func() { n.pipeline.Run(n.ctx) })
 	n.wg.Go(n.watchLeader)
+	n.wg.Go(n.keepAhead)
 	n.wg.Go(func() { n.sweep(n.ctx) })
 	n.wg.Go(func() { n.compact(n.ctx) })
 	n.wg.Go(func() { n.admissions.run(n.ctx) })
@@ -251,9 +255,62 @@ func (n *Node) start() (err error) {
 	return nil
 }
 
-func (n *Node) forRaft() *raftTransport {
-	return &raftTransport{n.transport, n.config.Timing.Election, func() { signal(n.tooOld) }}
+// comeAlone opens the peer port, on which nothing but claims is heard yet, and returns when no other process is
+// known to be this server.
+func (n *Node) comeAlone() error {
+	if n.config.Listener == nil {
+		return nil
+	}
+	n.listener = peer.NewListener(n.config.Listener, n.self, n.members.Has, n.log)
+	n.listener.TellOutsiders(n.outsideAsOf)
+	n.listener.Door(n.door)
+	n.listener.Known(func(id string) bool { return n.claims.takesPart() && n.isServer(id) })
+	n.listener.Handle(peer.KindRaft, func(c net.Conn, from peer.Identity) { n.receiver.serve(c, from) })
+	n.listener.Handle(peer.KindForward, n.serveForward)
+	n.listener.Handle(peer.KindQuery, n.serveQueries)
+	n.listener.Start()
+	n.claims.hold()
+	if err := n.claims.alone(n.ctx); err != nil {
+		return errors.Join(err, n.stopListening())
+	}
+	return nil
 }
+
+func (n *Node) stopListening() error {
+	n.cancel() // ends handlers
+	if n.listener == nil {
+		return nil
+	}
+	return n.listener.Close()
+}
+
+func (n *Node) startRaft() (err error) {
+	n.streams = newStreams(n.ctx, n.members, n.self)
+	n.streams.book = n.book
+	n.receiver = newReceiver(n.ctx, n.log, n.progress, n.budget, n.heard, n.connectionEnded)
+	n.transport = newTransport(n.streams, n.config.RaftLog.Named("transport"), rpcTimeout)
+	applied := committedFSM{n.fsm, n.committedConfiguration}
+	n.raft, err = raft.NewRaft(n.raftConfig(), applied, n.storage.Logs, n.storage.Stable, n.storage.Snapshots, n.forRaft())
+	if err != nil {
+		return errors.Join(fmt.Errorf("starting Raft: %w", err), n.transport.Close())
+	}
+	// Before anybody else can be heard: without it Raft's answers about a snapshot's end differ.
+	n.storage.Serve(storage.Hooks{
+		HangLimit: n.hangLimit, NoRoom: n.space.noRoom, Snapshot: n.lastSnapshot,
+		Leads: func() bool { return n.raft.State() == raft.Leader },
+	})
+	if n.listener != nil {
+		n.listener.Runs()
+	}
+	return nil
+}
+
+func (n *Node) forRaft() *raftTransport {
+	return &raftTransport{n.transport, n.receiver, n.heard, n.config.Timing.Election, func() { signal(n.tooOld) }}
+}
+
+// progress is how far this node's Raft has come; not before that has started.
+func (n *Node) progress() progress { return progress{n.raft.CurrentTerm(), n.raft.LastIndex()} }
 
 // hangLimit is how long a write to this node's disk may take: everybody waits for a leader's, nobody
 // for a follower's. Who leads alone has nobody who would go on.

@@ -154,7 +154,7 @@ func (t *notifier) tell(s raft.Server, news commit) (response raft.AppendEntries
 		LeaderCommitIndex: news.index,
 	}
 	err = n.transport.AppendEntries(s.ID, s.Address, request, &response)
-	return response, err
+	return response, orImpossible(err, news.term, &response.Term)
 }
 
 func signal(c chan struct{}) {

@@ -88,7 +88,7 @@ func (n *Node) countsOut(id string) (why string, proof bool) {
 	name := peer.NodeName(id)
 	last := n.peers.of(name)
 	if r := n.peers.refusal(name); r != nil && r.Outsider() {
-		return last.Reason, r.By.ServerID == id && r.OutsideAsOf() >= n.memberUpTo()
+		return last.Reason, r.By == id && r.OutsideAsOf() >= n.memberUpTo()
 	}
 	if last.Reason == "" && last.server == id && last.outside > 0 && last.outside >= n.memberUpTo() {
 		// It is in the file there, where a leader's own word is to be had.

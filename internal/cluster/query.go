@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net"
 	"slices"
@@ -23,6 +24,7 @@ type question struct {
 	Change    *changeQuestion    `json:",omitempty"`
 	Marks     *marksQuestion     `json:",omitempty"`
 	Servers   *serversQuestion   `json:",omitempty"`
+	Silence   *silenceQuestion   `json:",omitempty"`
 }
 
 type (
@@ -43,6 +45,8 @@ type (
 	marksQuestion struct{}
 	// serversQuestion asks a leader for its configuration, and that it makes sure that it leads.
 	serversQuestion struct{}
+	// silenceQuestion asks for how long nothing was heard of a server.
+	silenceQuestion struct{ ServerID string }
 )
 
 type answer struct {
@@ -54,6 +58,7 @@ type answer struct {
 	Change    *changeAnswer    `json:",omitempty"`
 	Marks     *marksAnswer     `json:",omitempty"`
 	Servers   *serversAnswer   `json:",omitempty"`
+	Silence   *silenceAnswer   `json:",omitempty"`
 	Error     string           `json:",omitempty"`
 }
 
@@ -98,6 +103,7 @@ type (
 		Refused string // why nothing was
 		Failed  string // what went wrong; the outcome is not known
 	}
+	silenceAnswer struct{ MS int64 }
 	serversAnswer struct {
 		Term uint64
 		IDs  []string
@@ -111,11 +117,26 @@ type (
 
 // serveQueries answers another node's questions.
 func (n *Node) serveQueries(conn net.Conn, remote peer.Identity) {
-	peer.ServeQueries(conn, func(q question) answer { return n.answer(q, remote) })
+	peer.ServeQueries(conn, n.budget, func(q question) answer {
+		n.heard.note(remote.ServerID)
+		return n.answer(q, remote)
+	})
+}
+
+// ofMembers tells whether a question is for servers of the configuration alone. The others are those that a node
+// must ask before it is in one, or when it does not know that it is in none any more: they change nothing, but
+// for Join, which has its own conditions.
+func (q question) ofMembers() bool {
+	return q.State == nil && q.Term == nil && q.Join == nil && q.Servers == nil
 }
 
 func (n *Node) answer(q question, from peer.Identity) answer {
+	if q.ofMembers() && from.ServerID != n.self.ServerID && !n.isServer(from.ServerID) {
+		return answer{Error: fmt.Sprintf("%s is not in the configuration of %s: ask a node that is", from.ServerID, n.self.Node)}
+	}
 	switch {
+	case q.Join != nil && q.Join.ServerID != from.ServerID:
+		return answer{Join: &joinAnswer{Reason: fmt.Sprintf("%s asks for %s", from.ServerID, q.Join.ServerID)}}
 	case q.Join != nil:
 		return answer{Join: n.admissions.answer(from.Node, q.Join.ServerID)}
 	case q.State != nil:
@@ -137,6 +158,8 @@ func (n *Node) answer(q question, from peer.Identity) answer {
 			return answer{Error: err.Error()}
 		}
 		return answer{Servers: a}
+	case q.Silence != nil:
+		return answer{Silence: &silenceAnswer{n.silentHere(q.Silence.ServerID).Milliseconds()}}
 	case q.Term != nil:
 		return answer{Term: &termAnswer{Term: n.raft.CurrentTerm()}}
 	case q.ReadIndex != nil:

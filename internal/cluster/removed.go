@@ -130,7 +130,8 @@ func (n *Node) removedBy(ctx context.Context, name string) (ids []string) {
 		n.log.Debug("whether this node was removed is not confirmed", "by", name, "error", err, "reason", a.Error)
 		return nil
 	}
-	if a.Servers.Term < n.raft.CurrentTerm() || slices.Contains(a.Servers.IDs, n.self.ServerID) {
+	if a.Servers.Term < n.raft.CurrentTerm() || n.progress().checkTerm("term", a.Servers.Term) != nil ||
+		slices.Contains(a.Servers.IDs, n.self.ServerID) {
 		return nil
 	}
 	return a.Servers.IDs

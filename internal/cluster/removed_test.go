@@ -107,7 +107,9 @@ func admissionCutShort(t *testing.T, restarted bool) {
 		c.link(old, o).hold(func(f *flow) bool { return f.kind == peer.KindRaft })
 	}
 	// It is let in without its asking, for the answer would come when others have that entry.
-	c.link(wiped, old).hold(func(*flow) bool { return true })
+	c.link(wiped, old).hold(func(f *flow) bool { // but the old leader must be who it says
+		return !f.reply && f.place > 1
+	})
 	c.timing = DefaultTiming // for this one: it is to notice silence
 	n := c.start(name)
 	id := n.self.ServerID
@@ -215,7 +217,7 @@ func TestRemovalOfAnotherTimeIsNotBelieved(t *testing.T) {
 	}
 
 	// A majority follows the old leader again, and this one has heard of a later term.
-	streams := newStreams(t.Context(), n.members, third.self, func(string) {})
+	streams := newStreams(t.Context(), n.members, third.self)
 	transport := newTransport(streams, hclog.NewNullLogger(), patience)
 	defer transport.Close()
 	term := old.raft.CurrentTerm()

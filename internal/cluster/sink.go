@@ -113,14 +113,29 @@ type localSink struct {
 	id string
 }
 
-func (s *localSink) Send(b *pipeline.Batch) error { return s.propose(b.Give()) }
-func (s *localSink) Broken() <-chan struct{}      { return s.failed }
-func (s *localSink) Leader() string               { return s.id }
-func (s *localSink) Close()                       { s.close() }
+// Send has the batch proposed.
+func (s *localSink) Send(b *pipeline.Batch) error {
+	err := s.propose(b.Give())
+	if errors.Is(err, fsm.ErrCorrupt) {
+		s.node.spoilt(err)
+	}
+	return err
+}
+
+func (s *localSink) Broken() <-chan struct{} { return s.failed }
+func (s *localSink) Leader() string          { return s.id }
+func (s *localSink) Close()                  { s.close() }
+
+// spoilt ends a process whose own batch cannot be read any more: no leader takes it, and it would be sent for ever,
+// with all behind it. Another process makes others.
+func (n *Node) spoilt(err error) {
+	n.fatal(fmt.Errorf("a batch of writes that this process has made is not what it was: the memory of this machine may be faulty: %w", err))
+}
 
 // remoteSink leads over one connection to the leader, which never says anything on it but why it
 // closes it: that a batch is done shows in this node's own log.
 type remoteSink struct {
+	node *Node
 	conn net.Conn
 	id   string
 	gone chan struct{}
@@ -139,11 +154,11 @@ func dialSink(ctx context.Context, n *Node, leader string) (pipeline.Sink, error
 	if err != nil {
 		return nil, err
 	}
-	conn, _, err := n.book.Dial(ctx, address, n.self, leader, peer.KindForward)
+	conn, _, err := n.book.Dial(ctx, address, n.forwarder(), leader, peer.KindForward)
 	if err != nil {
 		return nil, err
 	}
-	s := &remoteSink{conn: conn, id: leader, gone: make(chan struct{})}
+	s := &remoteSink{node: n, conn: conn, id: leader, gone: make(chan struct{})}
 	s.wg.Go(func() {
 		defer close(s.gone)
 		reason, _ := io.ReadAll(io.LimitReader(conn, 256))
@@ -153,6 +168,10 @@ func dialSink(ctx context.Context, n *Node, leader string) (pipeline.Sink, error
 }
 
 func (s *remoteSink) Send(b *pipeline.Batch) error {
+	if _, _, err := fsm.ReadEntry(b.Entry()); err != nil {
+		s.node.spoilt(err)
+		return err
+	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(writeLeader))
 	frame := net.Buffers{peer.AppendFrame(nil, len(b.Entry())), b.Entry()}
 	if _, err := frame.WriteTo(s.conn); err != nil {

@@ -84,9 +84,8 @@ func (n *Node) standFor(dead string) {
 	}
 	n.log.Info("the leader's process is gone: standing for election", "leader", dead)
 	// Raft has no call for it, but what another server would send it to hand leadership over.
-	request := &raft.TimeoutNowRequest{RPCHeader: n.rpcHeader()}
-	id := raft.ServerID(n.self.ServerID)
-	if err := n.transport.TimeoutNow(id, raft.ServerAddress(id), request, &raft.TimeoutNowResponse{}); err != nil {
+	response, err := n.receiver.give(raft.RPC{Command: &raft.TimeoutNowRequest{RPCHeader: n.rpcHeader()}})
+	if err = errors.Join(err, response.Error); err != nil {
 		n.log.Debug("standing for election", "error", err)
 	}
 }

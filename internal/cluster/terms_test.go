@@ -17,7 +17,7 @@ type impostor struct {
 }
 
 func (c *testCluster) impostor(self peer.Identity) *impostor {
-	streams := newStreams(c.t.Context(), c.members, self, func(string) {})
+	streams := newStreams(c.t.Context(), c.members, self)
 	transport := newTransport(streams, hclog.NewNullLogger(), patience)
 	c.t.Cleanup(func() { _ = transport.Close() })
 	return &impostor{transport, self}

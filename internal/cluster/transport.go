@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,93 +26,24 @@ import (
 // included. A variable for tests.
 var rpcTimeout = 5 * time.Second
 
-// stallLimit is how long a message that has begun to come in may stand still. Raft's own goroutine reads
-// a snapshot from its connection, and while it waits for more it neither votes nor stands: a leader that
-// hangs in the middle of sending one would keep a majority that lives from electing another.
-const stallLimit = 2 * time.Second
-
-// streams is Raft's way to open and accept connections, over the peer port.
+// streams is Raft's way to open connections, over the peer port. Those that others open end in receiver.
 type streams struct {
 	ctx     context.Context // of the node: its end ends every connection
 	members peer.Members
 	self    peer.Identity
 	book    *peer.Book // nil: one that remembers nothing
-	conns   chan net.Conn
-	ended   func(serverID string) // told of each connection of another server's that ends
 	closed  chan struct{}
 	once    sync.Once
 }
 
-func newStreams(ctx context.Context, m peer.Members, self peer.Identity, ended func(string)) *streams {
-	return &streams{ctx: ctx, members: m, self: self, ended: ended, conns: make(chan net.Conn), closed: make(chan struct{})}
+func newStreams(ctx context.Context, m peer.Members, self peer.Identity) *streams {
+	return &streams{ctx: ctx, members: m, self: self, closed: make(chan struct{})}
 }
 
-// hand is a peer.Handler: it gives the connection to Raft and waits until Raft is done with it, or has to
-// be: Raft does not shut down while it reads a snapshot, which can take as long as its sender likes.
-func (s *streams) hand(conn net.Conn, remote peer.Identity) {
-	watched := &watchedConn{Conn: conn, done: make(chan struct{})}
-	select {
-	case s.conns <- watched:
-	case <-s.closed:
-		return
-	case <-s.ctx.Done():
-		return
-	}
-	select {
-	case <-watched.done:
-		s.ended(remote.ServerID)
-	case <-s.closed:
-	case <-s.ctx.Done():
-	}
-}
-
-// watchedConn tells when it is closed, and is closed when the rest of a message does not come.
-type watchedConn struct {
-	net.Conn
-	once sync.Once
-	done chan struct{}
-	// begun is whether a message has begun to come in that is not answered yet: whoever sends waits for
-	// the answer to one before the next. Who reads and who answers take turns.
-	begun bool
-}
-
-// Read waits for a message to begin as long as it takes, and for more of one for stallLimit: slow is not
-// cut off.
-func (c *watchedConn) Read(p []byte) (int, error) {
-	var deadline time.Time
-	if c.begun {
-		deadline = time.Now().Add(stallLimit)
-	}
-	if err := c.SetReadDeadline(deadline); err != nil {
-		return 0, err
-	}
-	n, err := c.Conn.Read(p)
-	c.begun = c.begun || n > 0
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.Close() // what may still come would be taken for the next message
-		err = fmt.Errorf("nothing more of a message for %v: %w", stallLimit, err)
-	}
-	return n, err
-}
-
-// Write sends an answer.
-func (c *watchedConn) Write(p []byte) (int, error) {
-	c.begun = false
-	return c.Conn.Write(p)
-}
-
-func (c *watchedConn) Close() error {
-	c.once.Do(func() { close(c.done) })
-	return c.Conn.Close()
-}
-
+// Accept gives the library's transport none.
 func (s *streams) Accept() (net.Conn, error) {
-	select {
-	case c := <-s.conns:
-		return c, nil
-	case <-s.closed:
-		return nil, net.ErrClosed
-	}
+	<-s.closed
+	return nil, net.ErrClosed
 }
 
 func (s *streams) Close() error {
@@ -158,10 +89,27 @@ func (s *streams) Dial(id raft.ServerAddress, timeout time.Duration) (net.Conn, 
 	return &dialledConn{Conn: conn, forget: context.AfterFunc(s.ctx, func() { conn.Close() })}, nil
 }
 
-// dialledConn is closed with the node, if not before.
+// dialledConn is closed with the node, if not before. An answer is a few numbers: more than maxAnswer bytes of one
+// is no answer of Raft's, and its decoder would take memory for as long as they come.
 type dialledConn struct {
 	net.Conn
 	forget func() bool
+	answer atomic.Int64 // bytes that have come since something was sent
+}
+
+const maxAnswer = 64 << 10
+
+func (c *dialledConn) Write(p []byte) (int, error) {
+	c.answer.Store(0)
+	return c.Conn.Write(p)
+}
+
+func (c *dialledConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.answer.Add(int64(n)) > maxAnswer {
+		return 0, impossible("an answer of more than %d bytes", maxAnswer)
+	}
+	return n, err
 }
 
 func (c *dialledConn) Close() error {
@@ -188,27 +136,73 @@ func newTransport(s *streams, log hclog.Logger, timeout time.Duration) *raft.Net
 		MaxPool: 4,
 		// With more than one in flight a failed append can stop replication to a follower for
 		// ever while its heartbeats look fine (hashicorp/raft#611, #612). Batches make up for it.
-		// And watchedConn counts on it.
+		// And receiver counts on it.
 		MaxRPCsInFlight:         1,
 		Timeout:                 timeout,
 		MsgpackUseNewTimeFormat: true,
 	})
 }
 
-// raftTransport is what Raft gets: the network's, but for the one call that a leader waits for without
-// taking writes, for heartbeats, and for an eye on snapshots that are refused.
+// raftTransport is what Raft gets: the network's, with receiver for what comes in, answers that can be, a limit to
+// the one call that a leader waits for without taking writes, and an eye on snapshots that are refused.
 type raftTransport struct {
 	*raft.NetworkTransport
-	limit time.Duration
+	receiver *receiver
+	heard    *heard
+	limit    time.Duration
 	// tooOld is called when a follower has refused a snapshot of ours that is older than its state. It
 	// must return at once.
 	tooOld func()
+}
+
+// Consumer is where Raft gets others' messages from.
+func (t *raftTransport) Consumer() <-chan raft.RPC { return t.receiver.consumer }
+
+// AppendEntries sends entries, or a heartbeat.
+func (t *raftTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, request *raft.AppendEntriesRequest,
+	response *raft.AppendEntriesResponse) error {
+	err := t.NetworkTransport.AppendEntries(id, target, request, response)
+	return t.took(id, err, request.Term, &response.Term)
+}
+
+// RequestVote asks for a vote.
+func (t *raftTransport) RequestVote(id raft.ServerID, target raft.ServerAddress, request *raft.RequestVoteRequest,
+	response *raft.RequestVoteResponse) error {
+	err := t.NetworkTransport.RequestVote(id, target, request, response)
+	return t.took(id, err, request.Term, &response.Term)
+}
+
+// RequestPreVote asks whether there would be a vote.
+func (t *raftTransport) RequestPreVote(id raft.ServerID, target raft.ServerAddress, request *raft.RequestPreVoteRequest,
+	response *raft.RequestPreVoteResponse) error {
+	err := t.NetworkTransport.RequestPreVote(id, target, request, response)
+	return t.took(id, err, request.Term, &response.Term)
+}
+
+// took is orImpossible, and notes that a server was heard.
+func (t *raftTransport) took(id raft.ServerID, err error, said uint64, answered *uint64) error {
+	if err == nil {
+		t.heard.note(string(id))
+	}
+	return orImpossible(err, said, answered)
+}
+
+// orImpossible is err, or that the answer's term cannot be; then nobody gets to see that.
+func orImpossible(err error, said uint64, answered *uint64) error {
+	if err == nil {
+		err = checkAnswer(said, *answered)
+	}
+	if err != nil {
+		*answered = 0
+	}
+	return err
 }
 
 // InstallSnapshot sends a snapshot.
 func (t *raftTransport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress, request *raft.InstallSnapshotRequest,
 	response *raft.InstallSnapshotResponse, data io.Reader) error {
 	err := t.NetworkTransport.InstallSnapshot(id, target, request, response, data)
+	err = t.took(id, err, request.Term, &response.Term)
 	if err != nil && strings.Contains(err.Error(), fsm.ErrOldSnapshot.Error()) { // errors come over as text
 		t.tooOld()
 	}

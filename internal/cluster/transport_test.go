@@ -40,7 +40,7 @@ func TestSnapshotToAHangingServerEndsWithTheNode(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := newStreams(ctx, m, self, nil)
+	s := newStreams(ctx, m, self)
 	transport := newTransport(s, hclog.NewNullLogger(), time.Hour)
 	defer transport.Close()
 	sent := make(chan error, 1)
@@ -71,7 +71,7 @@ func TestDialWaitsForARestart(t *testing.T) {
 	l.Close()
 	m := peer.Members{{Name: "n1"}, {Name: "n2", Address: address}}
 	self, other := peer.Identity{Cluster: "c", Node: "n1", ServerID: "n1/1"}, peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
-	s := newStreams(t.Context(), m, self, nil)
+	s := newStreams(t.Context(), m, self)
 	if _, err := s.Dial("n2/1", 2*dialAgain); err == nil {
 		t.Fatal("connected to nobody")
 	}
@@ -105,47 +105,55 @@ type toPipe struct {
 
 func (s *toPipe) Dial(raft.ServerAddress, time.Duration) (net.Conn, error) { return s.pipe, nil }
 
+func headerOf(id string) raft.RPCHeader {
+	return raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id), Addr: []byte(id)}
+}
+
+var aConfiguration = raft.EncodeConfiguration(raft.Configuration{Servers: []raft.Server{{ID: "n2/1", Address: "n2/1"}}})
+
 // inBubble tests what comes in from another node's Raft, in a bubble's time. hung up gets a server id
 // when this side has closed the connection.
-func inBubble(t *testing.T, test func(t *testing.T, receiver, sender *raft.NetworkTransport, hungUp <-chan string)) {
+func inBubble(t *testing.T, test func(t *testing.T, r *receiver, sender *raft.NetworkTransport, hungUp <-chan string)) {
 	synctest.Test(t, func(t *testing.T) {
-		self, other := peer.Identity{Cluster: "c", Node: "n1", ServerID: "n1/1"}, peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
+		other := peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
 		hungUp := make(chan string, 1)
-		s := newStreams(t.Context(), nil, self, func(id string) { hungUp <- id })
+		r := newReceiver(t.Context(), hclog.NewNullLogger(), func() progress { return progress{5, 100} },
+			peer.NewBudget(peer.MaxUnfinished), newHeard(), func(id string) { hungUp <- id })
 		there, here := net.Pipe()
-		receiver := newTransport(s, hclog.NewNullLogger(), time.Hour)
-		sender := raft.NewNetworkTransport(&toPipe{newStreams(t.Context(), nil, other, nil), there}, 1, time.Hour, io.Discard)
+		sender := raft.NewNetworkTransport(&toPipe{newStreams(t.Context(), nil, other), there}, 1, time.Hour, io.Discard)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			s.hand(here, other)
+			r.serve(here, other)
 			here.Close() // as the listener does
 		})
 		defer wg.Wait()
 		defer there.Close()
 		defer sender.Close()
-		defer receiver.Close()
-		test(t, receiver, sender, hungUp)
+		test(t, r, sender, hungUp)
 	})
 }
 
 // send begins to send a snapshot, and returns it as Raft gets it, and what tells how sending it ended.
-func send(receiver, sender *raft.NetworkTransport, size int64, state io.Reader) (raft.RPC, <-chan error) {
+func send(r *receiver, sender *raft.NetworkTransport, size int64, state io.Reader) (raft.RPC, <-chan error) {
 	sent := make(chan error, 1)
 	go func() {
-		request := &raft.InstallSnapshotRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}, Size: size}
+		request := &raft.InstallSnapshotRequest{
+			RPCHeader: headerOf("n2/1"), SnapshotVersion: raft.SnapshotVersionMax, Size: size,
+			Term: 5, LastLogIndex: 101, LastLogTerm: 5, ConfigurationIndex: 1, Configuration: aConfiguration,
+		}
 		sent <- sender.InstallSnapshot("n1/1", "n1/1", request, &raft.InstallSnapshotResponse{}, state)
 	}()
-	return <-receiver.Consumer(), sent
+	return <-r.consumer, sent
 }
 
 // A snapshot that comes no further ends for Raft, and with it the connection: the rest would be taken
 // for other messages.
 func TestStalledSnapshotEnds(t *testing.T) {
-	inBubble(t, func(t *testing.T, receiver, sender *raft.NetworkTransport, hungUp <-chan string) {
+	inBubble(t, func(t *testing.T, r *receiver, sender *raft.NetworkTransport, hungUp <-chan string) {
 		const some = 1 << 20
 		ctx, stop := context.WithCancel(t.Context())
 		start := time.Now()
-		rpc, sent := send(receiver, sender, 2*some, io.MultiReader(io.LimitReader(endless{}, some), hanging{ctx}))
+		rpc, sent := send(r, sender, 2*some, io.MultiReader(io.LimitReader(endless{}, some), hanging{ctx}))
 		n, err := io.Copy(io.Discard, rpc.Reader)
 		if n != some || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%d bytes, %v", n, err)
@@ -171,20 +179,20 @@ func (late) Read(p []byte) (int, error) {
 // A snapshot may come as slowly as it likes, and the connection be silent before it, behind the answer
 // to another message.
 func TestSlowSnapshotIsTaken(t *testing.T) {
-	inBubble(t, func(t *testing.T, receiver, sender *raft.NetworkTransport, _ <-chan string) {
+	inBubble(t, func(t *testing.T, r *receiver, sender *raft.NetworkTransport, _ <-chan string) {
 		time.Sleep(10 * stallLimit) // of the bubble's time
 		go func() {
-			rpc := <-receiver.Consumer()
+			rpc := <-r.consumer
 			rpc.Respond(&raft.AppendEntriesResponse{}, nil)
 		}()
-		beat := &raft.AppendEntriesRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}}
+		beat := &raft.AppendEntriesRequest{RPCHeader: headerOf("n2/1"), Term: 5}
 		if err := sender.AppendEntries("n1/1", "n1/1", beat, &raft.AppendEntriesResponse{}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * stallLimit)
 		const size = 8 << 20
 		start := time.Now()
-		rpc, sent := send(receiver, sender, size, io.LimitReader(late{}, size))
+		rpc, sent := send(r, sender, size, io.LimitReader(late{}, size))
 		n, err := io.Copy(io.Discard, rpc.Reader)
 		if took := time.Since(start); n != size || err != nil || took < 10*stallLimit {
 			t.Fatalf("%d bytes in %v, %v", n, took, err)

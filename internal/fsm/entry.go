@@ -67,6 +67,17 @@ func AppendBatch(dst []byte, h Header, parts ...[]byte) []byte {
 	return dst
 }
 
+// Renumber is an entry made by AppendBatch as another batch of its origin. The stamp, which a leader may be writing
+// into entry, is not looked at.
+func Renumber(entry []byte, incarnation, sequence uint64) []byte {
+	d := decoder{rest: entry[bodyAt:]}
+	h := Header{Version: entry[0], Origin: d.bytes(), Incarnation: incarnation, Sequence: sequence}
+	d.uvarint() // the incarnation and the sequence that it had
+	d.uvarint()
+	h.Count = int(d.uvarint())
+	return AppendBatch(nil, h, d.rest)
+}
+
 // SetStamp writes the leader's time, in Unix milliseconds, into an entry.
 func SetStamp(entry []byte, stamp int64) {
 	binary.LittleEndian.PutUint64(entry[stampAt:], uint64(stamp))
@@ -89,7 +100,7 @@ func VersionOf(entry []byte) int {
 // it. The error is ErrCorrupt or ErrNewer, wrapped.
 func ReadEntry(entry []byte) (Header, []byte, error) {
 	if len(entry) < bodyAt {
-		return Header{}, nil, fmt.Errorf("%w: %d bytes", ErrCorrupt, len(entry))
+		return Header{}, nil, tooShort(entry)
 	}
 	if binary.LittleEndian.Uint32(entry[2:]) != checksum(entry) {
 		return Header{}, nil, fmt.Errorf("%w: checksum", ErrCorrupt)
@@ -101,6 +112,22 @@ func ReadEntry(entry []byte) (Header, []byte, error) {
 		return Header{}, nil, fmt.Errorf("%w: version %d, type %d; this release (%s) reads up to version %d",
 			ErrNewer, entry[0], entry[1], Release, EntryVersion)
 	}
+	return readHeader(entry)
+}
+
+func tooShort(entry []byte) error { return fmt.Errorf("%w: %d bytes", ErrCorrupt, len(entry)) }
+
+// ReadHeader is what an entry says of its batch, for whoever has it checked later: of a corrupt entry it is
+// anything, or an error.
+func ReadHeader(entry []byte) (Header, error) {
+	if len(entry) < bodyAt {
+		return Header{}, tooShort(entry)
+	}
+	h, _, err := readHeader(entry)
+	return h, err
+}
+
+func readHeader(entry []byte) (Header, []byte, error) {
 	d := decoder{rest: entry[bodyAt:]}
 	h := Header{Version: entry[0], Origin: d.bytes(), Incarnation: d.uvarint(), Sequence: d.uvarint()}
 	count := d.uvarint()

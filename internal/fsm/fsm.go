@@ -143,6 +143,14 @@ func (f *FSM) halt(err error) {
 	f.hooks.Fatal(err)
 }
 
+// Incarnation is the one of a server's last batch that has been applied here; 0: none has.
+func (f *FSM) Incarnation(server string) uint64 {
+	s := f.state.Load()
+	s.row.RLock()
+	defer s.row.RUnlock()
+	return s.origins[server].incarnation
+}
+
 // Applied is the index of the last entry whose changes can be read here.
 func (f *FSM) Applied() uint64 { return f.applied.Load() }
 

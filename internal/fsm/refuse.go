@@ -1,7 +1,5 @@
 package fsm
 
-import "fmt"
-
 // Refusal is what may not enter the log at the moment.
 type Refusal struct {
 	// Growth: commands that can make the state larger. A leader whose cluster has no room on its disks does
@@ -30,41 +28,37 @@ func (r Refusal) why(op Op) (flags uint8, refused bool) {
 	return 0, false
 }
 
-// Refuse returns entry with OpRefuse for every command that r refuses. It never refuses a batch as a whole,
-// which would be sent again for ever: it is still the same batch, and each command has its result, KindMemoryFull
-// or KindUnread; one of ONCE that was carried out before still gives what it gave then. An OpRefuse needs no
-// user, so that a command of nobody's has its result too. An entry without such commands is returned as it is,
-// and so is one with a malformed command, which is for Apply to judge; entry is never changed. The error is
-// that of ReadEntry, or ErrNewer for a malformed one that some servers could not even read.
+// Refuse is the check of what enters the log: it returns entry with OpRefuse for every command that r refuses.
+// It never refuses a batch as a whole for what r says, which would be sent again for ever: it is still the same
+// batch, and each command has its result, KindMemoryFull or KindUnread; one of ONCE that was carried out before
+// still gives what it gave then. An OpRefuse needs no user, so that a command of nobody's has its result too. An
+// entry without such commands is returned as it is; entry is never changed. The error is that of Check: such an
+// entry is nobody's who works as it should, and every node would come to its end at it.
 //
 // Releases that do not know OpRefuse end at such an entry (ErrNewer): there is none to be refused by while there
 // are servers of those.
 func Refuse(entry []byte, r Refusal) ([]byte, error) {
+	if r.nothing() {
+		return entry, Check(entry)
+	}
 	h, commands, err := ReadEntry(entry)
-	if err != nil || r.nothing() {
-		return entry, err
+	if err != nil {
+		return nil, err
 	}
 	var rest []byte
-	var c Command
 	refused, version := false, h.Version
 	h.Version = version1
-	for range h.Count {
-		behind, err := c.decode(commands, version)
-		switch {
-		case err != nil && r.unread(version):
-			return nil, fmt.Errorf("%w: version %d, and %w", ErrNewer, version, err)
-		case err != nil:
-			return entry, nil
-		}
-		kept := commands[:len(commands)-len(behind)]
+	err = eachCommand(version, h.Count, commands, func(c *Command, kept []byte) {
 		if flags, not := r.why(c.Op); not {
 			refused = true
-			c = c.refused(flags)
-			kept = AppendCommand(nil, &c)
+			*c = c.refused(flags)
+			kept = AppendCommand(nil, c)
 		}
 		rest = append(rest, kept...)
 		h.Version = max(h.Version, operations[c.Op].since)
-		commands = behind
+	})
+	if err != nil {
+		return nil, err
 	}
 	if !refused && !r.unread(version) {
 		return entry, nil

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"encoding/binary"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
@@ -19,7 +20,9 @@ type state struct {
 	users   *users
 	store   *cache.Store
 	origins map[string]origin // server id -> what of it has been applied
-	sum     uint64            // of the origins' and the ONCE tables' hashes, for hash
+	// row is held while a row is changed, by Raft's goroutine, and while one is read by another.
+	row sync.RWMutex
+	sum uint64 // of the origins' and the ONCE tables' hashes, for hash
 
 	onceBytes atomic.Int64 // of all ONCE tables, for Size
 }
@@ -89,7 +92,9 @@ func (s *state) setOrigin(id []byte, row origin) {
 	if old, known := s.origins[string(id)]; known {
 		s.sum -= old.hash(id)
 	}
+	s.row.Lock()
 	s.origins[string(id)] = row
+	s.row.Unlock()
 	s.sum += row.hash(id)
 }
 
@@ -99,7 +104,9 @@ func (s *state) setOrigin(id []byte, row origin) {
 func (s *state) dropOrigins(ids [][]byte) {
 	for _, id := range ids {
 		if row, known := s.origins[string(id)]; known {
+			s.row.Lock()
 			delete(s.origins, string(id))
+			s.row.Unlock()
 			s.sum -= row.hash(id)
 		}
 	}

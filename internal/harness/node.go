@@ -73,6 +73,9 @@ func (n *Node) start(output *os.File) {
 // Pid is the process id of the running daemon.
 func (n *Node) Pid() int { return n.proc.cmd.Process.Pid }
 
+// Peer is host:port of the port between nodes.
+func (n *Node) Peer() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.peer)) }
+
 // Running tells whether the process exists, paused or not.
 func (n *Node) Running() bool {
 	if n.proc == nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // MaxFrame is the largest frame of a forward connection, in bytes: one command of the largest
@@ -18,16 +17,33 @@ var ErrFrameSize = errors.New("frame of an impossible size")
 func AppendFrame(dst []byte, n int) []byte { return binary.LittleEndian.AppendUint32(dst, uint32(n)) }
 
 // ReadFrame reads one frame into memory of its own, which the caller may keep.
-func ReadFrame(r io.Reader) ([]byte, error) {
-	var head [4]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
+func (in *Incoming) ReadFrame() ([]byte, error) {
+	n, err := in.head()
+	if err != nil {
 		return nil, err
 	}
-	n := binary.LittleEndian.Uint32(head[:])
 	if n == 0 || n > MaxFrame {
 		return nil, fmt.Errorf("%w: %d bytes", ErrFrameSize, n)
 	}
-	frame := make([]byte, n)
-	_, err := io.ReadFull(r, frame)
-	return frame, err
+	frame, err := in.Append(nil, int(n))
+	if err != nil {
+		return nil, err
+	}
+	in.End()
+	return frame, nil
+}
+
+// head begins a message that begins with its length.
+func (in *Incoming) head() (uint32, error) {
+	first, err := in.Begin()
+	if err != nil {
+		return 0, err
+	}
+	head := [4]byte{first}
+	for i := 1; i < len(head); i++ {
+		if head[i], err = in.ReadByte(); err != nil {
+			return 0, err
+		}
+	}
+	return binary.LittleEndian.Uint32(head[:]), nil
 }

@@ -47,11 +47,14 @@ func TestRefused(t *testing.T) {
 		kind Kind
 		says string
 	}{
-		"other cluster":  {Identity{"test", "alice", "alice/11aa"}, "bob", KindForward, `this is cluster "prod", not "test"`},
+		"other cluster":  {Identity{Cluster: "test", Node: "alice", ServerID: "alice/11aa"}, "bob", KindForward, `this is no node of cluster "test"`},
 		"other node":     {alice, "carol", KindForward, "this is bob/22bb, not carol"},
 		"other disk":     {alice, "bob/33cc", KindForward, "this is bob/22bb, not bob/33cc"},
 		"nobody":         {alice, "", KindForward, "this is bob/22bb"},
-		"unknown member": {Identity{"prod", "mallory", "mallory/1"}, "bob", KindForward, `no node "mallory"`},
+		"unknown member": {Identity{Cluster: "prod", Node: "mallory", ServerID: "mallory/1"}, "bob", KindForward, `no node "mallory"`},
+		"itself":         {Identity{Cluster: "prod", Node: "bob", ServerID: "bob/33cc"}, "bob", KindForward, "no other node"},
+		"two names":      {Identity{Cluster: "prod", Node: "alice", ServerID: "bob/33cc"}, "bob", KindForward, "no other node"},
+		"a copy":         {Identity{Cluster: "prod", Node: "bob", ServerID: "bob/22bb", Nonce: "x"}, "bob", KindForward, "another process"},
 		"unknown kind":   {alice, "bob", 'X', "unknown kind of connection"},
 		"no handler":     {alice, "bob", KindRaft, "unknown kind of connection"},
 	} {
@@ -76,7 +79,7 @@ func TestBytesBehindTheGreeting(t *testing.T) {
 	s := startServer(t, nil)
 	back := send(t, s.address, append(goodHello(), "at once"...))
 	r := bufio.NewReader(bytes.NewReader(back))
-	remote, err := readReply(r)
+	remote, err := readReply(r, false)
 	if err != nil || remote.ServerID != bob.ServerID {
 		t.Errorf("met %+v, error %v", remote, err)
 	}
@@ -89,7 +92,7 @@ func TestGarbageIsNeverHandedOver(t *testing.T) {
 	s := startServer(t, nil)
 	all := [][]byte{
 		[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
-		[]byte(strings.Replace(string(goodHello()), "\x01", "\x02", 1)),
+		[]byte(strings.Replace(string(goodHello()), "\x02", "\x03", 1)),
 		bytes.Repeat([]byte{0xff}, 20_000),
 		bytes.Repeat([]byte{0}, 100),
 	}
@@ -144,28 +147,28 @@ func TestFieldsAreCapped(t *testing.T) {
 	long := strings.Repeat("x", 3*maxField)
 	h := &hello{kind: KindForward, from: Identity{Cluster: long, Node: long, ServerID: long}, want: long}
 	b := h.encode()
-	if most := len(magic) + 1 + 4*(1+maxField); len(b) != most {
+	if most := len(magic) + 1 + 4*(1+maxField) + len(`_{}`); len(b) != most {
 		t.Errorf("%d bytes, want %d", len(b), most)
 	}
 	got, err := readHello(bufio.NewReader(bytes.NewReader(b)))
-	if cut := long[:maxField]; err != nil || got.from != (Identity{cut, cut, cut}) || got.want != cut {
+	if cut := long[:maxField]; err != nil || got.from != (Identity{Cluster: cut, Node: cut, ServerID: cut}) || got.want != cut {
 		t.Errorf("read %+v, error %v", got, err)
 	}
-	if _, err := readReply(bufio.NewReader(bytes.NewReader(encodeReply(bob, long)))); !errors.Is(err, ErrRefused) {
+	if _, err := readReply(bufio.NewReader(bytes.NewReader(encodeReply(bob, &Refusal{Reason: long}, false))), false); !errors.Is(err, ErrRefused) {
 		t.Errorf("error %v", err)
 	}
 }
 
 func FuzzHello(f *testing.F) {
 	f.Add(goodHello())
-	f.Add(encodeReply(bob, ""))
-	f.Add(encodeReply(bob, "go away"))
+	f.Add(encodeReply(bob, nil, false))
+	f.Add(encodeReply(bob, &Refusal{Reason: "go away"}, false))
 	f.Add([]byte(magic + "F\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if h, err := readHello(bufio.NewReader(bytes.NewReader(b))); err == nil && !bytes.HasPrefix(b, h.encode()) {
+		if h, err := readHello(bufio.NewReader(bytes.NewReader(b))); err == nil && h.old && !bytes.HasPrefix(b, h.encode()) {
 			t.Errorf("%q was read as %q", b, h.encode())
 		}
-		remote, err := readReply(bufio.NewReader(bytes.NewReader(b)))
+		remote, err := readReply(bufio.NewReader(bytes.NewReader(b)), false)
 		welcome := appendField(appendField([]byte{1}, remote.Node), remote.ServerID)
 		if err == nil && !bytes.HasPrefix(b, welcome) {
 			t.Errorf("%q was taken for a welcome of %+v", b, remote)

@@ -34,7 +34,7 @@ func startServer(tb testing.TB, answer func(string) string) *server {
 	s := &server{Listener: NewListener(l, bob, isMember, hclog.NewNullLogger()), address: l.Addr().String()}
 	s.Handle(KindForward, s.noting(func(conn net.Conn) { _, _ = io.Copy(conn, conn) }))
 	if answer != nil {
-		s.Handle(KindQuery, s.noting(func(conn net.Conn) { ServeQueries(conn, answer) }))
+		s.Handle(KindQuery, s.noting(func(conn net.Conn) { ServeQueries(conn, NewBudget(MaxUnfinished), answer) }))
 	}
 	s.Start()
 	tb.Cleanup(func() { s.Close() })

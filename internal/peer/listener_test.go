@@ -92,7 +92,7 @@ func TestNoDeadlineBehindTheGreeting(t *testing.T) {
 		if _, err := conn.Write(goodHello()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readReply(readerOf(conn)); err != nil {
+		if _, err := readReply(readerOf(conn), false); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * helloTimeout)
@@ -103,30 +103,65 @@ func TestNoDeadlineBehindTheGreeting(t *testing.T) {
 	})
 }
 
-// Strangers cannot take more than maxHandshakes places, and not for long: who comes behind them is
-// served once their time is up.
+// Strangers cannot take more than maxHandshakes places, and keep nobody out: the oldest of them gives way.
 func TestStrangersTakeNoMoreThanTheirPlaces(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *pipes, l *Listener) {
-		for range maxHandshakes {
+		first := p.dial()
+		defer first.Close()
+		for range 300 {
 			defer p.dial().Close()
 		}
-		start := time.Now()
-		conn := p.dial() // accepted, and waits for a place
-		defer conn.Close()
 		synctest.Wait()
-		l.mu.Lock()
-		if n := len(l.conns); n != maxHandshakes {
+		l.unproven.mu.Lock()
+		if n := len(l.unproven.taken[""]); n != maxHandshakes {
 			t.Errorf("%d connections are being served", n)
 		}
-		l.mu.Unlock()
+		l.unproven.mu.Unlock()
+		if _, err := first.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the oldest: %v", err)
+		}
+		start := time.Now()
+		conn := p.dial()
+		defer conn.Close()
 		if _, err := conn.Write(goodHello()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readReply(readerOf(conn)); err != nil {
+		if _, err := readReply(readerOf(conn), false); err != nil {
 			t.Fatal(err)
 		}
-		if waited := time.Since(start); waited > helloTimeout+time.Second {
+		if waited := time.Since(start); waited > 0 {
 			t.Errorf("served after %v", waited)
+		}
+	})
+}
+
+// One node's connections have a bound, and its oldest gives way; another's are not touched.
+func TestConnectionsOfANodeAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *pipes, l *Listener) {
+		open := func(from Identity) net.Conn {
+			conn := p.dial()
+			if _, err := conn.Write((&hello{kind: KindForward, from: from, want: "bob"}).encode()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := readReply(readerOf(conn), false); err != nil {
+				t.Fatal(err)
+			}
+			return conn
+		}
+		l.member = func(string) bool { return true }
+		carol := open(Identity{Cluster: "prod", Node: "carol", ServerID: "carol/1"})
+		defer carol.Close()
+		first := open(alice)
+		defer first.Close()
+		for range maxConns + 10 {
+			defer open(alice).Close()
+		}
+		if _, err := first.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the oldest: %v", err)
+		}
+		go func() { _, _ = carol.Write([]byte("x")) }()
+		if b, err := io.ReadAll(io.LimitReader(carol, 1)); err != nil || string(b) != "x" {
+			t.Errorf("another's: %q, %v", b, err)
 		}
 	})
 }
@@ -135,18 +170,18 @@ func TestStrangersTakeNoMoreThanTheirPlaces(t *testing.T) {
 func TestCloseEndsEverything(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *pipes, l *Listener) {
 		ended := 0
-		l.Handle('C', func(conn net.Conn, _ Identity) {
+		l.Handle('X', func(conn net.Conn, _ Identity) {
 			_, _ = conn.Read(make([]byte, 1)) // until it is closed
 			ended++
 		})
 		served := p.dial()
-		if _, err := served.Write((&hello{kind: 'C', from: alice, want: "bob"}).encode()); err != nil {
+		if _, err := served.Write((&hello{kind: 'X', from: alice, want: "bob"}).encode()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readReply(readerOf(served)); err != nil {
+		if _, err := readReply(readerOf(served), false); err != nil {
 			t.Fatal(err)
 		}
-		for range maxHandshakes + 1 {
+		for range maxHandshakes {
 			p.dial()
 		}
 		synctest.Wait()

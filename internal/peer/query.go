@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bufio"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -44,13 +43,30 @@ func readMessage(r io.Reader, v any) error {
 	return json.Unmarshal(body, v)
 }
 
+func (in *Incoming) readMessage(v any) error {
+	n, err := in.head()
+	if err != nil {
+		return err
+	}
+	if n > maxMessage {
+		return ErrTooBig
+	}
+	body, err := in.Append(nil, int(n))
+	if err != nil {
+		return err
+	}
+	in.End()
+	return json.Unmarshal(body, v)
+}
+
 // ServeQueries answers the queries of one connection until it ends. answer gets each query's
 // decoded Q and returns what to send back.
-func ServeQueries[Q, A any](conn net.Conn, answer func(Q) A) {
-	r := bufio.NewReader(conn)
+func ServeQueries[Q, A any](conn net.Conn, budget *Budget, answer func(Q) A) {
+	in := NewIncoming(conn, budget)
+	defer in.Close()
 	for {
 		var q Q
-		if err := readMessage(r, &q); err != nil {
+		if err := in.readMessage(&q); err != nil {
 			return
 		}
 		_ = conn.SetWriteDeadline(time.Now().Add(helloTimeout))

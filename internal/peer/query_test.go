@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -219,24 +220,38 @@ func TestFrames(t *testing.T) {
 	for _, n := range sizes {
 		stream = append(AppendFrame(stream, n), bytes.Repeat([]byte{byte(n)}, n)...)
 	}
-	r := bytes.NewReader(stream)
+	r := incoming(stream)
 	for _, n := range sizes {
-		if frame, err := ReadFrame(r); err != nil || len(frame) != n || frame[n-1] != byte(n) {
+		if frame, err := r.ReadFrame(); err != nil || len(frame) != n || frame[n-1] != byte(n) {
 			t.Errorf("%d bytes, want %d, error %v", len(frame), n, err)
 		}
 	}
-	if _, err := ReadFrame(r); err != io.EOF {
+	if _, err := r.ReadFrame(); err != io.EOF {
 		t.Errorf("at the end: %v", err)
 	}
 	for _, n := range []int{0, MaxFrame + 1, 1<<32 - 1} {
-		if _, err := ReadFrame(bytes.NewReader(AppendFrame(nil, n))); !errors.Is(err, ErrFrameSize) {
+		if _, err := incoming(AppendFrame(nil, n)).ReadFrame(); !errors.Is(err, ErrFrameSize) {
 			t.Errorf("a frame of %d bytes: error %v", n, err)
 		}
 	}
-	if _, err := ReadFrame(bytes.NewReader(AppendFrame(nil, MaxFrame))); errors.Is(err, ErrFrameSize) || err == nil {
+	if _, err := incoming(AppendFrame(nil, MaxFrame)).ReadFrame(); errors.Is(err, ErrFrameSize) || err == nil {
 		t.Errorf("the largest frame, cut short: error %v", err)
 	}
 }
+
+// incoming reads bytes.
+func incoming(b []byte) *Incoming {
+	return NewIncoming(&bytesConn{r: bytes.NewReader(b)}, NewBudget(MaxUnfinished))
+}
+
+type bytesConn struct {
+	net.Conn
+	r io.Reader
+}
+
+func (c *bytesConn) Read(p []byte) (int, error)      { return c.r.Read(p) }
+func (c *bytesConn) SetReadDeadline(time.Time) error { return nil }
+func (c *bytesConn) Close() error                    { return nil }
 
 func FuzzFrame(f *testing.F) {
 	f.Add(append(AppendFrame(nil, 3), "abc"...))
@@ -244,7 +259,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add(AppendFrame(nil, 0))
 	f.Add([]byte{1, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		frame, err := ReadFrame(bytes.NewReader(b))
+		frame, err := incoming(b).ReadFrame()
 		if err != nil {
 			return
 		}

@@ -13,37 +13,26 @@ import (
 	"time"
 )
 
-// Refusal is the error of a node that is there and does not want us. It wraps ErrRefused.
-type Refusal struct {
-	By   Identity // without its cluster, which it has not proved
-	Text string
-}
-
-func (r *Refusal) Error() string {
-	return fmt.Sprintf("%v by %s: %s", ErrRefused, r.By.ServerID, r.Text)
-}
-
-// Unwrap makes it an ErrRefused.
-func (r *Refusal) Unwrap() error { return ErrRefused }
-
 // errNoNode: what answers at an address does not speak as nodes do.
 var errNoNode = errors.New("what answers there is no ciderd node")
 
 // What refusals begin with: the dialling side makes phrases of them.
 const (
-	refusalCluster = "this is cluster "
-	refusalNode    = "this is "
-	refusalMember  = "no node "
+	refusalCluster = "this is no node of cluster "
+	// oldRefusalCluster is that of the release before, which tells everybody its cluster's name.
+	oldRefusalCluster = "this is cluster "
+	refusalNode       = "this is "
+	refusalMember     = "no node "
 	// refusalOutside begins the end of one of those: up to which entry of the log the server is none of the cluster's.
 	refusalOutside = "; its server is not in the cluster as of entry "
 )
 
 // Outsider tells whether the node that refuses does not have this one in its file.
-func (r *Refusal) Outsider() bool { return strings.HasPrefix(r.Text, refusalMember) }
+func (r *Refusal) Outsider() bool { return strings.HasPrefix(r.Reason, refusalMember) }
 
 // OutsideAsOf is up to where in its log the server that was refused is none of the cluster's; 0: it does not say.
 func (r *Refusal) OutsideAsOf() uint64 {
-	_, text, _ := strings.Cut(r.Text, refusalOutside)
+	_, text, _ := strings.Cut(r.Reason, refusalOutside)
 	index, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || !r.Outsider() {
 		return 0
@@ -79,17 +68,21 @@ func Reason(err error, self Identity, name, address string, limit time.Duration)
 }
 
 func (r *Refusal) reason(self Identity, name, address string) string {
-	cluster, isCluster := strings.CutPrefix(r.Text, refusalCluster)
+	cluster, isOld := strings.CutPrefix(r.Reason, oldRefusalCluster)
 	switch {
-	case isCluster:
+	case isOld:
 		cluster, _, _ = strings.Cut(cluster, ", not ")
 		return "belongs to cluster " + cluster
+	case strings.HasPrefix(r.Reason, refusalCluster):
+		return fmt.Sprintf("is a node of another cluster, not of %q", self.Cluster)
 	case r.Outsider():
-		return "does not know this node: " + r.Text
-	case r.By.ServerID == self.ServerID:
+		return "does not know this node: " + r.Reason
+	case r.Other != nil:
+		return r.Reason
+	case r.By == self.ServerID:
 		return address + " is this node itself"
-	case r.By.Node != "" && r.By.Node != name:
-		return fmt.Sprintf("%s is %s of this cluster", address, r.By.Node)
+	case r.By != "" && NodeName(r.By) != name:
+		return fmt.Sprintf("%s is %s of this cluster", address, NodeName(r.By))
 	}
-	return r.Text
+	return r.Reason
 }

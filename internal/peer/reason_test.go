@@ -39,10 +39,10 @@ func TestReasons(t *testing.T) {
 		reason        string
 	}{
 		{alice, "bob", gone.address, "connection refused"},
-		{Identity{"test", "alice", "alice/11aa"}, "bob", s.address, `belongs to cluster "prod"`},
+		{Identity{Cluster: "test", Node: "alice", ServerID: "alice/11aa"}, "bob", s.address, `is a node of another cluster, not of "test"`},
 		{alice, "carol", s.address, s.address + " is bob of this cluster"},
 		{bob, "carol", s.address, s.address + " is this node itself"},
-		{Identity{"prod", "mallory", "mallory/1"}, "bob", s.address, `does not know this node: no node "mallory" in the configuration of bob`},
+		{Identity{Cluster: "prod", Node: "mallory", ServerID: "mallory/1"}, "bob", s.address, `does not know this node: no node "mallory" in the configuration of bob`},
 		{alice, "bob", banner, "does not speak ciderd's protocol (is that its text port?)"},
 		{alice, "bob", closes, "closes the connection without an answer"},
 		{alice, "bob", silent, "no answer in 0.3 s"},

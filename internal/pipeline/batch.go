@@ -8,7 +8,8 @@ import (
 
 // Batch is the proposals of one log entry.
 type Batch struct {
-	sequence  uint64
+	incarnation, sequence uint64
+
 	entry     []byte // as fsm.AppendBatch made it
 	given     bool   // entry has been given away: copies from now on
 	proposals []*Proposal

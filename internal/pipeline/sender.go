@@ -55,7 +55,9 @@ func (s *sender) step(ctx context.Context) {
 		return
 	}
 	s.mu.Lock()
-	s.sentTo = max(s.sentTo, b.sequence)
+	if b.incarnation == s.incarnation { // else it is another one by now
+		s.sentTo = max(s.sentTo, b.sequence)
+	}
 	s.mu.Unlock()
 }
 
@@ -165,7 +167,7 @@ func (s *sender) holdBack(now time.Time) time.Duration {
 func (s *sender) form() *Batch {
 	s.lingering = lingering{}
 	taken, total := s.intake.take()
-	b := &Batch{sequence: s.sequence + 1, count: total.commands, proposals: taken}
+	b := &Batch{incarnation: s.incarnation, sequence: s.sequence + 1, count: total.commands, proposals: taken}
 	parts := make([][]byte, len(taken))
 	version := 0
 	for i, p := range taken {
@@ -175,7 +177,7 @@ func (s *sender) form() *Batch {
 	}
 	s.sequence++
 	b.entry = fsm.AppendBatch(make([]byte, 0, total.bytes+64+len(s.config.Origin)), fsm.Header{
-		Version: byte(version), Origin: []byte(s.config.Origin), Incarnation: s.config.Incarnation, Sequence: b.sequence,
+		Version: byte(version), Origin: []byte(s.config.Origin), Incarnation: s.incarnation, Sequence: b.sequence,
 		Count: total.commands,
 	}, parts...)
 	if len(s.window) == 0 {

@@ -55,7 +55,11 @@ type Config struct {
 	Leader func() string
 	// Open finds the way to the present leader, or fails.
 	Open func(ctx context.Context) (Sink, error)
-	Log  hclog.Logger
+	// Outrun is told that the state has batches of this server that it has not made: what it makes as this
+	// incarnation will never be applied. Until Renew nothing is. It is called on Raft's goroutine, and must
+	// not block. Nil: nobody is told.
+	Outrun func(incarnation uint64)
+	Log    hclog.Logger
 }
 
 // Pipeline is this node's way into the log.
@@ -75,6 +79,7 @@ type Pipeline struct {
 	leaderChanged chan struct{}
 
 	mu           sync.Mutex
+	incarnation  uint64
 	intake       intake
 	window       []*Batch
 	windowBytes  int
@@ -91,7 +96,7 @@ type Pipeline struct {
 // New returns a pipeline that accepts proposals; Run sends them.
 func New(c Config) *Pipeline {
 	return &Pipeline{
-		config: c, wake: make(chan struct{}, 1), leaderChanged: make(chan struct{}, 1),
+		config: c, incarnation: c.Incarnation, wake: make(chan struct{}, 1), leaderChanged: make(chan struct{}, 1),
 		closedWindow: make(chan struct{}),
 	}
 }
@@ -170,10 +175,11 @@ func (p *Pipeline) withdraw(prop *Proposal) bool {
 
 // Applied is called on Raft's goroutine: a batch of this server has taken effect here.
 func (p *Pipeline) Applied(incarnation, sequence uint64, results []fsm.Result) {
-	if incarnation != p.config.Incarnation {
-		return // of the process before this one: nobody here waits for it
-	}
 	p.mu.Lock()
+	if p.outrun(incarnation, sequence) || incarnation < p.incarnation {
+		p.mu.Unlock()
+		return // of the process before this one, or of none: nobody here waits for it
+	}
 	var done *Batch
 	if len(p.window) > 0 && p.window[0].sequence == sequence {
 		done = p.pop()
@@ -189,10 +195,11 @@ func (p *Pipeline) Applied(incarnation, sequence uint64, results []fsm.Result) {
 // Restored is called on Raft's goroutine: a snapshot has taken effect here that holds this
 // server's batches up to sequence. Their results went with the entries.
 func (p *Pipeline) Restored(incarnation, sequence uint64) {
-	if incarnation != p.config.Incarnation {
+	p.mu.Lock()
+	if p.outrun(incarnation, sequence) || incarnation < p.incarnation {
+		p.mu.Unlock()
 		return
 	}
-	p.mu.Lock()
 	var done []*Batch
 	for len(p.window) > 0 && p.window[0].sequence <= sequence {
 		done = append(done, p.pop())
@@ -201,6 +208,44 @@ func (p *Pipeline) Restored(incarnation, sequence uint64) {
 	p.mu.Unlock()
 	for _, b := range done {
 		b.finish(nil, ErrTimeout)
+	}
+	p.poke()
+}
+
+// outrun tells whether a batch of this server has been applied that is behind all that this process has made, and
+// tells whoever is to do something about it; mu is held.
+func (p *Pipeline) outrun(incarnation, sequence uint64) bool {
+	ahead := incarnation > p.incarnation || incarnation == p.incarnation && sequence > p.sequence
+	if ahead && p.config.Outrun != nil {
+		p.config.Outrun(incarnation)
+	}
+	return ahead
+}
+
+// Incarnation is the one that batches are made with now.
+func (p *Pipeline) Incarnation() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.incarnation
+}
+
+// Renew makes the window's batches those of another incarnation, which must be above the one that has outrun this
+// one. None of them has been applied, and as what they were none will ever be: a batch of a lower incarnation is
+// skipped. So each is still applied once.
+func (p *Pipeline) Renew(incarnation uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if incarnation <= p.incarnation {
+		return
+	}
+	p.incarnation, p.sequence, p.sentTo, p.windowBytes = incarnation, 0, 0, 0
+	for i, b := range p.window {
+		p.sequence++
+		p.window[i] = &Batch{
+			incarnation: incarnation, sequence: p.sequence, entry: fsm.Renumber(b.entry, incarnation, p.sequence),
+			proposals: b.proposals, count: b.count,
+		}
+		p.windowBytes += len(p.window[i].entry)
 	}
 	p.poke()
 }

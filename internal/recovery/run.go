@@ -84,6 +84,7 @@ func (r *Survivor) Steps(st *storage.Storage, done *Result) []func() error {
 		func() error { return r.keepCopy(done) },
 		func() error { return r.begin(st, done) },
 		st.NewShortID,
+		st.ForgetTerm,
 		func() error {
 			done.Now = r.Node + "/" + st.ShortID
 			return r.rewrite(st, done.Now)
