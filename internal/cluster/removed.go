@@ -64,16 +64,22 @@ var membershipPoll = 2 * time.Second
 func (n *Node) watchMembership(ctx context.Context) {
 	tick := time.NewTicker(membershipPoll)
 	defer tick.Stop()
+	snapshotNoted := false
 	for {
 		look := false
 		select {
 		case <-tick.C:
 			look = n.hasState()
 		case <-n.joins:
+			snapshotNoted = false // it may be another one
 		case <-ctx.Done():
 			return
 		}
-		err := errors.Join(n.noteJoined(), n.noteSnapshot())
+		err := n.noteJoined()
+		if err == nil && !snapshotNoted {
+			err = n.noteSnapshot()
+			snapshotNoted = err == nil
+		}
 		if err == nil && look {
 			err = n.checkOwn(ctx, n.leader() == "")
 		}
