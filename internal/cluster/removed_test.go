@@ -103,7 +103,8 @@ func admissionCutShort(t *testing.T, restarted bool) {
 	c.stop(name)
 	wantSaid(t, old, OpRemove, name, "voters now: 3")
 	c.wipe(name)
-	for _, o := range []*Node{next, third} {
+	for _, o := range []*Node{next, third} { // a majority is enough for the removal, and next is to win
+		eventually(t, "all have its removal", func() bool { return o.raft.LastIndex() == old.raft.LastIndex() })
 		c.link(old, o).hold(func(f *flow) bool { return f.kind == peer.KindRaft })
 	}
 	// It is let in without its asking, for the answer would come when others have that entry.
