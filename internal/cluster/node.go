@@ -192,7 +192,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	n := &Node{
 		config: c, log: c.Log.Named("cluster"), clock: c.Clock, storage: st, waitsForRoom: st.WaitsForRoom,
 		members: c.Members, clients: map[string]*peer.Client{},
-		self:       peer.Identity{Cluster: c.Cluster, Node: c.Node, ServerID: c.Node + "/" + st.ShortID, Nonce: newNonce()},
+		self:       peer.Identity{Cluster: c.Cluster, Node: c.Node, ServerID: c.Node + "/" + st.ShortID, Nonce: newNonce(), Release: fsm.Release},
 		confirming: make(chan struct{}, confirming),
 	}
 	n.claims = newClaims(n)

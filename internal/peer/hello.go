@@ -40,6 +40,8 @@ type Identity struct {
 	Nonce string
 	// Incarnation is that of the batches that come from there; 0: not said.
 	Incarnation uint64
+	// Release is what the process runs; empty: not said. It is for people, and decides nothing.
+	Release string
 }
 
 const (
@@ -100,11 +102,13 @@ type helloMore struct {
 	Nonce       string `json:",omitempty"`
 	Incarnation uint64 `json:",omitempty"`
 	Runs        bool   `json:",omitempty"`
+	Release     string `json:",omitempty"`
 }
 
 type replyMore struct {
-	Nonce string `json:",omitempty"`
-	Other *Other `json:",omitempty"`
+	Nonce   string `json:",omitempty"`
+	Other   *Other `json:",omitempty"`
+	Release string `json:",omitempty"`
 }
 
 // The fields go out in one write each way: a length byte and that many bytes.
@@ -144,6 +148,9 @@ func appendJSON(dst []byte, v any) []byte {
 	return appendField(dst, string(text))
 }
 
+// short keeps a release from taking the room of what is needed.
+func short(release string) string { return release[:min(len(release), 40)] }
+
 func readJSON(r *bufio.Reader, v any) error {
 	text, err := readField(r)
 	if err != nil {
@@ -164,7 +171,7 @@ func (h *hello) encode() []byte {
 	if h.old {
 		return b
 	}
-	return appendJSON(b, helloMore{h.from.Nonce, h.from.Incarnation, h.runs})
+	return appendJSON(b, helloMore{h.from.Nonce, h.from.Incarnation, h.runs, short(h.from.Release)})
 }
 
 func readHello(r *bufio.Reader) (*hello, error) {
@@ -183,19 +190,19 @@ func readHello(r *bufio.Reader) (*hello, error) {
 	}
 	var more helloMore
 	err = readJSON(r, &more)
-	h.from.Nonce, h.from.Incarnation, h.runs = more.Nonce, more.Incarnation, more.Runs
+	h.from.Nonce, h.from.Incarnation, h.from.Release, h.runs = more.Nonce, more.Incarnation, more.Release, more.Runs
 	return h, err
 }
 
 // encodeReply is the answer to a hello; refusal nil: welcome. Whoever is refused learns no more than the refusal
 // says.
 func encodeReply(self Identity, refusal *Refusal, old bool) []byte {
-	b, reason, more := []byte{1}, "", replyMore{Nonce: self.Nonce}
+	b, reason, more := []byte{1}, "", replyMore{Nonce: self.Nonce, Release: short(self.Release)}
 	id, name := self.ServerID, self.Node
 	if refusal != nil {
 		b[0], reason, more.Other = 0, refusal.Reason, refusal.Other
 		if id = refusal.By; id == "" {
-			name, more.Nonce = "", ""
+			name, more.Nonce, more.Release = "", "", ""
 		}
 	}
 	for _, f := range []string{name, id, reason} {
@@ -229,7 +236,7 @@ func readReply(r *bufio.Reader, old bool) (remote Identity, err error) {
 			return remote, err
 		}
 	}
-	remote.Nonce = more.Nonce
+	remote.Nonce, remote.Release = more.Nonce, more.Release
 	if ok == 0 {
 		return remote, &Refusal{By: remote.ServerID, Reason: reason, Other: more.Other}
 	}
