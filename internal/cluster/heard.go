@@ -51,8 +51,8 @@ func (n *Node) silentHere(server string) time.Duration {
 // isGone returns nil if a server can be taken for gone: neither this node nor any voter that answers has heard of
 // it for as long as silence says, and these are a majority.
 func (n *Node) isGone(ctx context.Context, server string) error {
-	if here := n.silentHere(server); here < silence {
-		return fmt.Errorf("waiting whether %s, which it would replace, is gone: it was heard of %v ago", server, here.Round(time.Millisecond))
+	if n.silentHere(server) < silence {
+		return fmt.Errorf("waiting whether %s, which it would replace, is gone: it was heard of in the last %v", server, silence)
 	}
 	others, selfVotes := n.voters()
 	voters := len(others)
@@ -78,7 +78,7 @@ func (n *Node) isGone(ctx context.Context, server string) error {
 		switch {
 		case o.err != nil || o.of == server:
 		case o.silent < silence:
-			heardOf = fmt.Errorf("waiting whether %s, which it would replace, is gone: %s has heard of it %v ago", server, o.of, o.silent.Round(time.Millisecond))
+			heardOf = fmt.Errorf("waiting whether %s, which it would replace, is gone: %s has heard of it in the last %v", server, o.of, silence)
 		default:
 			count++
 		}
