@@ -48,6 +48,17 @@ func (n *Node) silentHere(server string) time.Duration {
 	return n.heard.silence(server)
 }
 
+// fallsSilent waits for a second in which this node hears nothing of a server; false: it hears of it all the time.
+func (n *Node) fallsSilent(ctx context.Context, server string) bool {
+	const enough = time.Second
+	for end := time.Now().Add(2 * enough); n.silentHere(server) < enough; {
+		if time.Now().After(end) || pause(ctx) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // isGone returns nil if a server can be taken for gone: neither this node nor any voter that answers has heard of
 // it for as long as silence says, and these are a majority.
 func (n *Node) isGone(ctx context.Context, server string) error {
