@@ -172,6 +172,9 @@ func (a *admissions) add(ctx context.Context, name string) (string, error) {
 		if err := n.keepsQuorum(ctx, string(old.ID), ""); err != nil {
 			return "", err
 		}
+		if !n.fallsSilent(ctx, string(old.ID)) {
+			return "", refuse("%s does not answer when it is asked, but is heard of: it runs; stop it first", old.ID)
+		}
 		place = fmt.Sprintf(", in the place of %s, which does not answer", old.ID)
 		if err := n.remove(string(old.ID)); err != nil {
 			return "", err

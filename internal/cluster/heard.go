@@ -48,11 +48,22 @@ func (n *Node) silentHere(server string) time.Duration {
 	return n.heard.silence(server)
 }
 
+// fallsSilent waits for a second in which this node hears nothing of a server; false: it hears of it all the time.
+func (n *Node) fallsSilent(ctx context.Context, server string) bool {
+	const enough = time.Second
+	for end := time.Now().Add(2 * enough); n.silentHere(server) < enough; {
+		if time.Now().After(end) || pause(ctx) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // isGone returns nil if a server can be taken for gone: neither this node nor any voter that answers has heard of
 // it for as long as silence says, and these are a majority.
 func (n *Node) isGone(ctx context.Context, server string) error {
-	if here := n.silentHere(server); here < silence {
-		return fmt.Errorf("waiting whether %s, which it would replace, is gone: it was heard of %v ago", server, here.Round(time.Millisecond))
+	if n.silentHere(server) < silence {
+		return fmt.Errorf("waiting whether %s, which it would replace, is gone: it was heard of in the last %v", server, silence)
 	}
 	others, selfVotes := n.voters()
 	voters := len(others)
@@ -78,7 +89,7 @@ func (n *Node) isGone(ctx context.Context, server string) error {
 		switch {
 		case o.err != nil || o.of == server:
 		case o.silent < silence:
-			heardOf = fmt.Errorf("waiting whether %s, which it would replace, is gone: %s has heard of it %v ago", server, o.of, o.silent.Round(time.Millisecond))
+			heardOf = fmt.Errorf("waiting whether %s, which it would replace, is gone: %s has heard of it in the last %v", server, o.of, silence)
 		default:
 			count++
 		}

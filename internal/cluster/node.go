@@ -9,7 +9,9 @@
 // The write path: the package pipeline makes batches and keeps those that are not done; sink.go and
 // forward.go bring them to the leader's Raft; the FSM applies each once and tells the pipeline;
 // notify.go tells followers of the commit at once.
-// Beside it: transport.go and query.go (other nodes), form.go (first start), admit.go, change.go, joined.go
+// Beside it: transport.go, query.go and copies.go (other nodes, and who they are), receive.go, scan.go and
+// messages.go (what they say to Raft, and what of that cannot be), heard.go (who was heard of), outrun.go (batches
+// that a process has not made in its name), form.go (first start), admit.go, change.go, joined.go
 // and removed.go (servers come and go), lead.go and transfer.go (what follows from who leads, and handing
 // it over), timing.go and suspect.go (a leader that is gone), readindex.go (SYNC), compact.go (snapshots),
 // compare.go (equal states), peers.go (what the others say, and why they do not), outside.go (whom they do not count

@@ -203,7 +203,9 @@ func (r *Survivor) answering(ctx context.Context, p *Plan, book *peer.Book) (ids
 			if err == nil {
 				conn.Close()
 			}
-			there[i] = err == nil
+			// One that takes this for another process of a server that it hears is there as well.
+			var refusal *peer.Refusal
+			there[i] = err == nil || errors.As(err, &refusal) && refusal.Other != nil
 		})
 	}
 	wg.Wait()
