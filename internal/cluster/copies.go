@@ -138,7 +138,7 @@ func (c *claims) other(ctx context.Context) (other *peer.Other, all bool) {
 	if address, err := n.members.Address(n.self.ServerID); err == nil {
 		ctx, cancel := context.WithTimeout(ctx, askSelfFor)
 		defer cancel()
-		if other := peer.AskSelf(ctx, address, n.self); other != nil {
+		if other := peer.AskSelf(ctx, n.book, address, n.self); other != nil {
 			return other, true
 		}
 	}
@@ -189,7 +189,7 @@ func (n *Node) confirms(from peer.Identity) bool {
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, aliveTimeout)
 	defer cancel()
-	conn, remote, err := peer.Dial(ctx, address, n.self, from.ServerID, peer.KindQuery)
+	conn, remote, err := n.book.Dial(ctx, address, n.self, from.ServerID, peer.KindQuery)
 	if err != nil {
 		n.log.Debug("a server that is not known here is not confirmed", "id", from.ServerID, "error", err)
 		return false

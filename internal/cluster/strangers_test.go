@@ -179,7 +179,7 @@ func TestCopyOfADirectory(t *testing.T) {
 		}
 	}
 	own, _ := c.members.Address(n.self.ServerID)
-	if other := peer.AskSelf(t.Context(), own, self); other == nil || !other.Runs {
+	if other := peer.AskSelf(t.Context(), nil, own, self); other == nil || !other.Runs {
 		t.Error("it does not find the one that runs")
 	}
 	c.set(n, "k", "w")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -35,7 +34,8 @@ func hang(n *Node) (release func()) {
 // A target that hangs when leadership is handed to it does not cost the writes the time that Raft would
 // wait for it, is named, and is not tried again soon.
 func TestTransferToOneThatHangs(t *testing.T) {
-	defer func(d time.Duration) { rpcTimeout = d }(rpcTimeout)
+	before := rpcTimeout
+	t.Cleanup(func() { rpcTimeout = before }) // after the nodes have been stopped
 	rpcTimeout = 2 * patience // so that a leader that waits for the target fails the test
 	c := newTestCluster(t, 3)
 	c.startAll()

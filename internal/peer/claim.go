@@ -92,8 +92,8 @@ func (c *Claim) keep(ctx context.Context, conn net.Conn) {
 }
 
 // AskSelf asks at this node's own address whether another process is self; nil: none answers there.
-func AskSelf(ctx context.Context, address string, self Identity) *Other {
-	conn, remote, err := (*Book)(nil).dial(ctx, address, &hello{kind: KindClaim, from: self, want: self.ServerID})
+func AskSelf(ctx context.Context, book *Book, address string, self Identity) *Other {
+	conn, remote, err := book.dial(ctx, address, &hello{kind: KindClaim, from: self, want: self.ServerID})
 	if conn != nil {
 		conn.Close()
 	}

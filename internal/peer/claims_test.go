@@ -159,10 +159,10 @@ func TestHoldClaim(t *testing.T) {
 	if !s.Claimed(alice.ServerID) {
 		t.Error("it does not answer")
 	}
-	if other := AskSelf(t.Context(), s.address, Identity{Cluster: "prod", Node: "bob", ServerID: "bob/22bb", Nonce: "x"}); other == nil {
+	if other := AskSelf(t.Context(), nil, s.address, Identity{Cluster: "prod", Node: "bob", ServerID: "bob/22bb", Nonce: "x"}); other == nil {
 		t.Error("bob is not at his address")
 	}
-	if other := AskSelf(t.Context(), s.address, Identity{Cluster: "prod", Node: "bob", ServerID: "bob/other", Nonce: "x"}); other != nil {
+	if other := AskSelf(t.Context(), nil, s.address, Identity{Cluster: "prod", Node: "bob", ServerID: "bob/other", Nonce: "x"}); other != nil {
 		t.Errorf("another bob: %+v", other)
 	}
 }
