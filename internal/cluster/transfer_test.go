@@ -36,7 +36,7 @@ func hang(n *Node) (release func()) {
 func TestTransferToOneThatHangs(t *testing.T) {
 	before := rpcTimeout
 	t.Cleanup(func() { rpcTimeout = before }) // after the nodes have been stopped
-	rpcTimeout = 2 * patience // so that a leader that waits for the target fails the test
+	rpcTimeout = 2 * patience                 // so that a leader that waits for the target fails the test
 	c := newTestCluster(t, 3)
 	c.startAll()
 	leader, heir := c.leader(), c.followers()[0]
