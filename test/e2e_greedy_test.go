@@ -5,11 +5,13 @@ package test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"ciderd/internal/harness"
 )
@@ -108,4 +110,34 @@ func anonymous(t *testing.T, n *harness.Node) int64 {
 	}
 	t.Fatal("no RssAnon")
 	return 0
+}
+
+// TestExpensiveWritesOfAValueOnItsWay: one session stores a large value and removes it, again and again, and another
+// sends thousands of EXPIREs that meet it as it comes: others' writes are done all the same.
+func TestExpensiveWritesOfAValueOnItsWay(t *testing.T) {
+	c := harness.Start(t, harness.Options{Nodes: 3})
+	n := c.Leader()
+	user := "onway-" + unique()
+	setter := loginAs(t, n, user)
+	var stopped atomic.Bool
+	var wg sync.WaitGroup
+	large := "SET large " + strings.Repeat("v", 500<<10)
+	wg.Go(func() {
+		for !stopped.Load() {
+			if _, err := setter.Pipeline("DELETE large", large); err != nil {
+				return
+			}
+		}
+	})
+	stop := attack(t, n, user, "EXPIRE large 1d")
+	defer func() { stopped.Store(true); stop(); wg.Wait() }()
+	other := loginAs(t, n, "other-"+unique())
+	var took []time.Duration
+	for i := range 200 {
+		begun := time.Now()
+		mustDo(t, other, "SET k "+strconv.Itoa(i), "OK")
+		took = append(took, time.Since(begun))
+	}
+	slices.Sort(took)
+	t.Logf("others' writes: median %v, longest %v", took[100], took[199])
 }

@@ -98,7 +98,7 @@ func TestWhyANodeDoesNotAnswer(t *testing.T) {
 		why     string
 	}{
 		{"nobody there", right, "", nil, `n2: connection refused; n3: connection refused`},
-		{"another cluster", right, "other", right, `n2: belongs to cluster "other"`},
+		{"another cluster", right, "other", right, `n2: is a node of another cluster, not of `},
 		{"no such name", with(1, "n2.invalid:7000"), "", nil, `n2: (no such host: n2\.invalid|its name n2\.invalid does not resolve)`},
 		{"swapped", swapped, "harness", right, `n3: ` + address(1) + ` is n2 of this cluster`},
 		{"its text port", with(1, n2.Text), "harness", right, `n2: does not speak ciderd's protocol \(is that its text port\?\)`},

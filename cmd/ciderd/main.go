@@ -43,7 +43,13 @@ func main() {
 	os.Exit(v.run(rest))
 }
 
-func printVersion([]string) int {
+func printVersion(args []string) int {
+	switch {
+	case len(args) == 1 && asksForHelp(args[0]):
+		return helpOf("version")
+	case len(args) > 0:
+		return wrongUsage("version", fmt.Errorf("unexpected argument %q", args[0]))
+	}
 	fmt.Println("ciderd", version)
 	return exitOK
 }

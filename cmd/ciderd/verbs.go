@@ -92,6 +92,9 @@ func findVerb(args []string) (found *verb, rest []string) {
 
 // unknownVerb says what was probably meant, in few lines: the whole usage would push that off the screen.
 func unknownVerb(args []string) int {
+	if len(args) == 2 && asksForHelp(args[1]) {
+		return help(args[:1])
+	}
 	var names []string
 	word, inner := args[0], false
 	for _, v := range verbs() {
@@ -110,7 +113,10 @@ func unknownVerb(args []string) int {
 	case inner && word == "":
 		fmt.Fprintf(os.Stderr, "ciderd: %s what? One of: %s\n", args[0], strings.Join(names, ", "))
 	case inner:
-		fmt.Fprintf(os.Stderr, "ciderd: unknown command \"%s %s\"%s\n", args[0], word, config.DidYouMean(word, names))
+		for i, second := range names {
+			names[i] = args[0] + " " + second
+		}
+		fmt.Fprintf(os.Stderr, "ciderd: unknown command \"%s %s\"%s\n", args[0], word, config.DidYouMean(args[0]+" "+word, names))
 	default:
 		for _, v := range verbs() {
 			names = append(names, strings.Fields(v.name)[0])
@@ -171,12 +177,17 @@ func helpOf(name string) int {
 	return exitOK
 }
 
+func asksForHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
+
 func help(args []string) int {
-	if len(args) == 0 || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+	if len(args) == 0 || asksForHelp(args[0]) {
 		usage(os.Stdout)
 		return exitOK
 	}
-	if v, rest := findVerb(args); v != nil && len(rest) == 0 {
+	if v, rest := findVerb(args); v != nil {
+		if len(rest) > 0 {
+			return wrongUsage("help", fmt.Errorf("unexpected argument %q", rest[0]))
+		}
 		v.about(os.Stdout)
 		return exitOK
 	}

@@ -59,7 +59,9 @@ func (f *formats) of(servers []string) int {
 			version = min(version, f.reads[id])
 		}
 	}
-	return version
+	// What the log has held all read, or they would not have been let in: a node that has just started need not
+	// hear it from each again.
+	return max(version, f.entered, f.applied())
 }
 
 // enter has give put an entry into the log, without what not every server reads.

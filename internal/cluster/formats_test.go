@@ -69,6 +69,10 @@ func TestServersThatCannotReadTheLogAreNotAdmitted(t *testing.T) {
 		t.Errorf("an entry is on its way that it does not read: %v, %d", err, added)
 	}
 	f.entered, applied = 0, fsm.EntryVersion
+	f.servers = func() []string { return []string{"a/1", "c/1"} }
+	if got := f.all(); got != fsm.EntryVersion {
+		t.Errorf("a node that has just started takes a log of version %d for one that is read up to %d", applied, got)
+	}
 	if err := admit(oldest); err == nil || added != 1 {
 		t.Errorf("an entry was applied that it does not read: %v, %d", err, added)
 	}

@@ -96,6 +96,7 @@ type Node struct {
 	admissions *admissions
 	space      *space
 	formats    *formats
+	weights    *weights
 	heirs      heirs
 	// waitsForRoom is storage.WaitsForRoom, but for tests.
 	waitsForRoom func() bool
@@ -212,6 +213,7 @@ func newNode(c Config, st *storage.Storage) *Node {
 	n.admissions = &admissions{node: n, removed: map[string]bool{}}
 	n.space = &space{node: n, free: c.FreeSpace, now: make(chan struct{}, 1)}
 	n.formats = newFormats(n)
+	n.weights = newWeights(n)
 	n.reads = &reads{find: n.leaderReadIndex, ctx: n.ctx}
 	n.syncs = &reads{find: n.readIndex, ctx: n.ctx}
 	n.fsm = fsm.New(n.self.ServerID, fsm.Hooks{

@@ -149,8 +149,13 @@ func (n *Node) role() string {
 
 // peerList is all other nodes of the file, in its order, and then those that only the configuration has.
 func (n *Node) peerList() (list []PeerStatus) {
+	leader := n.leader()
 	for _, m := range n.members.Others(n.self.Node) {
-		list = append(list, n.peers.of(m.Name))
+		p := n.peers.of(m.Name)
+		if p.Role == "leader" && leader != "" && peer.NodeName(leader) != m.Name {
+			p.Role = "follower" // it was heard of before that
+		}
+		list = append(list, p)
 	}
 	for _, s := range n.servers() {
 		if name := peer.NodeName(string(s.ID)); !n.members.Has(name) {

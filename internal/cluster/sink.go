@@ -53,7 +53,7 @@ func (p *proposer) enqueue(entry []byte) (raft.ApplyFuture, error) {
 	if p.node.raft.State() != raft.Leader {
 		return nil, errNotLeading
 	}
-	entry, err := fsm.Refuse(entry, fsm.Refusal{Growth: p.node.space.refuses()})
+	entry, err := fsm.Refuse(entry, fsm.Refusal{Growth: p.node.space.refuses(), Weights: p.node.weights.now()})
 	if err != nil {
 		return nil, err
 	}

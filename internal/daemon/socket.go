@@ -46,7 +46,7 @@ func (n operatedNode) AddUser(ctx context.Context, name string, password []byte)
 	case errors.Is(err, cluster.ErrTimeout):
 		return fmt.Errorf("it is not known whether the user was added: %w", err)
 	case err != nil:
-		return fmt.Errorf("%w: %w", cluster.ErrRefused, err) // nothing was done, and nothing will be
+		return fmt.Errorf("%w: %w; the user was not added", cluster.ErrRefused, err)
 	case len(results) != 1:
 		return errors.New("it is not known whether the user was added: no result")
 	}

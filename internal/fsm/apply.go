@@ -134,6 +134,8 @@ func (a *applier) write(c *Command) Result {
 	switch {
 	case c.Op == OpRefuse && c.Flags&flagUnread != 0:
 		return Result{Kind: KindUnread}
+	case c.Op == OpRefuse && c.Flags&flagBusy != 0:
+		return Result{Kind: KindBusy}
 	case c.Op == OpRefuse, a.closed && operations[c.Op].grows:
 		return Result{Kind: KindMemoryFull}
 	}

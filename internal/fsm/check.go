@@ -17,19 +17,26 @@ const (
 // every node that has it would come to its end at it, and again at each start. It reads all of the entry once
 // for the checksum and once for the commands. The error is ErrCorrupt or ErrNewer, wrapped.
 func Check(entry []byte) error {
-	h, commands, err := ReadEntry(entry)
+	h, commands, err := readPlausible(entry)
 	if err != nil {
 		return err
 	}
-	switch {
-	case h.Incarnation == 0 || h.Incarnation > MaxIncarnation || h.Sequence == 0:
-		return fmt.Errorf("%w: batch %d of incarnation %d", ErrCorrupt, h.Sequence, h.Incarnation)
-	case h.Stamp < 0 || h.Stamp > maxStamp:
-		return fmt.Errorf("%w: stamp %d", ErrCorrupt, h.Stamp)
-	case h.Count > maxCommands:
-		return fmt.Errorf("%w: %d commands", ErrCorrupt, h.Count)
-	}
 	return eachCommand(h.Version, h.Count, commands, func(*Command, []byte) {})
+}
+
+// readPlausible is ReadEntry, and looks at what the header says.
+func readPlausible(entry []byte) (h Header, commands []byte, err error) {
+	h, commands, err = ReadEntry(entry)
+	switch {
+	case err != nil:
+	case h.Incarnation == 0 || h.Incarnation > MaxIncarnation || h.Sequence == 0:
+		err = fmt.Errorf("%w: batch %d of incarnation %d", ErrCorrupt, h.Sequence, h.Incarnation)
+	case h.Stamp < 0 || h.Stamp > maxStamp:
+		err = fmt.Errorf("%w: stamp %d", ErrCorrupt, h.Stamp)
+	case h.Count > maxCommands:
+		err = fmt.Errorf("%w: %d commands", ErrCorrupt, h.Count)
+	}
+	return h, commands, err
 }
 
 // eachCommand calls do with each command of an entry of that version, and as it is encoded. The error is

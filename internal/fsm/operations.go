@@ -82,6 +82,7 @@ const (
 
 	// flagUnread: the command was taken out because not every server reads it. Without it: for want of disks.
 	flagUnread = 1 << 0
+	flagBusy   = 1 << 1 // the entry would have made every node copy too much: see Weights
 
 	flagOnce = 1 << 7
 )

@@ -9,10 +9,12 @@ type Refusal struct {
 	// would be a malformed command to those that do not, and they would carry out another batch than the rest
 	// of the cluster. 0: all read all.
 	Reads int
+	// Weights bounds what the commands of an entry make every node copy; nil: it is not bounded.
+	Weights *Weights
 }
 
 // nothing tells whether r refuses nothing.
-func (r Refusal) nothing() bool { return !r.Growth && r.Reads == 0 }
+func (r Refusal) nothing() bool { return !r.Growth && r.Reads == 0 && r.Weights == nil }
 
 // unread tells whether there are servers that do not read a version.
 func (r Refusal) unread(version byte) bool { return r.Reads != 0 && int(version) > r.Reads }
@@ -41,29 +43,50 @@ func Refuse(entry []byte, r Refusal) ([]byte, error) {
 	if r.nothing() {
 		return entry, Check(entry)
 	}
-	h, commands, err := ReadEntry(entry)
+	h, commands, err := readPlausible(entry)
 	if err != nil {
 		return nil, err
 	}
-	var rest []byte
-	refused, version := false, h.Version
-	h.Version = version1
-	err = eachCommand(version, h.Count, commands, func(c *Command, kept []byte) {
-		if flags, not := r.why(c.Op); not {
-			refused = true
-			*c = c.refused(flags)
-			kept = AppendCommand(nil, c)
-		}
-		rest = append(rest, kept...)
-		h.Version = max(h.Version, operations[c.Op].since)
-	})
-	if err != nil {
+	out := refusing{refusal: r, commands: commands, work: entryWork{weights: r.Weights}, changed: r.unread(h.Version)}
+	if err := eachCommand(h.Version, h.Count, commands, out.command); err != nil {
 		return nil, err
 	}
-	if !refused && !r.unread(version) {
+	if !out.changed {
 		return entry, nil
 	}
-	return AppendBatch(nil, h, rest), nil
+	h.Version = max(out.version, version1)
+	return AppendBatch(nil, h, out.rest), nil
+}
+
+// refusing makes the entry without what is refused. As long as nothing is, it copies nothing.
+type refusing struct {
+	refusal  Refusal
+	commands []byte
+	work     entryWork
+	changed  bool
+	seen     int    // bytes of commands
+	rest     []byte // of the new entry, once changed
+	copied   int    // bytes of commands that are in rest, as they were or replaced
+	version  byte
+}
+
+func (r *refusing) command(c *Command, encoded []byte) {
+	flags, not := r.refusal.why(c.Op)
+	if !not && r.work.tooMuch(c) {
+		flags, not = flagBusy, true
+	}
+	if not {
+		r.changed = true
+		r.rest = append(r.rest, r.commands[r.copied:r.seen]...)
+		*c = c.refused(flags)
+		r.rest = AppendCommand(r.rest, c)
+		r.copied = r.seen + len(encoded)
+	}
+	r.seen += len(encoded)
+	r.version = max(r.version, operations[c.Op].since)
+	if r.changed && r.seen == len(r.commands) {
+		r.rest = append(r.rest, r.commands[r.copied:]...)
+	}
 }
 
 // refused is what takes c's place.

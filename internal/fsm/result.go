@@ -23,10 +23,11 @@ const (
 	KindMemoryFull    // the state is closed to what makes it grow: OpClose
 	KindOnceFull      // the user has too many ids of ONCE that are younger than ten minutes
 	KindUnread        // not every server of the cluster reads the operation: see Refuse
+	KindBusy          // too many large values would have been copied at once: see Weights
 )
 
 // passes tells whether the same command may well go through when it is sent again.
-func (k Kind) passes() bool { return k == KindMemoryFull || k == KindUnread }
+func (k Kind) passes() bool { return k == KindMemoryFull || k == KindUnread || k == KindBusy }
 
 // Result is what applying one command gave: the same on every node.
 type Result struct {

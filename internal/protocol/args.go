@@ -72,14 +72,15 @@ func (p *Parser) passwd(c *cursor, req *Request) (err *Error) {
 	if c.done() {
 		return nil
 	}
-	text, quoted := c.tail(), c.quoted()
-	bare := p.bare(text)
-	if req.Password, err = c.word(); err != nil {
+	text, quoted, after := c.tail(), c.quoted(), *c
+	bare := p.bare(after.bareWord()) // a word too
+	switch req.Password, err = c.word(); {
+	case err != nil && bare != nil:
+		req.Password, *c, err = bare, after, nil
+	case err != nil:
 		return err
-	}
-	// Bare, it is a word too, so only if there is no blank in it.
-	if size := len(text) - len(c.rest); quoted && size <= len(bare) && lastBlank(bare[:size]) < 0 {
-		req.BarePassword = bare[:size:size]
+	case quoted && len(text)-len(c.rest) == len(bare):
+		req.BarePassword = bare
 	}
 	req.NewPassword, err = p.need(c)
 	return err

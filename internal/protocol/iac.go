@@ -25,8 +25,10 @@ const (
 
 	ctrlC = 0x03
 
-	maxSub   = 512 // bytes of a subnegotiation that are skipped
-	maxMarks = 32  // timing marks that wait for their answer
+	maxSub = 512 // bytes of a subnegotiation that are skipped
+	// maxMarks is how many timing marks wait for their answer at most: more than a client's, and what comes in one
+	// Read has no room for more.
+	maxMarks = 1 << 14
 )
 
 type filterState uint8

@@ -90,7 +90,7 @@ func (r *Reader) Next() ([]byte, Event) {
 // skipped is how a line begins and ends that is over the limit.
 type skipped struct{ head, tail []byte }
 
-const keptOfSkipped = 32 // bytes at each end
+const keptOfSkipped = 256 // bytes at each end
 
 // noteSkipped takes in the next part of one.
 func (r *Reader) noteSkipped(part []byte) {
@@ -102,7 +102,7 @@ func (r *Reader) noteSkipped(part []byte) {
 	s.tail = s.tail[max(0, len(s.tail)-keptOfSkipped):]
 }
 
-// Skipped returns how the last line began and ended for which Next has returned TooLong, 32 bytes at most of each.
+// Skipped returns how the last line began and ended for which Next has returned TooLong, 256 bytes at most of each.
 func (r *Reader) Skipped() (head, tail []byte) {
 	if r.skipped == nil {
 		return nil, nil
@@ -259,6 +259,14 @@ func (r *Reader) Buffered() int { return r.w - r.r }
 
 // Partial reports whether a line has begun that has no end yet; call it when Next has returned None.
 func (r *Reader) Partial() bool { return r.r < r.w || r.skip }
+
+// Begun returns how the line begins that has no end yet, 256 bytes of it at most; nil if none has begun.
+func (r *Reader) Begun() []byte {
+	if r.skip && r.skipped != nil {
+		return r.skipped.head
+	}
+	return r.buf[r.r:min(r.w, r.r+keptOfSkipped)]
+}
 
 // Size returns how many bytes of memory the Reader holds for buffers.
 func (r *Reader) Size() int {

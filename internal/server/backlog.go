@@ -8,15 +8,23 @@ import (
 
 // backlog is the replies that clients have yet to take, of all sessions. Only a session whose client takes
 // nothing right now is in it, so a client that reads costs nothing here. When all together are over the limit
-// those that hold most are cut off, until they are not.
+// the user whose sessions hold most loses the one of them that holds most, until they are not: many connections that
+// hold little each put nobody else's out.
 type backlog struct {
 	mu    sync.Mutex // all below
 	limit int64      // bytes
-	held  map[*session]int64
+	held  map[*session]holding
+	users map[owner]int64
 	total int64
 }
 
-func newBacklog() *backlog { return &backlog{held: map[*session]int64{}} }
+// holding is what a session holds, and whose that is.
+type holding struct {
+	owner owner
+	bytes int64
+}
+
+func newBacklog() *backlog { return &backlog{held: map[*session]holding{}, users: map[owner]int64{}} }
 
 func (b *backlog) setLimit(bytes int64) {
 	b.mu.Lock()
@@ -30,15 +38,26 @@ func (b *backlog) waits(s *session, bytes int64) {
 	defer b.mu.Unlock()
 	b.set(s, bytes)
 	for b.total > b.limit {
-		var largest *session
-		for other, n := range b.held {
-			if largest == nil || n > b.held[largest] {
-				largest = other
-			}
-		}
+		largest := b.largest()
 		b.set(largest, 0)
 		largest.cutOff()
 	}
+}
+
+// largest is the session that holds most of those of the user whose sessions do.
+func (b *backlog) largest() (largest *session) {
+	var most owner
+	for o, n := range b.users {
+		if n > b.users[most] {
+			most = o
+		}
+	}
+	for s, h := range b.held {
+		if h.owner == most && (largest == nil || h.bytes > b.held[largest].bytes) {
+			largest = s
+		}
+	}
+	return largest
 }
 
 // goesOn notes that its client has taken something.
@@ -49,11 +68,21 @@ func (b *backlog) goesOn(s *session) {
 }
 
 func (b *backlog) set(s *session, bytes int64) {
-	b.total += bytes - b.held[s]
-	if bytes == 0 {
+	h, there := b.held[s]
+	if !there {
+		if bytes == 0 {
+			return
+		}
+		h.owner = s.holder()
+	}
+	b.total += bytes - h.bytes
+	if b.users[h.owner] += bytes - h.bytes; b.users[h.owner] == 0 {
+		delete(b.users, h.owner)
+	}
+	if h.bytes = bytes; bytes == 0 {
 		delete(b.held, s)
 	} else {
-		b.held[s] = bytes
+		b.held[s] = h
 	}
 }
 

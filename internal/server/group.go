@@ -214,6 +214,8 @@ func (s *session) refusal(k fsm.Kind) {
 	case fsm.KindSessionEnded:
 		s.fail(protocol.SessionEnded, sessionEnded)
 		s.over = true
+	case fsm.KindBusy:
+		s.fail(protocol.Busy, "too many large values would be copied at once; nothing was done, try again later")
 	case fsm.KindUnread: // this node had heard of no server that does not know it
 		s.fail(protocol.UnknownCommand, "the cluster is being upgraded, and not every node knows this command yet; nothing was done")
 	default:

@@ -35,6 +35,9 @@ func (s *session) fill() {
 			return
 		}
 	}
+	if s.reader == nil && s.isHTTP(s.in.Begun(), nil) {
+		return
+	}
 	if s.in.IsTelnet() {
 		b := s.in.TakeReplies(s.buffer())
 		s.out.b = b
@@ -194,6 +197,14 @@ func (s *session) owner() owner {
 		o.user = s.login.account.id
 	}
 	return o
+}
+
+// holder is whose replies the session holds: its user's, or before login its address's.
+func (s *session) holder() owner {
+	if o := s.owner(); o.user != 0 {
+		return owner{user: o.user}
+	}
+	return owner{addr: s.origin}
 }
 
 // charge accounts for the reader's memory beyond what every session may have. When that is more than its

@@ -87,20 +87,24 @@ func (s *session) release() {
 
 // transmit sends bytes to the client.
 func (s *session) transmit(rest []byte) {
-	s.now = 0           // it may take a while
-	var taken time.Time // when the client last took something, as far as it has been waited for
+	s.now = 0 // it may take a while
+	// For how long the client has taken nothing. Of a step that took longer than it may, only what it may counts: then
+	// it was this process that stood still.
+	var idle time.Duration
 	for len(rest) > 0 && s.broken == nil {
-		s.armWrite()
+		step := s.armWrite()
+		begun := time.Now()
 		n, err := s.send(rest)
 		rest = rest[n:]
 		late := errors.Is(err, os.ErrDeadlineExceeded)
-		switch now := time.Now(); {
+		if idle += min(time.Since(begun), step); n > 0 {
+			idle = 0
+		}
+		switch {
 		case err == nil:
 		case s.cut.Load():
 			s.broken, s.over = err, true
-		case late && !s.lastWrites && (n > 0 || taken.IsZero()):
-			taken = now
-		case late && !s.lastWrites && now.Sub(taken) < s.srv.config.Load().StallTimeout:
+		case late && !s.lastWrites && idle <= s.srv.config.Load().StallTimeout:
 		default:
 			s.broken = err
 			s.over = s.over || late || errors.Is(err, net.ErrClosed)
@@ -120,9 +124,10 @@ const (
 )
 
 // armWrite gives the next send between a half and the whole of a step, which spares setting the timer
-// each time. To a session whose user it must not serve any more it gives one last moment.
-func (s *session) armWrite() {
-	step := min(s.srv.config.Load().StallTimeout/stallSteps, stallStep)
+// each time. To a session whose user it must not serve any more it gives one last moment. It returns the longest
+// that the send may take.
+func (s *session) armWrite() (step time.Duration) {
+	step = min(s.srv.config.Load().StallTimeout/stallSteps, stallStep)
 	now := time.Now()
 	ended := s.ending.Load() == endUser
 	switch {
@@ -138,6 +143,7 @@ func (s *session) armWrite() {
 			s.conn.SetWriteDeadline(s.writeUntil)
 		}
 	}
+	return step
 }
 
 // send is a Write that notes when it has to wait for the client.

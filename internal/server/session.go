@@ -156,7 +156,7 @@ func (s *session) line(line []byte) {
 		s.finish(protocol.SessionEnded, sessionEnded)
 		return
 	}
-	if !s.seenLine && len(line) > 0 {
+	if !s.seenLine {
 		line = bytes.TrimPrefix(line, byteOrderMark)
 	}
 	if s.isHTTP(line, line) {
@@ -177,6 +177,9 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // isHTTP ends a session whose first line is a browser's, or which sends a Host: before it has logged in.
 func (s *session) isHTTP(head, tail []byte) bool {
+	if !s.seenLine {
+		head = bytes.TrimPrefix(head, byteOrderMark)
+	}
 	is := !s.seenLine && protocol.LooksLikeHTTP(head, tail) || s.reader == nil && protocol.LooksLikeHost(head)
 	if is {
 		s.eof, s.over = true, true // no browser is waiting for our last words
