@@ -147,6 +147,12 @@ func TestSameNamesAnotherCluster(t *testing.T) {
 		each.set(each.leader(), "foo", "bar")
 		each.settle()
 	}
+	for range 3 { // of the terms of two clusters neither is before the other
+		if err := other.leader().Transfer(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		other.settle()
+	}
 	leader, name := c.leader(), c.followers()[0].self.Node
 	c.stop(name)
 	other.stopAll()

@@ -105,12 +105,14 @@ func (n *Node) checkMembership(ctx context.Context) (wrong string, err error) {
 		switch {
 		case s.Recovered < n.recovered() || len(s.Servers) == 0 || slices.Contains(s.Servers, n.self.ServerID):
 		case joined:
-			ids := n.removedBy(ctx, name)
+			ids, current := n.removedBy(ctx, name)
 			switch {
 			case len(ids) == 0:
 				continue
-			case n.sharesServers(ids):
+			case n.sharesServers(ids) && current:
 				return "", errRemoved
+			case n.sharesServers(ids):
+				continue
 			}
 			return fmt.Sprintf("%s leads a cluster of servers that this node's data directory does not know (%s): another cluster, or all were replaced",
 				name, strings.Join(ids, ", ")), nil
@@ -127,20 +129,20 @@ func (n *Node) checkMembership(ctx context.Context) (wrong string, err error) {
 
 // removedBy is the servers of the cluster that name leads, now, if this node is none of them. What leads may only
 // think so: a process that was stopped for a while knows nothing of who was let in, nor that others lead.
-// So its word counts only when a majority has just followed it, and not from before what is known here.
-func (n *Node) removedBy(ctx context.Context, name string) (ids []string) {
+// So its word counts only when a majority has just followed it. current is whether that is not from before what is
+// known here; of the terms of two clusters neither is before the other.
+func (n *Node) removedBy(ctx context.Context, name string) (ids []string, current bool) {
 	ctx, cancel := context.WithTimeout(ctx, barrierTimeout+aliveTimeout)
 	defer cancel()
 	a, err := n.ask(ctx, name, question{Servers: &serversQuestion{}})
 	if err != nil || a.Servers == nil {
 		n.log.Debug("whether this node was removed is not confirmed", "by", name, "error", err, "reason", a.Error)
-		return nil
+		return nil, false
 	}
-	if a.Servers.Term < n.raft.CurrentTerm() || n.progress().checkTerm("term", a.Servers.Term) != nil ||
-		slices.Contains(a.Servers.IDs, n.self.ServerID) {
-		return nil
+	if n.progress().checkTerm("term", a.Servers.Term) != nil || slices.Contains(a.Servers.IDs, n.self.ServerID) {
+		return nil, false
 	}
-	return a.Servers.IDs
+	return a.Servers.IDs, a.Servers.Term >= n.raft.CurrentTerm()
 }
 
 // confirmedServers is the committed configuration, from a leader: a majority has taken an entry of
