@@ -127,9 +127,17 @@ func endsInOption(v []byte) bool {
 	return false
 }
 
-// lastBlank is the place of the last blank in b, -1 if there is none.
+// lastBlank is the place of the last blank in b, -1 if there is none. It is called for every value that is read or
+// written: most have no blank, which IndexByte sees many bytes at a time; LastIndexByte goes byte by byte.
 func lastBlank(b []byte) int {
-	return max(bytes.LastIndexByte(b, ' '), bytes.LastIndexByte(b, '\t'))
+	if bytes.IndexByte(b, ' ') < 0 && bytes.IndexByte(b, '\t') < 0 {
+		return -1
+	}
+	at := len(b) - 1
+	for at >= 0 && !isBlank(b[at]) {
+		at--
+	}
+	return at
 }
 
 // foldEqual reports whether word is upper, which has only the letters A to Z, in any case.

@@ -159,7 +159,7 @@ func (s *session) line(line []byte) {
 	if !s.seenLine {
 		line = bytes.TrimPrefix(line, byteOrderMark)
 	}
-	if s.isHTTP(line, line) {
+	if (!s.seenLine || s.reader == nil) && s.isHTTP(line, line) {
 		return
 	}
 	s.seenLine = s.seenLine || len(line) > 0
