@@ -87,6 +87,10 @@ func (l *loader) node(block *hclsyntax.Block, line int) {
 		n.keys[key] = value
 	}
 	for _, inner := range block.Body.Blocks {
+		if len(l.broken) > 0 && (inner.Type == "node" || slices.Contains(blockNames(""), inner.Type)) {
+			l.block(inner, clusterSection, inner.TypeRange.Start.Line) // this one is not closed
+			continue
+		}
 		l.problem("", inner.TypeRange.Start.Line, "unknown block %q in node: it has keys only", inner.Type)
 	}
 	if !addressed && len(l.broken) == 0 {

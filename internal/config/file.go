@@ -14,6 +14,9 @@ import (
 // clusterSection is the one section with a label and blocks inside.
 const clusterSection = "cluster"
 
+// unclosedQuote is what the parser calls it.
+const unclosedQuote = "Invalid multi-line string"
+
 // parse turns syntax errors into problems. What could be read comes back in any case.
 func (l *loader) parse() *hclsyntax.Body {
 	if line := l.tooManyOpenings(); line > 0 {
@@ -26,6 +29,13 @@ func (l *loader) parse() *hclsyntax.Body {
 		line := 1
 		if d.Subject != nil {
 			line = max(1, d.Subject.Start.Line)
+		}
+		if d.Summary == unclosedQuote {
+			if !l.broken[line-1] { // it says so of each line up to the next quote
+				l.problem("", line, "a quote is opened in this line and not closed")
+			}
+			l.broken[line] = true
+			continue
 		}
 		if twice := redefined.FindStringSubmatch(d.Detail); twice != nil { // the rest is as it was meant
 			l.problem("", line, "a second %s; the first is in line %s", twice[1], twice[2])
@@ -125,6 +135,8 @@ func (l *loader) block(block *hclsyntax.Block, section string, line int) {
 			l.problem("", line, "a %s block has no name: write %s { … }", block.Type, block.Type)
 		}
 		l.section(block.Body, block.Type)
+	case len(l.broken) > 0 && section != "" && slices.Contains(blockNames(""), block.Type):
+		l.block(block, "", line) // the one around it is not closed
 	case settingBy(join(section, block.Type)) != nil:
 		l.problem("", line, "%q is a key, not a block: write %s = …", block.Type, block.Type)
 	default:

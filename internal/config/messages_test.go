@@ -146,6 +146,48 @@ CIDERD_TIMEOUTS_WRITE: 5 has no unit: write a duration like "5s"
     CIDERD_TIMEOUTS_WRITE=5`)
 }
 
+// What a syntax error makes of the lines around it is not reported as further mistakes; what is wrong in them is.
+func TestErrorsBehindBadSyntax(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"quote": {`limits {
+  max_connections = "10
+}
+cluster "prod" {
+  node "a" { address = "10.0.0.1" }
+}`, `
+f.hcl:2: a quote is opened in this line and not closed
+      max_connections = "10`},
+		"cluster": {`cluster "prod" {
+  insecure_peers = true
+  node "vm" { address = "10.0.0.1" }
+  node "b" { address = "10.0.0.1" }
+limits {
+  max_value = "5KiB"
+}`, `
+f.hcl:1: Unclosed configuration block: There is no closing brace for this block before the end of the file. This may be caused by incorrect brace nesting elsewhere in this file.
+    cluster "prod" {
+f.hcl:4: node "b" has the address 10.0.0.1:7000 of node "vm" in line 3
+      node "b" { address = "10.0.0.1" }
+f.hcl:6: unknown key "max_value" in limits; did you mean "max_value_size"?
+      max_value = "5KiB"`},
+		"node": {`cluster "prod" {
+  insecure_peers = true
+  node "vm" {
+    address = "10.0.0.1"
+  node "b" { adress = "10.0.0.2" }
+}`, `
+f.hcl:1: Unclosed configuration block: There is no closing brace for this block before the end of the file. This may be caused by incorrect brace nesting elsewhere in this file.
+    cluster "prod" {
+f.hcl:5: unknown key "adress" in node; did you mean "address"?
+      node "b" { adress = "10.0.0.2" }`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := loadText(machineOf("vm", nil), c.text)
+			golden(t, err, c.want)
+		})
+	}
+}
+
 func TestNodesOfOneMachine(t *testing.T) {
 	_, err := loadText(machineOf("a", nil), `cluster "c" {
   node "a" {
