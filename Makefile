@@ -41,11 +41,6 @@ bin/ciderd: $(sources)
 .PHONY: test
 test: ## all tests but e2e, with the race detector
 	$(GO) test -race -timeout 9m $(TESTFLAGS) ./...
-	$(GO) test -race -tags testclock $(TESTFLAGS) ./internal/clock
-	$(GO) test -race -tags testtiming -run TestTiming $(TESTFLAGS) ./internal/cluster
-
-# The build tags of the planted bugs, which nothing else compiles before make torture-plants.
-plants = $(basename $(notdir $(filter-out %_off.go,$(shell find internal -name 'plant_*.go'))))
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, and that it builds for Linux and macOS
@@ -54,7 +49,7 @@ lint: ## gofmt, go vet, staticcheck, and that it builds for Linux and macOS
 	$(GO) vet -tags e2e ./...
 	$(staticcheck) ./...
 	$(staticcheck) -tags e2e ./...
-	$(GO) vet -tags "testclock $(plants)" ./cmd/... ./internal/...
+	CGO_ENABLED=0 $(GO) run ./test/torture/plants/cmd -compile
 	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
 		echo "go build for $$target"; \
 		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./cmd/ciderd || exit 1; \
@@ -68,9 +63,10 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package"; \
 	done
 
+# One package after the other: the two that run nodes would be in each other's way.
 .PHONY: e2e
 e2e: ## real processes, real clients: three nodes, killed and restarted
-	$(GO) test -tags e2e -timeout 30m -count=1 $(TESTFLAGS) ./test/...
+	$(GO) test -tags e2e -p 1 -timeout 30m -count=1 $(TESTFLAGS) ./test/...
 
 .PHONY: cluster
 cluster: ## three nodes on this machine, until Ctrl-C; data in ./ciderd-data (SHIFT=1000: on other ports)
@@ -87,6 +83,7 @@ install: bin/ciderd ## the binary and all that a service needs, under DESTDIR (a
 	chmod 0644 $(DESTDIR)/usr/lib/systemd/system/ciderd.service
 	install -D -m 0644 deploy/ciderd.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/ciderd.conf
 	install -D -m 0644 -t $(DESTDIR)$(docdir) deploy/README.md deploy/OPERATIONS.md configs/cluster.hcl
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
 
 .PHONY: try-systemd
 try-systemd: bin/ciderd ## deploy/README.md on three Debian machines (systemd-nspawn; root; some minutes)
@@ -97,13 +94,12 @@ clean: ## remove bin/
 	rm -rf bin
 
 # A long run: make torture MINUTES=60 SEED=7. What else can be said: make torture ARGS=-h. The daemon has
-# a wall clock that can be moved; nothing else is different.
+# a wall clock that can be moved (test/overlay); nothing else is different.
 MINUTES     ?= 15
 SEED        ?=
 
 .PHONY: torture
-torture: bin/torture-ciderd ## real nodes under real faults, judged (root; MINUTES, SEED, ARGS)
-	$(GO) build -o bin/torture ./internal/torture/cmd
+torture: bin/torture bin/torture-ciderd ## real nodes under real faults, judged (root; MINUTES, SEED, ARGS)
 	bin/torture -bin bin/torture-ciderd -minutes $(MINUTES) $(if $(SEED),-seed $(SEED)) $(ARGS)
 
 # A machine that can run none of it is no failure here; the run says so. What is kept is small. Five nodes
@@ -111,21 +107,25 @@ torture: bin/torture-ciderd ## real nodes under real faults, judged (root; MINUT
 brief = bin/torture -bin bin/torture-ciderd -brief -keep-data=false -seed $(or $(SEED),1)
 
 .PHONY: torture-ci
-torture-ci: bin/torture-ciderd ## every fault once, briefly, then some at once, as .ci/run does (root; MINUTES, SEED)
-	$(GO) build -o bin/torture ./internal/torture/cmd
+torture-ci: bin/torture bin/torture-ciderd ## every fault once, briefly, then some at once, as .ci/run does (root; MINUTES, SEED)
 	$(brief) -minutes $(MINUTES) && $(brief) -nodes 5 -faults partition-ring,partition-halves -rounds 4 || [ $$? = 3 ]
 
-bin/torture-ciderd: $(sources)
-	CGO_ENABLED=0 $(GO) build -tags testclock -trimpath -ldflags "-X main.commit=$(COMMIT)" -o $@ ./cmd/ciderd
+.PHONY: bin/torture
+bin/torture:
+	$(GO) build -o $@ ./test/torture/cmd
+
+bin/torture-ciderd: $(sources) $(wildcard test/overlay/*.go test/overlay/testdata/*/*.go) | bin/torture
+	CGO_ENABLED=0 GOFLAGS="-trimpath '-ldflags=-X main.commit=$(COMMIT)'" bin/torture -build $@
 
 .PHONY: torture-plants
-torture-plants: ## the bugs that are planted behind build tags, and what catches each (root; minutes)
-	internal/torture/plants.sh || [ $$? = 3 ]
+torture-plants: bin/torture ## the planted bugs, each built into the daemon, and what catches it (root; minutes)
+	$(GO) build -o bin/torture-plants ./test/torture/plants/cmd
+	bin/torture-plants || [ $$? = 3 ]
 
 # One of them alone: make measure WHAT=Timeouts. What each takes from the environment is told beside it, in
-# test/measure_*.go.
+# test/measure.
 WHAT        ?=
 
 .PHONY: measure
-measure: ## failover (KILLS), rolling restart (ROUNDS), catching up (VALUES), Raft's timeouts (TIMEOUTS, ELECTION_SECS, KILLS), memory, neighbours, large keyspaces (KEYS): figures, no verdict (WHAT)
-	MEASURE=1 $(GO) test -tags e2e -count=1 -v -timeout 1h -run 'TestMeasure$(WHAT)' ./test
+measure: ## failover (KILLS), rolling restart (ROUNDS), catching up (VALUES), Raft's timeouts (TIMEOUTS, ELECTION_SECS, KILLS), a limit on memory (LIMITS, CASES, FILL), hit ratios (TRACES), TLS, clients, neighbours, large keyspaces (KEYS): figures, no verdict (WHAT)
+	MEASURE=1 $(GO) test -tags e2e -count=1 -v -timeout 1h -run 'TestMeasure$(WHAT)' ./test/measure

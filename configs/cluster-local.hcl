@@ -1,11 +1,11 @@
-# Three nodes on one machine, for trying out what a cluster does. In three terminals:
+# Three nodes on one machine, to try out a cluster. make cluster starts all three; or, in three terminals:
 #
 #   ciderd -config configs/cluster-local.hcl -node cider-1
 #   ciderd -config configs/cluster-local.hcl -node cider-2
 #   ciderd -config configs/cluster-local.hcl -node cider-3
 #
-# and then nc localhost 8080 (or 8180, or 8280: every node takes reads and writes).
-# Nothing here can be reached from another machine.
+# Then nc localhost 8080, 8180 or 8280: every node takes reads and writes. No port can be reached from
+# another machine.
 
 cluster "local" {
   node "cider-1" {

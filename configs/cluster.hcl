@@ -1,11 +1,13 @@
-# Three machines. The same file on each; a node finds out which one it is by its host name, else by
-# its address, or is told with -node. Check it with: ciderd validate -config cluster.hcl
+# Three machines, with the same file on each. A node knows which one it is by its host name, else by its
+# address; or -node says so. Check the file with: ciderd validate -config cluster.hcl
+# All settings: docs/configuration.md.
 
 cluster "prod-cache" {
-  # Traffic between nodes (port 7000) is neither encrypted nor authenticated yet: whoever reaches that
-  # port controls the cluster and reads all of it. So the nodes must be in a private network (a VPC
-  # subnet, WireGuard, …) with a firewall that lets only these three machines to each other's port
-  # 7000. The next line says that you have seen to that; without it a node refuses to start.
+  # Without certificates traffic between nodes (port 7000) is neither encrypted nor authenticated. Anybody who
+  # reaches that port controls the cluster and can read all of it. So put the nodes into a private network (a
+  # VPC subnet, WireGuard, …), with a firewall that lets only these three machines reach port 7000. The next
+  # line confirms that you have done so. Or give the nodes certificates (the tls block below, and
+  # docs/encryption.md), and remove the line.
   insecure_peers = true
 
   node "cider-1" { address = "10.0.0.11" }
@@ -17,16 +19,27 @@ data_dir = "/var/lib/ciderd"
 
 listen {
   text  = ":8080"          # people and scripts
+  # text_tls = ":8443"     # the same with TLS
   peer  = ":7000"          # node to node
   admin = "127.0.0.1:8081" # health: /health/live, /health/ready, /health/writable
 }
 
+# tls {                                     # made by: ciderd tls init -config cluster.hcl -out tls
+#   ca_file   = "/etc/ciderd/tls/ca.pem"      # with it nodes speak TLS to each other, and nothing else
+#   cert_file = "/etc/ciderd/tls/node.pem"    # of this node
+#   key_file  = "/etc/ciderd/tls/node-key.pem"
+# }
+
 limits {
+  max_memory = "auto"  # what all that is stored may take: half of the smallest machine's memory; or a size, or "none"
+  when_full  = "evict" # what has been used least; or "reject" what makes it grow
+  # quota    = "64MiB" # what one user may take; "none" by default
+
   max_value_size  = "512KiB" # 1MiB at most
   max_connections = 10000
-  # max_connections_per_address = 100 # 0, unless set: no limit; set it where strangers can reach the port
-  # max_output = "64MiB" # replies that clients have yet to take, of all connections together
-  # stall      = "30s"   # a client that takes nothing of its replies for so long is closed
+  # max_connections_per_address = 100 # 0 by default: no limit; set it where strangers can reach the port
+  # max_output = "64MiB" # replies that clients have not read yet, of all connections together
+  # stall      = "30s"   # a client that reads none of its replies for this long is disconnected
 }
 
 auth {
@@ -35,10 +48,10 @@ auth {
 }
 
 timeouts {
-  write = "5s" # then TIMEOUT
+  write = "5s" # after that a write is answered TIMEOUT
 }
 
 log {
   level  = "info"
-  format = "auto" # text, json, or by where it goes
+  format = "auto" # text, json, or auto: it depends on where the log goes
 }

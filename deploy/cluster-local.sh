@@ -23,7 +23,7 @@ for port in "${text[@]}" "${admin[@]}" "${peer[@]}"; do
 	fi
 done
 if ((${#taken[@]})); then
-	echo "something listens already on 127.0.0.1, port ${taken[*]}: a node for trying out, perhaps."
+	echo "in use on 127.0.0.1: port ${taken[*]} (another try-out node?)"
 	echo "Stop it, or use other ports: SHIFT=$((shift_by + 1000)) make cluster"
 	exit 1
 fi

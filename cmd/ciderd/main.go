@@ -1,17 +1,14 @@
-// Command ciderd is a node of a replicated in-memory cache. It owns flags, signals and exit codes,
-// and leaves everything else to internal/daemon.
+// Command ciderd is a node of a replicated in-memory cache. It owns signals and what a process does as a node; the
+// command line is internal/cli's, and everything else internal/daemon's.
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"os"
 	"syscall"
 
 	release "ciderd"
-	"ciderd/internal/config"
+	"ciderd/internal/cli"
 )
 
 // commit is set by the linker (make build).
@@ -20,84 +17,60 @@ var commit string
 // version is what VERSION says, with the commit.
 var version = release.Version(commit)
 
-// Exit codes, from sysexits.h where it has one: RestartPreventExitStatus in the unit knows 64 and 78. A node
-// that ends for an error has daemon.ExitCode.
-const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 64
-	exitConfig = 78
-)
-
 func main() {
 	// Whatever ciderd makes has everybody's values in it.
 	syscall.Umask(0o077)
-	args := os.Args[1:]
-	if len(args) == 0 || args[0] == "" || args[0][0] == '-' {
-		os.Exit(run(args))
-	}
-	v, rest := findVerb(args)
-	if v == nil {
-		os.Exit(unknownVerb(args))
-	}
-	os.Exit(v.run(rest))
+	os.Exit(program().Main(os.Args[1:]))
 }
 
-func printVersion(args []string) int {
+// program is the one table of what ciderd can be told to do.
+func program() *cli.Program {
+	verbs := []cli.Verb{
+		{
+			Name: "run", Summary: "run a node (the default)", Flags: []cli.Flag{{Name: "version"}},
+			Text: `It runs in the foreground until SIGTERM or SIGINT; SIGHUP reads the file again.`,
+			Run:  run,
+		},
+		{
+			Name: "validate", Args: "[FILE]", Summary: "check a configuration; show what a node would do", Max: 1,
+			Text: `FILE may stand for -config FILE. It prints every setting and where it is from,
+and every mistake with its file and line.`,
+			Flags: []cli.Flag{{Name: "version"}}, Run: validate,
+		},
+		{Name: "version", Summary: "print the version", Group: cli.OfTheProgram, Run: printVersion},
+		cli.Help(),
+	}
+	verbs = append(verbs, cli.Status())
+	verbs = append(verbs, cli.Members()...)
+	verbs = append(verbs, cli.Limits())
+	verbs = append(verbs, cli.Users()...)
+	verbs = append(verbs, cli.TLS()...)
+	verbs = append(verbs, cli.Verb{
+		Name: "recover", Args: "-plan | -accept-loss", Summary: "continue from one node after the quorum is lost",
+		Text: `-plan shows what the directory has, and what may be lost by continuing from it.
+-accept-loss keeps a copy, and makes it the only node of its cluster.`,
+		Group: cli.ToADirectory, Flags: []cli.Flag{{Name: "plan"}, {Name: "accept-loss"}}, Run: recoverNode,
+	})
+	return &cli.Program{Verbs: verbs, Default: "run", In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+}
+
+func printVersion(c *cli.Call) error {
+	_, err := fmt.Fprintln(c.Out, "ciderd", version)
+	return err
+}
+
+func validate(c *cli.Call) error {
 	switch {
-	case len(args) == 1 && asksForHelp(args[0]):
-		return helpOf("version")
-	case len(args) > 0:
-		return wrongUsage("version", fmt.Errorf("unexpected argument %q", args[0]))
+	case c.Given("version"):
+		return printVersion(c)
+	case len(c.Words) > 0 && c.Given("config"):
+		return cli.Usage("unexpected argument %q", c.Words[0])
+	case len(c.Words) > 0:
+		c.Set("config", c.Words[0])
 	}
-	fmt.Println("ciderd", version)
-	return exitOK
-}
-
-// options reads the flags that run and validate share. code is exitOK if there is something to do.
-func options(name string, args []string) (o config.Options, done bool, code int) {
-	flags := flag.NewFlagSet("ciderd "+name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.StringVar(&o.Path, "config", "", "")
-	flags.StringVar(&o.Node, "node", "", "")
-	showVersion := flags.Bool("version", false, "")
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp) && name == "run":
-		usage(os.Stdout)
-		return o, true, exitOK
-	case errors.Is(err, flag.ErrHelp):
-		return o, true, helpOf(name)
-	case err == nil && name == "validate" && flags.NArg() == 1 && o.Path == "":
-		o.Path = flags.Arg(0)
-	case err == nil && flags.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case *showVersion:
-		return o, true, printVersion(nil)
+	config, err := c.Config()
+	if err == nil {
+		fmt.Fprint(c.Out, config.Describe())
 	}
-	if err != nil {
-		return o, true, wrongUsage(name, err)
-	}
-	return o, false, exitOK
-}
-
-func load(o config.Options) (*config.Config, int) {
-	c, err := config.Load(o)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return nil, exitConfig
-	}
-	return c, exitOK
-}
-
-func validate(args []string) int {
-	o, done, code := options("validate", args)
-	if done {
-		return code
-	}
-	c, code := load(o)
-	if code == exitOK {
-		fmt.Print(c.Describe())
-	}
-	return code
+	return err
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -12,46 +10,30 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"ciderd/internal/cli"
 	"ciderd/internal/config"
 	"ciderd/internal/daemon"
 	"ciderd/internal/recovery"
 )
 
-// recoverCommand runs "recover": what cannot be undone asks for a flag that says so.
-func recoverCommand(args []string) int {
-	var o config.Options
-	var plan, accept bool
-	words, err := split(args, func(f *flag.FlagSet) {
-		f.StringVar(&o.Path, "config", "", "")
-		f.StringVar(&o.Node, "node", "", "")
-		f.BoolVar(&plan, "plan", false, "")
-		f.BoolVar(&accept, "accept-loss", false, "")
-	})
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return helpOf("recover")
-	case err == nil && len(words) > 0:
-		err = fmt.Errorf("unexpected argument %q", words[0])
-	case err == nil && plan == accept:
-		err = errors.New("one of -plan and -accept-loss says what to do; begin with -plan")
+// recoverNode runs "recover": what cannot be undone asks for a flag that says so.
+func recoverNode(call *cli.Call) error {
+	if call.Given("plan") == call.Given("accept-loss") {
+		return cli.Usage("give -plan or -accept-loss; begin with -plan")
 	}
+	c, err := call.Config()
 	if err != nil {
-		return wrongUsage("recover", err)
+		return err
 	}
-	c, code := load(o)
-	if code != exitOK {
-		return code
-	}
-	if err := recoverFrom(c, accept); err != nil {
-		fmt.Fprintf(os.Stderr, "ciderd: %v\n", err)
-		return exitFailed
-	}
-	return exitOK
+	return recoverFrom(c, call.Given("accept-loss"))
 }
 
 func recoverFrom(c *config.Config, accept bool) error {
 	log := hclog.New(&hclog.LoggerOptions{Name: "ciderd", Level: hclog.Error, Output: os.Stderr})
-	r := daemon.Survivor(c, version, log)
+	r, err := daemon.Survivor(c, version, log)
+	if err != nil {
+		return err
+	}
 	if !accept {
 		p, err := r.Plan(context.Background())
 		if err == nil {
@@ -101,8 +83,8 @@ func printPlan(p *recovery.Plan) {
 	fmt.Printf("\nMay be lost: every write after %s that the others acknowledged and this node does not have.\n"+
 		"  It cannot know of them. Of several survivors, take the one whose last entry has the highest term, then the\n"+
 		"  highest index.\n", moment(p.LastWrite))
-	fmt.Printf("Becomes committed: all of the log behind the snapshot, %d entries with %d commands, up to index %d.\n"+
-		"  Most or all of them were; the last may be writes that were answered TIMEOUT, or never answered.\n",
+	fmt.Printf("Becomes committed: all of the log after the snapshot, %d entries with %d commands, up to index %d.\n"+
+		"  Most or all of them already were; the last ones may be writes that were answered TIMEOUT, or not at all.\n",
 		p.Open, p.OpenCommands, p.LastIndex)
 	if p.QuorumLost() {
 		fmt.Println("\nTo do it, keeping a copy beside the data directory: the same command with -accept-loss in the place of -plan.")

@@ -9,27 +9,27 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"ciderd/internal/cli"
 	"ciderd/internal/config"
 	"ciderd/internal/daemon"
 )
 
 // run runs a node until it is told to stop, or cannot go on.
-func run(args []string) int {
-	o, done, code := options("run", args)
-	if done {
-		return code
+func run(call *cli.Call) error {
+	if call.Given("version") {
+		return printVersion(call)
 	}
-	c, code := load(o)
-	if code != exitOK {
-		return code
+	c, err := call.Config()
+	if err != nil {
+		return err
 	}
 	logs := daemon.NewLogs(c)
-	defer logs.Flush()
+	defer logs.Close()
 	// Before anything can go wrong: a SIGTERM during the start must stop it cleanly too.
 	signals := catch(func(s os.Signal) {
 		logs.Last(hclog.Warn, "ending now", "signal", s)
 		logs.Flush()
-		os.Exit(exitFailed)
+		os.Exit(cli.ExitFailed)
 	})
 	log := logs.Main
 	log.Info("starting", "version", version, "node", c.NodeName, "cluster", c.ClusterName, "data", absolute(c.DataDir))
@@ -40,16 +40,16 @@ func run(args []string) int {
 	switch {
 	case err != nil:
 		logs.Last(hclog.Error, "cannot start", "error", err)
-		return daemon.ExitCode(err)
+		return cli.ExitError(daemon.ExitCode(err))
 	case d == nil:
 		logs.Last(hclog.Info, "stopped before it had started")
-		return exitOK
+		return nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go greet(ctx, c, d, log)
-	code = wait(signals, o, d, log)
+	code := wait(signals, call.Options(), d, log)
 	cancel()
-	return stop(d, logs, code)
+	return cli.ExitError(stop(d, logs, code))
 }
 
 // open starts the daemon, or gives none when a signal to stop comes first: reading a large directory takes its time,
@@ -78,11 +78,11 @@ func stop(d *daemon.Daemon, logs daemon.Logs, code int) int {
 	inTime, err := within(limit, d.Close)
 	switch {
 	case !inTime:
-		logs.Last(hclog.Error, "the stop hangs: ending without waiting for the rest of it", "after", limit)
-		return exitFailed
+		logs.Last(hclog.Error, "stopping takes too long: exiting now", "after", limit)
+		return cli.ExitFailed
 	case err != nil:
 		logs.Last(hclog.Error, "closing", "error", err)
-		return exitFailed
+		return cli.ExitFailed
 	}
 	logs.Last(hclog.Info, "stopped")
 	return code
@@ -110,17 +110,17 @@ func wait(signals signals, o config.Options, d *daemon.Daemon, log hclog.Logger)
 		select {
 		case err := <-d.Failed():
 			log.Error("cannot go on", "error", err)
-			return exitFailed
+			return cli.ExitFailed
 		case s := <-signals.stop:
 			log.Info("stopping", "signal", s)
-			return exitOK
+			return cli.ExitOK
 		case <-signals.reload:
 			c, err := config.Load(o)
 			if err == nil {
 				err = d.Reload(c)
 			}
 			if err != nil {
-				log.Error("the configuration is wrong and was not taken over", "error", err)
+				log.Error("the configuration has errors and was not applied", "error", err)
 			}
 		}
 	}
@@ -131,8 +131,12 @@ func greet(ctx context.Context, c *config.Config, d *daemon.Daemon, log hclog.Lo
 	if d.WaitReady(ctx) != nil {
 		return
 	}
-	log.Info(fmt.Sprintf("serving clients on %s", c.Text))
-	if c.Single && os.Getenv("NOTIFY_SOCKET") == "" { // a person, not a service manager
+	for _, port := range []struct{ address, how string }{{c.Text, ""}, {c.TextTLS, " with TLS"}} {
+		if port.address != "" {
+			log.Info(fmt.Sprintf("serving clients on %s%s", port.address, port.how))
+		}
+	}
+	if c.Single && c.Text != "" && os.Getenv("NOTIFY_SOCKET") == "" { // a person, not a service manager
 		log.Info(fmt.Sprintf("one node for trying out; talk to it with: nc %s", connectTo(c.Text)))
 	}
 }

@@ -11,21 +11,25 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
-	"ciderd/internal/cluster"
+	"ciderd/internal/admin/api"
+	"ciderd/internal/membership"
+	"ciderd/internal/report"
 )
 
 // fakeNode remembers what it was asked for.
 type fakeNode struct {
 	asked string
 	began chan struct{} // closed when a change called hang has reached it
-	list  []cluster.MemberStatus
+	slow  time.Duration // that a change takes
+	list  []membership.Status
 	err   error
 }
 
-func (f *fakeNode) Members(context.Context) ([]cluster.MemberStatus, error) { return f.list, f.err }
+func (f *fakeNode) Members(context.Context) ([]membership.Status, error) { return f.list, f.err }
 
 func (f *fakeNode) Change(ctx context.Context, op, name string, _ bool) (string, error) {
 	if op == "hang" {
@@ -33,6 +37,7 @@ func (f *fakeNode) Change(ctx context.Context, op, name string, _ bool) (string,
 		<-ctx.Done()
 		return "", ctx.Err()
 	}
+	time.Sleep(f.slow)
 	f.asked = op + " " + name
 	return "did " + f.asked, f.err
 }
@@ -42,10 +47,31 @@ func (f *fakeNode) AddUser(_ context.Context, name string, password []byte) erro
 	return f.err
 }
 
+func (f *fakeNode) Limits() api.Limits { return api.Limits{Set: true, MaxMemory: 5} }
+
+func (f *fakeNode) SetQuota(name string, bytes int64) (string, error) {
+	f.asked = fmt.Sprint("quota ", name, " ", bytes)
+	return "did " + f.asked, f.err
+}
+
+func (f *fakeNode) SetReserve(name string, bytes int64) (string, error) {
+	f.asked = fmt.Sprint("reserve ", name, " ", bytes)
+	return "did " + f.asked, f.err
+}
+
+func open(path string, f *fakeNode) (*Server, error) {
+	return Open(path, Config{Name: "n1", Report: func() report.Report { return report.Report{Users: 3} }, Members: f, Users: f, Limits: f, Log: hclog.NewNullLogger()})
+}
+
+func change(c *api.Client, op, name string) (said string, err error) {
+	done, err := api.Change.Do(c, api.ChangeRequest{Op: op, Name: name})
+	return done.Said, err
+}
+
 func serve(t *testing.T, f *fakeNode) (path string) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), socketFile)
-	s, err := Open(path, "n1", f, hclog.NewNullLogger())
+	path = filepath.Join(t.TempDir(), "admin.sock")
+	s, err := open(path, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,17 +87,20 @@ func serve(t *testing.T, f *fakeNode) (path string) {
 }
 
 func TestCalls(t *testing.T) {
-	f := &fakeNode{list: []cluster.MemberStatus{{Name: "n1", ServerID: "n1/ab", Vote: cluster.VoteYes, Leader: true, Alive: true, LastIndex: 7}}}
-	c := NewClient(serve(t, f), "n1")
-	list, warning, err := c.Members()
-	if err != nil || warning != "" || len(list) != 1 || list[0] != f.list[0] {
-		t.Errorf("members: %v, %q, %v", list, warning, err)
+	f := &fakeNode{list: []membership.Status{{Name: "n1", ServerID: "n1/ab", Vote: membership.VoteYes, Leader: true, Alive: true, LastIndex: 7}}}
+	c := api.NewClient(serve(t, f), "n1")
+	a, err := api.Members.Do(c, struct{}{})
+	if err != nil || a.Warning != "" || len(a.Members) != 1 || a.Members[0] != f.list[0] {
+		t.Errorf("members: %+v, %v", a, err)
 	}
-	if said, err := c.Change("remove", "n2", false); said != "did remove n2" || err != nil {
+	if said, err := change(c, "remove", "n2"); said != "did remove n2" || err != nil {
 		t.Errorf("change: %q, %v", said, err)
 	}
+	if r, err := api.Status.Do(c, struct{}{}); r.Users != 3 || err != nil {
+		t.Errorf("status: %+v, %v", r, err)
+	}
 	password := []byte("p\x00\xff\"ä")
-	if _, err := c.AddUser("bob", password); err != nil || f.asked != "bob "+string(password) {
+	if _, err := api.AddUser.Do(c, api.UserRequest{Name: "bob", Password: password}); err != nil || f.asked != "bob "+string(password) {
 		t.Errorf("add user: asked %q, %v", f.asked, err)
 	}
 }
@@ -79,29 +108,30 @@ func TestCalls(t *testing.T) {
 func TestErrors(t *testing.T) {
 	f := &fakeNode{}
 	path := serve(t, f)
-	c := NewClient(path, "")
-	f.err = fmt.Errorf("%w: it would hurt", cluster.ErrRefused)
-	if _, err := c.Change("remove", "n2", false); !errors.Is(err, cluster.ErrRefused) || err.Error() != "refused: it would hurt" {
+	c := api.NewClient(path, "")
+	f.err = fmt.Errorf("%w: it would hurt", membership.ErrRefused)
+	if _, err := change(c, "remove", "n2"); !errors.Is(err, api.ErrRefused) || err.Error() != "refused: it would hurt" {
 		t.Errorf("a refusal: %v", err)
 	}
-	if _, err := c.AddUser("bob", nil); !errors.Is(err, cluster.ErrRefused) {
+	f.err = fmt.Errorf("%w: it would hurt", api.ErrRefused)
+	if _, err := api.AddUser.Do(c, api.UserRequest{Name: "bob", Password: nil}); !errors.Is(err, api.ErrRefused) {
 		t.Errorf("a refusal: %v", err)
 	}
-	f.err = cluster.ErrNoLeader
-	if _, err := c.Change("remove", "n2", false); err == nil || errors.Is(err, cluster.ErrRefused) || err.Error() != "no leader" {
+	f.err = membership.ErrNoLeader
+	if _, err := change(c, "remove", "n2"); err == nil || errors.Is(err, api.ErrRefused) || err.Error() != "no leader" {
 		t.Errorf("no leader: %v", err)
 	}
-	if _, _, err := c.Members(); err == nil {
+	if _, err := api.Members.Do(c, struct{}{}); err == nil {
 		t.Error("no list and no error")
 	}
-	f.list = make([]cluster.MemberStatus, 3)
-	if list, warning, err := c.Members(); err != nil || len(list) != 3 || !strings.Contains(warning, "no leader") {
-		t.Errorf("a node's own list: %v, %q, %v", list, warning, err)
+	f.list = make([]membership.Status, 3)
+	if a, err := api.Members.Do(c, struct{}{}); err != nil || len(a.Members) != 3 || !strings.Contains(a.Warning, "no leader") {
+		t.Errorf("a node's own list: %+v, %v", a, err)
 	}
-	if _, err := NewClient(path, "n2").Change("remove", "n1", false); err == nil || !strings.Contains(err.Error(), "socket of n1, not of n2") {
+	if _, err := change(api.NewClient(path, "n2"), "remove", "n1"); err == nil || !strings.Contains(err.Error(), "socket of n1, not of n2") {
 		t.Errorf("another node's socket: %v", err)
 	}
-	if _, err := NewClient(filepath.Join(t.TempDir(), socketFile), "").Change("remove", "n1", false); err == nil || !strings.Contains(err.Error(), "no node is running") {
+	if _, err := change(api.NewClient(filepath.Join(t.TempDir(), "admin.sock"), ""), "remove", "n1"); err == nil || !strings.Contains(err.Error(), "no node is running") {
 		t.Errorf("no socket: %v", err)
 	}
 }
@@ -109,7 +139,8 @@ func TestErrors(t *testing.T) {
 // Requests that are none are answered as such, and reach no node.
 func TestRequests(t *testing.T) {
 	f := &fakeNode{}
-	c := NewClient(serve(t, f), "")
+	path := serve(t, f)
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return api.Dial(ctx, path) }}}
 	for _, x := range []struct {
 		method, path, body string
 		want               int
@@ -119,7 +150,7 @@ func TestRequests(t *testing.T) {
 		{"POST", "/change", `{"Op":"remove","Name":"n2"} {}`, 400},
 		{"POST", "/change", `{"Op":"remove","Nmae":"n2"}`, 400},
 		{"POST", "/change", ``, 400},
-		{"POST", "/change", `{"Op":"remove","Name":"` + strings.Repeat("x", maxBody) + `"}`, 400},
+		{"POST", "/change", `{"Op":"remove","Name":"` + strings.Repeat("x", api.MaxBody) + `"}`, 400},
 		{"POST", "/users", `{"Name":"bob","Password":"no base64!"}`, 400},
 		{"GET", "/change", ``, 405},
 		{"GET", "/secrets", ``, 404},
@@ -129,7 +160,7 @@ func TestRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.http.Do(r)
+		got, err := client.Do(r)
 		if err != nil {
 			t.Fatalf("%s %s: %v", x.method, x.path, err)
 		}
@@ -153,27 +184,27 @@ func TestSocketFile(t *testing.T) {
 	if err != nil || info.Mode() != os.ModeSocket|0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if _, err := Open(path, "n1", &fakeNode{}, hclog.NewNullLogger()); err == nil || !strings.Contains(err.Error(), "another process serves") {
+	if _, err := open(path, &fakeNode{}); err == nil || !strings.Contains(err.Error(), "another process serves") {
 		t.Errorf("a second server: %v", err)
 	}
-	if _, err := NewClient(path, "").Change("list", "", false); err != nil {
+	if _, err := change(api.NewClient(path, ""), "list", ""); err != nil {
 		t.Errorf("the first one after that: %v", err)
 	}
 }
 
 func TestStaleSocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), socketFile)
+	path := filepath.Join(t.TempDir(), "admin.sock")
 	dead, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dead.(*net.UnixListener).SetUnlinkOnClose(false)
 	dead.Close()
-	s, err := Open(path, "n1", &fakeNode{}, hclog.NewNullLogger())
+	s, err := open(path, &fakeNode{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewClient(path, "").Change("remove", "n2", false); err != nil {
+	if _, err := change(api.NewClient(path, ""), "remove", "n2"); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {
@@ -183,7 +214,7 @@ func TestStaleSocket(t *testing.T) {
 	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := Open(path, "n1", &fakeNode{}, hclog.NewNullLogger()); err == nil {
+	if s, err := open(path, &fakeNode{}); err == nil {
 		s.Close()
 		t.Error("a file was replaced")
 	}
@@ -197,12 +228,12 @@ func TestLongPath(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, socketFile)
-	s, err := Open(path, "n1", &fakeNode{}, hclog.NewNullLogger())
+	path := filepath.Join(dir, "admin.sock")
+	s, err := open(path, &fakeNode{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewClient(path, "n1").Change("remove", "n2", false); err != nil {
+	if _, err := change(api.NewClient(path, "n1"), "remove", "n2"); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {
@@ -215,21 +246,21 @@ func TestLongPath(t *testing.T) {
 
 // Close does not wait for a call that hangs.
 func TestCloseEndsCalls(t *testing.T) {
-	path := filepath.Join(t.TempDir(), socketFile)
+	path := filepath.Join(t.TempDir(), "admin.sock")
 	f := &fakeNode{began: make(chan struct{})}
-	s, err := Open(path, "n1", f, hclog.NewNullLogger())
+	s, err := open(path, f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	conn := NewClient(path, "")
+	conn := api.NewClient(path, "")
 	go func() {
-		_, err := conn.Change("hang", "", false)
+		_, err := change(conn, "hang", "")
 		ended <- err
 	}()
 	<-f.began
 	// Another call is answered meanwhile.
-	if _, err := NewClient(path, "").Change("remove", "n2", false); err != nil {
+	if _, err := change(api.NewClient(path, ""), "remove", "n2"); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {
@@ -240,14 +271,24 @@ func TestCloseEndsCalls(t *testing.T) {
 	}
 }
 
-func TestWhereTheSocketIs(t *testing.T) {
-	dir := t.TempDir()
-	t.Setenv("RUNTIME_DIRECTORY", "")
-	if got := SocketPath(dir); got != filepath.Join(dir, socketFile) {
-		t.Errorf("without systemd: %s", got)
-	}
-	t.Setenv("RUNTIME_DIRECTORY", "/run/a:/run/b")
-	if got := SocketPath(dir); got != "/run/a/"+socketFile {
-		t.Errorf("under systemd: %s", got)
+// A client that wants to know is told that its call goes on, and gets the answer then; errors keep their class.
+func TestProgress(t *testing.T) {
+	f := &fakeNode{slow: progressEvery + progressEvery/2}
+	path := serve(t, f)
+	for _, failure := range []error{nil, fmt.Errorf("%w: it would hurt", membership.ErrRefused), membership.ErrNoLeader} {
+		f.err = failure
+		c := api.NewClient(path, "n1")
+		var told []string
+		c.Progress = func(text string) { told = append(told, text) }
+		said, err := change(c, "remove", "n2")
+		if len(told) != 1 || told[0] != "waiting for 1s" {
+			t.Errorf("it is told %q", told)
+		}
+		if failure == nil && (said != "did remove n2" || err != nil) {
+			t.Errorf("change: %q, %v", said, err)
+		}
+		if failure != nil && (fmt.Sprint(err) != failure.Error() || errors.Is(err, api.ErrRefused) != errors.Is(failure, membership.ErrRefused)) {
+			t.Errorf("error %v, want %v", err, failure)
+		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
+
+	"ciderd/internal/admin/api"
 )
 
 // FuzzRequest: whatever comes in, the answer is one of those that the package promises, and the
@@ -22,13 +24,13 @@ func FuzzRequest(f *testing.F) {
 			return
 		}
 		fake := &fakeNode{began: make(chan struct{})}
-		s := &Server{name: "n1", node: fake, log: hclog.NewNullLogger()}
+		s := &Server{config: Config{Name: "n1", Members: fake, Users: fake, Log: hclog.NewNullLogger()}}
 		method := "POST"
 		if path == "/members" {
 			method = "GET"
 		}
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
-		r.Header.Set(nodeHeader, node)
+		r.Header.Set(api.NodeHeader, node)
 		if strings.Contains(body, "hang") {
 			return
 		}

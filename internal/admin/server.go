@@ -1,3 +1,8 @@
+// Package admin owns the operators' way in to a node that runs: the daemon's half of the socket that package api
+// describes, one file a verb.
+//
+// It promises that bodies and waits are bounded, that it starts no two servers on one path, and that an error says
+// whether nothing was done. It never decides what is safe, which the rooms behind it do, and it never logs a password.
 package admin
 
 import (
@@ -13,38 +18,46 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"ciderd/internal/cluster"
+	"ciderd/internal/admin/api"
+	"ciderd/internal/report"
 )
+
+// Config is what the socket needs of the node that it is the way in to.
+type Config struct {
+	Name    string // of the node
+	Report  func() report.Report
+	Members Members
+	Users   Users
+	Limits  Limits
+	Log     hclog.Logger
+}
 
 // Server is the daemon's half.
 type Server struct {
-	name   string // of the node
-	node   Node
-	log    hclog.Logger
+	config Config
 	path   string
 	http   *http.Server
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
 
-// Open serves node, whose name is name, on a socket at path until Close. It is an error if a live
-// process serves there.
-func Open(path, name string, node Node, log hclog.Logger) (*Server, error) {
-	l, err := listen(path)
+// Open serves a node on a socket at path until Close. It is an error if a live process serves there.
+func Open(path string, c Config) (*Server, error) {
+	l, err := api.Listen(path)
 	if err != nil {
 		return nil, fmt.Errorf("the admin socket: %w", err)
 	}
-	s := &Server{name: name, node: node, log: log, path: path}
+	s := &Server{config: c, path: path}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.http = &http.Server{
 		Handler: s.handler(), BaseContext: func(net.Listener) context.Context { return ctx },
-		ReadTimeout: Timeout, WriteTimeout: 2 * Timeout, IdleTimeout: Timeout, MaxHeaderBytes: maxBody,
-		ErrorLog: log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+		ReadTimeout: api.Timeout, WriteTimeout: 2 * api.Timeout, IdleTimeout: api.Timeout, MaxHeaderBytes: api.MaxBody,
+		ErrorLog: c.Log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
 	s.wg.Go(func() {
 		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the admin socket is gone", "error", err)
+			c.Log.Error("the admin socket is gone", "error", err)
 		}
 	})
 	return s, nil
@@ -66,32 +79,17 @@ func (s *Server) Close() error {
 	return err
 }
 
+// handler has every verb. A new one is a line here, a file of its own, and a call in package api.
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /members", s.serve(s.members))
-	mux.HandleFunc("POST /change", s.serve(s.change))
-	mux.HandleFunc("POST /users", s.serve(s.addUser))
+	handle(mux, s, api.Status, s.status)
+	handle(mux, s, api.Members, s.members)
+	handle(mux, s, api.Change, s.change)
+	handle(mux, s, api.AddUser, s.addUser)
+	handle(mux, s, api.ShowLimits, s.limits)
+	handle(mux, s, api.SetQuota, s.setQuota)
+	handle(mux, s, api.SetReserve, s.setReserve)
 	return mux
-}
-
-// serve answers with what handle returns.
-func (s *Server) serve(handle func(ctx context.Context, body *json.Decoder) (reply, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), Timeout-margin)
-		defer cancel()
-		var answer reply
-		err := s.meant(r.Header.Get(nodeHeader))
-		if err == nil {
-			answer, err = handle(ctx, json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)))
-		}
-		status := http.StatusOK
-		if err != nil {
-			status, answer = statusOf(err), reply{Error: err.Error()}
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(answer) // the client is gone if it fails
-	}
 }
 
 var (
@@ -99,20 +97,51 @@ var (
 	errOtherNode  = errors.New("another node")
 )
 
+// margin is what of api.Timeout is left for the answer to arrive.
+const margin = 500 * time.Millisecond
+
+// handle has do answer a call.
+func handle[Q, A any](mux *http.ServeMux, s *Server, k api.Call[Q, A], do func(context.Context, Q) (A, error)) {
+	mux.HandleFunc(k.Method+" "+k.Path, func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), api.Timeout-margin)
+		defer cancel()
+		q, err := request[Q](s, w, r)
+		respond(w, r, s.config.Log, func() (any, error) {
+			if err != nil {
+				return nil, err
+			}
+			return do(ctx, q)
+		})
+	})
+}
+
+// request returns the parsed request, if this node is the one to answer it.
+func request[Q any](s *Server, w http.ResponseWriter, r *http.Request) (q Q, err error) {
+	if err := s.meant(r.Header.Get(api.NodeHeader)); err != nil {
+		return q, err
+	}
+	if r.Method == http.MethodPost {
+		err = read(json.NewDecoder(http.MaxBytesReader(w, r.Body, api.MaxBody)), &q)
+	}
+	return q, err
+}
+
 func (s *Server) meant(name string) error {
-	if name != "" && name != s.name {
-		return fmt.Errorf("%w: this is the socket of %s, not of %s", errOtherNode, s.name, name)
+	if name != "" && name != s.config.Name {
+		return fmt.Errorf("%w: this is the socket of %s, not of %s", errOtherNode, s.config.Name, name)
 	}
 	return nil
 }
 
 func statusOf(err error) int {
 	switch {
+	case err == nil:
+		return http.StatusOK
 	case errors.Is(err, errBadRequest):
 		return http.StatusBadRequest
 	case errors.Is(err, errOtherNode):
 		return http.StatusMisdirectedRequest
-	case errors.Is(err, cluster.ErrRefused):
+	case errors.Is(err, api.ErrRefused):
 		return http.StatusConflict
 	}
 	return http.StatusServiceUnavailable
@@ -129,38 +158,4 @@ func read(body *json.Decoder, into any) error {
 		return errBadRequest
 	}
 	return nil
-}
-
-func (s *Server) members(ctx context.Context, _ *json.Decoder) (reply, error) {
-	list, err := s.node.Members(ctx)
-	if err != nil && len(list) == 0 {
-		return reply{}, err
-	}
-	r := reply{Members: list}
-	if err != nil {
-		r.Warning = fmt.Sprintf("as %s sees it, which may be out of date: %v", s.name, err)
-	}
-	return r, nil
-}
-
-func (s *Server) change(ctx context.Context, body *json.Decoder) (reply, error) {
-	var q changeRequest
-	if err := read(body, &q); err != nil {
-		return reply{}, err
-	}
-	s.log.Info("asked for a change on the admin socket", "op", q.Op, "node", q.Name)
-	said, err := s.node.Change(ctx, q.Op, q.Name, q.Yes)
-	return reply{Said: said}, err
-}
-
-func (s *Server) addUser(ctx context.Context, body *json.Decoder) (reply, error) {
-	var q userRequest
-	if err := read(body, &q); err != nil {
-		return reply{}, err
-	}
-	if err := s.node.AddUser(ctx, q.Name, q.Password); err != nil {
-		return reply{}, err
-	}
-	s.log.Info("user added on the admin socket", "user", q.Name)
-	return reply{Said: "added user " + q.Name}, nil
 }

@@ -10,7 +10,7 @@ const (
 	classCount
 )
 
-// fewAddresses can wait in a class and each have a share of its turns. When there are more, networks
+// fewAddresses can wait in a class and each have a share of its slots. When there are more, networks
 // have: more addresses than that at a time, where a login takes a tenth of a second, are a crowd or one
 // guesser with many.
 const fewAddresses = 16
@@ -34,13 +34,13 @@ func pathOf(r request) path {
 	return path{wide, narrow, r.addr, r.user}
 }
 
-// crowded says whether turns go round over groups.
+// crowded reports whether slots go round over groups.
 func (c *class) crowded() bool { return c.addresses.Len() > fewAddresses }
 
-// shares are the queues that the class's turns go round over.
+// shares are the queues that the class's slots go round over.
 func (c *class) shares() *list.List {
 	if c.crowded() {
-		return &c.all.turns
+		return &c.all.rotation
 	}
 	return &c.addresses
 }
@@ -70,8 +70,8 @@ func (c *class) add(p path) *waiter {
 	return w
 }
 
-// next is the waiter whose turn it is, nil if there is none. All that it is in goes to the end, in
-// either round, so that nobody has two turns running when the class becomes crowded.
+// next is the waiter that the next slot goes to, nil if there is none. All that it is in goes to the end, in
+// either round, so that nobody gets two slots in a row when the class becomes crowded.
 func (c *class) next() *waiter {
 	if c.all.waiting == 0 {
 		return nil
@@ -93,7 +93,7 @@ func (c *class) remove(w *waiter) {
 	w.line = nil
 	q.count(-1)
 	for ; q.in != nil && q.waiting == 0; q = q.in {
-		q.in.turns.Remove(q.inTurns)
+		q.in.rotation.Remove(q.inRotation)
 		delete(q.in.parts, q.name)
 		if q.inRound != nil {
 			c.addresses.Remove(q.inRound)

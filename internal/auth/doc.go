@@ -6,10 +6,10 @@
 //
 //   - ValidUser and ValidPassword are the grammar.
 //   - Hasher runs bcrypt in the caller's goroutine, a few at a time.
-//   - Behind it a gate gives out the turns: to three classes, within one fairly between client addresses
+//   - Behind it a semaphore gives out the slots: to three classes, within one fairly between client addresses
 //     (networks, when many addresses wait), and within an address between the users that are asked for.
-//   - A memory of failures slows down whoever guesses, and one of those who have logged in before puts
-//     them into a class of their own.
+//   - A memory of failures slows down guessers, and one of earlier logins puts those into a class of
+//     their own.
 //   - A login cache spares bcrypt for a login that it has seen, and sharing for one that waits beside an
 //     equal one that is right.
 //
@@ -21,9 +21,9 @@
 // the number of callers.
 //
 // What it never does: start a goroutine, keep a password or put one into an error, store users, or
-// decide anything that must be the same on all nodes. Failures, cached logins and who is known are this
+// decide anything that must be the same on all nodes. Failures, cached and earlier logins are this
 // process's own and are gone with it.
 //
 // What it does not stop: a guesser with an address in each of a thousand networks has a thousand shares
-// of his class until his first failures, and then every fourth turn.
+// of its class until its first failures, and then of every fourth slot.
 package auth

@@ -14,12 +14,12 @@ const (
 	forgottenScore     = 0.5
 )
 
-// failures remembers who got passwords wrong lately. Who has enough addresses, or makes up enough names,
-// can have it forget others; but each costs him a run of bcrypt, and the half that is never forgotten
+// failures remembers which addresses and users got passwords wrong lately. A client that has enough addresses, or
+// makes up enough names, can have it forget others; but each costs a run of bcrypt, and the half that is never forgotten
 // takes minutes of a core, in which a score is halved several times anyway.
 //
 // A score is the number of failures, halved every failureHalfLife. A success does not reset it: a guesser
-// with an account of his own would use that.
+// with an account of its own would use that.
 type failures struct {
 	mu     sync.Mutex // protects both maps
 	byAddr *recent[string, score]
@@ -51,7 +51,7 @@ func (f *failures) record(addr, user string, now time.Time) {
 	}
 }
 
-// suspect says whether addr has failed lately. Users are left out: otherwise guessing a name would be
+// suspect reports whether addr has failed lately. Users are left out: otherwise guessing a name would be
 // enough to push its owner's logins behind everybody else's.
 func (f *failures) suspect(addr string, now time.Time) bool {
 	f.mu.Lock()

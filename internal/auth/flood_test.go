@@ -40,7 +40,7 @@ func TestNewcomerBesideGuessersOfManyAddresses(t *testing.T) {
 	for _, tc := range []struct {
 		what, newcomer string
 		guesser        func(i int) string
-		most           time.Duration // a turn of each group, the one that is out, and its own
+		most           time.Duration // a slot of each group, the one that is out, and its own
 	}{
 		{"six /24", "192.0.2.1:1", v4, (nets + 2) * time.Second},
 		{"six /48", "[2001:db8:ffff::1]:1", v6, (nets + 2) * time.Second},
@@ -84,7 +84,7 @@ func TestKnownIsServedInAFlood(t *testing.T) {
 	})
 }
 
-// While known ones crowd the node, others get their turns, too.
+// While known ones crowd the node, others get their slots, too.
 func TestNewcomerIsServedAmongKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHasher(t, Options{Parallel: 1})

@@ -18,7 +18,7 @@ const (
 	DefaultCost = bcrypt.DefaultCost
 )
 
-// defaultWaiters is about a minute of bcrypt on one core: who is further behind runs into the login
+// defaultWaiters is about a minute of bcrypt on one core: a caller further behind runs into the login
 // timeout anyway, and is better told at once.
 const defaultWaiters = 1024
 
@@ -37,8 +37,9 @@ type Options struct {
 // Hasher hashes and verifies passwords. All methods may be called concurrently; they run and wait in
 // the caller's goroutine.
 type Hasher struct {
+	parallel int
 	cost     atomic.Pointer[costAndDummy]
-	gate     *gate
+	slots    *semaphore
 	failed   *failures
 	logins   *loginCache
 	sharing  *sharing
@@ -67,7 +68,8 @@ func NewHasher(o Options) (*Hasher, error) {
 		o.Waiters = defaultWaiters
 	}
 	h := &Hasher{
-		gate:     newGate(o.Parallel, o.Waiters),
+		parallel: o.Parallel,
+		slots:    newSemaphore(o.Parallel, o.Waiters),
 		failed:   newFailures(),
 		logins:   newLoginCache(),
 		sharing:  newSharing(),
@@ -93,16 +95,16 @@ func (h *Hasher) SetCost(cost int) error {
 }
 
 // Hash makes the hash to be stored for password. addr is the client's address, with or without a
-// port; turns are shared out by it. Errors: ErrBadPassword, ErrBusy, the cause of ctx's end.
+// port; slots are shared out by it. Errors: ErrBadPassword, ErrBusy, the cause of ctx's end.
 func (h *Hasher) Hash(ctx context.Context, addr string, password []byte) ([]byte, error) {
 	if err := ValidPassword(password); err != nil {
 		return nil, err
 	}
 	addr = addrKey(addr)
-	if err := h.gate.acquire(ctx, request{class: h.class(addr, ""), addr: addr}); err != nil {
+	if err := h.slots.acquire(ctx, request{class: h.class(addr, ""), addr: addr}); err != nil {
 		return nil, err
 	}
-	defer h.gate.release()
+	defer h.slots.release()
 	return h.generate(bcryptInput(password), h.cost.Load().cost)
 }
 
@@ -115,4 +117,17 @@ func (h *Hasher) class(addr, user string) int {
 		return knownClass
 	}
 	return promptClass
+}
+
+// Stats is what a Hasher is doing.
+type Stats struct {
+	Running int // hashes and compares
+	Waiting int // callers that wait for one of them to end
+}
+
+// Stats returns that. It may be called at any time.
+func (h *Hasher) Stats() Stats {
+	h.slots.mu.Lock()
+	defer h.slots.mu.Unlock()
+	return Stats{Running: h.parallel - h.slots.free, Waiting: h.slots.waiting}
 }

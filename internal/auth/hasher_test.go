@@ -112,8 +112,8 @@ func TestDefaultsAreUsable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := h.cost.Load(); c.cost != DefaultCost || h.gate.free < 1 || h.gate.limit != defaultWaiters {
-		t.Errorf("cost %d, %d at a time, %d waiters", c.cost, h.gate.free, h.gate.limit)
+	if c := h.cost.Load(); c.cost != DefaultCost || h.slots.free < 1 || h.slots.limit != defaultWaiters {
+		t.Errorf("cost %d, %d at a time, %d waiters", c.cost, h.slots.free, h.slots.limit)
 	}
 }
 
@@ -145,13 +145,20 @@ func TestAtMostParallelRuns(t *testing.T) {
 				}
 			}()
 		}
+		synctest.Wait()
+		if got, want := h.Stats(), (Stats{Running: 3, Waiting: 27}); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
+		if got := h.Stats(); got != (Stats{}) {
+			t.Errorf("%+v in the end", got)
+		}
 		if total.Load() != 30 || most.Load() != 3 {
 			t.Errorf("%d runs, %d at a time; want 30, 3 at a time", total.Load(), most.Load())
 		}
-		if free := h.gate.freeTurns(); free != 3 {
-			t.Errorf("%d turns are free in the end, want 3", free)
+		if free := h.slots.freeSlots(); free != 3 {
+			t.Errorf("%d slots are free in the end, want 3", free)
 		}
 	})
 }
@@ -288,7 +295,7 @@ func FuzzStoredHash(f *testing.F) {
 	})
 }
 
-// A login waits for a turn of those who guess another user's password from the same address, and for the
+// A login waits for a slot of those who guess another user's password from the same address, and for the
 // delay of that address; not for all of them.
 func TestGuessersOfAnotherUserDoNotHoldUpALogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

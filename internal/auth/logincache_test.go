@@ -61,7 +61,7 @@ func TestLoginCacheSeparatesItsParts(t *testing.T) {
 	}
 }
 
-// A hit needs no turn: it is served while every turn is taken.
+// A hit needs no slot: it is served while every slot is taken.
 func TestCachedLoginWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newTestHasher(t, Options{Parallel: 1})
@@ -70,14 +70,14 @@ func TestCachedLoginWaitsForNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.failed.record("a", "alice", time.Now())
-		if err := h.gate.acquire(t.Context(), request{addr: "b"}); err != nil {
+		if err := h.slots.acquire(t.Context(), request{addr: "b"}); err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()
 		if err := h.Verify(t.Context(), "a", "alice", hash, []byte("secret")); err != nil || time.Since(start) != 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		h.gate.release()
+		h.slots.release()
 	})
 }
 

@@ -2,25 +2,25 @@ package auth
 
 import "container/list"
 
-// fairQueue is waiters whose turns go round over its parts, which are fair queues themselves. One
-// without parts is a line of waiters: those of one class and address who ask for one user. The gate's
+// fairQueue is waiters whose slots go round over its parts, which are fair queues themselves. One
+// without parts is a line of waiters: those of one class and address that ask for one user. The semaphore's
 // lock is held for all that is done to it.
 type fairQueue struct {
-	in      *fairQueue            // what it is a part of; nil: all of its class
-	name    string                // among the parts of that
-	waiting int                   // in all parts
-	parts   map[string]*fairQueue // only those with waiters
-	turns   list.List             // of *fairQueue: parts, the next to be served in front
-	line    list.List             // of *waiter, the oldest in front
-	inTurns *list.Element         // of this one in in.turns
-	inRound *list.Element         // of an address in its class's addresses
+	in         *fairQueue            // what it is a part of; nil: all of its class
+	name       string                // among the parts of that
+	waiting    int                   // in all parts
+	parts      map[string]*fairQueue // only those with waiters
+	rotation   list.List             // of *fairQueue: parts, the next to be served in front
+	line       list.List             // of *waiter, the oldest in front
+	inRotation *list.Element         // of this one in in.rotation
+	inRound    *list.Element         // of an address in its class's addresses
 }
 
 type waiter struct {
 	class  *class
 	line   *fairQueue    // nil once the waiter is out of it
 	inLine *list.Element // of this waiter in its line
-	called chan error    // holds one: nil with a turn, ErrBusy when pushed out
+	called chan error    // holds one: nil with a slot, ErrBusy when pushed out
 }
 
 // part is the part with that name, made if there is none.
@@ -28,7 +28,7 @@ func (q *fairQueue) part(name string) *fairQueue {
 	p := q.parts[name]
 	if p == nil {
 		p = &fairQueue{in: q, name: name}
-		p.inTurns = q.turns.PushBack(p)
+		p.inRotation = q.rotation.PushBack(p)
 		if q.parts == nil {
 			q.parts = map[string]*fairQueue{}
 		}
@@ -63,17 +63,17 @@ func (q *fairQueue) count(n int) {
 	}
 }
 
-// first is the part whose turn it is.
-func (q *fairQueue) first() *fairQueue { return q.turns.Front().Value.(*fairQueue) }
+// first is the part that the next slot goes to.
+func (q *fairQueue) first() *fairQueue { return q.rotation.Front().Value.(*fairQueue) }
 
 // sendBack puts q behind all others, in all that it is a part of.
 func (q *fairQueue) sendBack() {
 	for ; q.in != nil; q = q.in {
-		q.in.turns.MoveToBack(q.inTurns)
+		q.in.rotation.MoveToBack(q.inRotation)
 	}
 }
 
-// longest is the one of queues with most waiters, among equals the one whose turn is last; nil if
+// longest is the one of queues with most waiters, among equals the one that is served last; nil if
 // there is none.
 func longest(queues *list.List) (found *fairQueue) {
 	for e := queues.Back(); e != nil; e = e.Prev() {
@@ -87,8 +87,8 @@ func longest(queues *list.List) (found *fairQueue) {
 // newest is the waiter that gives way for one of another queue: the last of the longest line of the
 // longest part.
 func (q *fairQueue) newest() *waiter {
-	for q.turns.Len() > 0 {
-		q = longest(&q.turns)
+	for q.rotation.Len() > 0 {
+		q = longest(&q.rotation)
 	}
 	return q.line.Back().Value.(*waiter)
 }
@@ -97,7 +97,7 @@ func (q *fairQueue) newest() *waiter {
 // than the newcomer's would be; nil if there is none.
 func (q *fairQueue) rival(path []string) *waiter {
 	for ; q != nil && len(path) > 0; path = path[1:] {
-		own, most := q.parts[path[0]], longest(&q.turns)
+		own, most := q.parts[path[0]], longest(&q.rotation)
 		if own.length()+1 < most.length() {
 			return most.newest()
 		}

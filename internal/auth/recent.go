@@ -41,7 +41,7 @@ type memory[K comparable] struct {
 	known *recent[K, struct{}]
 }
 
-// has says whether k was added and not forgotten; a hit counts as use.
+// has reports whether k was added and not forgotten; a hit counts as use.
 func (m *memory[K]) has(k K) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -3,7 +3,7 @@ package auth
 // rememberedPairs bounds the regulars: 2 MB at most when full.
 const rememberedPairs = 10_000
 
-// regulars remembers who has logged in from where. It is asked for nothing but whose turn is first.
+// regulars remembers which users have logged in from where. It is asked for nothing but which login comes first.
 type regulars struct{ memory[pair] }
 
 type pair struct{ addr, user string }

@@ -13,16 +13,15 @@ import (
 // others follow: they wait beside it, without a place of their own. One of each address leads, so that
 // nobody's wait depends on what others did from theirs.
 //
-//   - When a leader proves right, everybody with that tag is released, from wherever he waits.
+//   - When a leader proves right, everybody with that tag is released, wherever it waits.
 //   - When it leaves without a result (its client hung up, no place), the next of its address leads.
 //   - When it proves wrong, its followers part and go on alone: each does the compare that it is to
 //     cost, and is counted.
 //
-// What the time tells: nothing of a password that is right, as whoever has the same one is answered
-// success. One who follows a wrong one waits for that compare before his own. So who shares an address
+// What the time tells: nothing of a password that is right, as everybody with the same one is answered
+// success. A login that follows a wrong one waits for that compare before its own. So a client that shares an address
 // with others can tell that one of them tries, in the same fraction of a second, the very password
-// for the very user that he guesses, and that it is wrong. That is worth less than what a guess costs
-// him.
+// for the very user that it guesses, and that it is wrong. That is worth less than what a guess costs.
 //
 // It takes no goroutine, and no memory but for callers that wait.
 type sharing struct {
@@ -98,7 +97,7 @@ func (sh *share) forget(p *party) {
 	}
 }
 
-// release lets everybody in who waits with tag.
+// release lets every login in that waits with tag.
 func (s *sharing) release(tag loginTag) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +107,7 @@ func (s *sharing) release(tag loginTag) {
 	}
 }
 
-// part has the followers of a leader that has proved wrong go on alone. Who comes now leads anew.
+// part has the followers of a leader that has proved wrong go on alone. The next to come leads anew.
 func (s *sharing) part(sh *share) {
 	if !sh.leads {
 		return
@@ -120,10 +119,10 @@ func (s *sharing) part(sh *share) {
 	close(sh.party.wrong)
 }
 
-// follow waits until it is this login's turn to try: as its party's leader, or alone. It fails with
+// follow waits until this login may try: as its party's leader, or alone. It fails with
 // errRight or with the cause of ctx's end.
 func (sh *share) follow(ctx context.Context) error {
-	select { // who need not wait is not to ask for ctx's Done: that may cost something
+	select { // a login that need not wait is not to ask for ctx's Done: that may cost something
 	case <-sh.party.lead:
 		sh.leads = true
 		return nil

@@ -53,10 +53,10 @@ func (c *logins) end(t *testing.T) []outcome {
 // holdTurn takes a turn, and gives it back when the func it returns is called.
 func holdTurn(t *testing.T, h *Hasher) func() {
 	t.Helper()
-	if err := h.gate.acquire(t.Context(), request{addr: "holder"}); err != nil {
+	if err := h.slots.acquire(t.Context(), request{addr: "holder"}); err != nil {
 		t.Fatal(err)
 	}
-	return h.gate.release
+	return h.slots.release
 }
 
 func TestEqualLoginsShareOneRun(t *testing.T) {
@@ -142,8 +142,8 @@ func TestSuccessEndsEveryWait(t *testing.T) {
 				t.Errorf("%s: %v after %v", o.name, o.err, o.took)
 			}
 		}
-		if free := h.gate.freeTurns(); total.Load() != 1 || free != 1 {
-			t.Errorf("%d runs, %d turns are free; want 1 of each", total.Load(), free)
+		if free := h.slots.freeSlots(); total.Load() != 1 || free != 1 {
+			t.Errorf("%d runs, %d slots are free; want 1 of each", total.Load(), free)
 		}
 	})
 }

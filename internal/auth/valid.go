@@ -11,7 +11,7 @@ const (
 	MaxPasswordLen = 72 // bcrypt ignores every byte after the 72nd
 )
 
-// ValidUser says whether name may be a user name: 1 to 64 bytes of A-Z a-z 0-9 . _ - @.
+// ValidUser reports whether name may be a user name: 1 to 64 bytes of A-Z a-z 0-9 . _ - @.
 // The error is, or wraps, ErrBadUsername. The name itself is not part of the text.
 func ValidUser[T ~string | ~[]byte](name T) error {
 	if len(name) == 0 || len(name) > MaxUserLen {
@@ -33,7 +33,7 @@ func userByte(c byte) bool {
 	return c == '.' || c == '_' || c == '-' || c == '@'
 }
 
-// ValidPassword says whether password may be a password: 1 to 72 bytes of any kind. It is asked at
+// ValidPassword reports whether password may be a password: 1 to 72 bytes of any kind. It is asked at
 // LOGIN too: bcrypt would accept a longer password whose first 72 bytes are right.
 // The error is, or wraps, ErrBadPassword; its text never contains the password.
 func ValidPassword[T ~string | ~[]byte](password T) error {
@@ -46,7 +46,7 @@ func ValidPassword[T ~string | ~[]byte](password T) error {
 	return nil
 }
 
-// ValidNewPassword says whether password may be set: it is a ValidPassword that every way to log in can carry, so
+// ValidNewPassword reports whether password may be set: it is a ValidPassword that every way to log in can carry, so
 // none with a line end in it, a CR at its end (the line's own may follow), Ctrl-C, or blanks at its ends, and not
 // Ctrl-D alone. The error wraps ErrBadPassword, and ErrUnfitPassword if it is a ValidPassword; its text never
 // contains the password.

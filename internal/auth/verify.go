@@ -76,9 +76,9 @@ func (h *Hasher) Remember(addr, user string, hash, password []byte) {
 	}
 }
 
-// Delay is how long Verify would now wait before it takes its turn, for the recent failures of addr
+// Delay is how long Verify would now wait before it acquires a slot, for the recent failures of addr
 // and user: at most 1.5 s. It waits before the compare, not after a failure, so that hanging up early
-// neither saves a guesser the wait nor tells him anything.
+// neither saves a guesser the wait nor tells anything.
 func (h *Hasher) Delay(addr, user string) time.Duration {
 	return h.failed.delay(addrKey(addr), user, time.Now())
 }
@@ -101,18 +101,18 @@ func (h *Hasher) verifySlowly(ctx context.Context, l *login) error {
 	}
 	sh := h.sharing.join(l.tag, l.addr)
 	defer h.sharing.leave(sh)
-	switch err := h.takeTurn(ctx, l, sh); {
+	switch err := h.acquire(ctx, l, sh); {
 	case errors.Is(err, errRight):
 		return nil
 	case err != nil:
 		return err
 	}
-	defer h.gate.release()
+	defer h.slots.release()
 	return h.run(l, sh, hash)
 }
 
-// takeTurn waits for all that l has to wait for, and then has a turn that is to be given back.
-func (h *Hasher) takeTurn(ctx context.Context, l *login, sh *share) error {
+// acquire waits for all that l has to wait for, and then has a slot that is to be released.
+func (h *Hasher) acquire(ctx context.Context, l *login, sh *share) error {
 	start := h.notBefore(l)
 	if err := sh.follow(ctx); err != nil {
 		return err
@@ -123,16 +123,16 @@ func (h *Hasher) takeTurn(ctx context.Context, l *login, sh *share) error {
 	if err := sleep(ctx, time.Until(start), sh.right); err != nil {
 		return err
 	}
-	return h.gate.acquire(ctx, request{class: h.class(l.addr, l.user), addr: l.addr, user: l.user, over: sh.right})
+	return h.slots.acquire(ctx, request{class: h.class(l.addr, l.user), addr: l.addr, user: l.user, over: sh.right})
 }
 
-// notBefore is when l may take its turn, for the failures so far.
+// notBefore is when l may acquire a slot, for the failures so far.
 func (h *Hasher) notBefore(l *login) time.Time {
 	now := time.Now()
 	return now.Add(h.failed.delay(l.addr, l.user, now))
 }
 
-// run compares, with a turn, unless the answer has become known while l waited for it.
+// run compares, with a slot, unless the answer has become known while l waited for it.
 func (h *Hasher) run(l *login, sh *share, hash []byte) error {
 	if h.remembers(l) {
 		return nil

@@ -116,6 +116,32 @@ func BenchmarkStoreFreeze(b *testing.B) {
 	}
 }
 
+// BenchmarkColdest is for one victim each.
+func BenchmarkColdest(b *testing.B) {
+	k, _ := benchStore(1_000_000)
+	at := Cursor(0)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n-- {
+		if n == 0 {
+			var victims []Victim
+			victims, at = k.Coldest(at, 0, 1<<40, 1000, nil)
+			n = len(victims)
+		}
+	}
+}
+
+// BenchmarkDirty is for one slot each.
+func BenchmarkDirty(b *testing.B) {
+	k, _ := benchStore(1_000_000)
+	at := Cursor(0)
+	for n := 0; b.Loop(); n-- {
+		if n == 0 {
+			n = 8000
+			at = k.Dirty(at, n, func([]byte, uint8) {})
+		}
+	}
+}
+
 func heap() uint64 {
 	runtime.GC()
 	runtime.GC()
@@ -151,8 +177,8 @@ func BenchmarkMemory(b *testing.B) {
 
 // TestSizes: the arithmetic in the package comment.
 func TestSizes(t *testing.T) {
-	if n := unsafe.Sizeof(group{}); n*maxGroups > 8192-8 || n*(maxGroups+1) <= 8192-8 {
-		t.Errorf("%d groups of %d bytes do not just fill 8 KiB", maxGroups, n)
+	if n := unsafe.Sizeof(group{}); n*maxGroups > 9472-8 || n*(maxGroups+1) <= 9472-8 {
+		t.Errorf("%d groups of %d bytes do not just fill 9,472 bytes", maxGroups, n)
 	}
 	if n := len(newRecord(make([]byte, 16), make([]byte, 32), 1, 0).bytes()); n > 64 {
 		t.Errorf("a 16 + 32 byte item takes %d bytes", n)

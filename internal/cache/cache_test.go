@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -207,7 +208,7 @@ func TestCreateAndDrop(t *testing.T) {
 	if _, ok := k.Get([]byte("k"), 0); ok {
 		t.Error("a dropped keyspace still answers")
 	}
-	if at, ok := s.NextDeadline(); ok || s.Bytes() != 0 || s.Len() != 0 || s.Hash() != 0 || s.Keyspaces() != 0 {
+	if at, ok := s.NextDeadline(); ok || s.Bytes() != 0 || s.Memory() != 0 || s.Occupied() != 0 || s.Len() != 0 || s.Hash() != 0 || s.Keyspaces() != 0 {
 		t.Errorf("left behind: deadline %d, %d bytes, hash %x", at, s.Bytes(), s.Hash())
 	}
 	if again := s.Create(1); again == k || again.Version() != 0 {
@@ -351,5 +352,22 @@ func TestReadsDoNotAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(100, read); n != 0 {
 			t.Errorf("%s allocates %v times", name, n)
 		}
+	}
+}
+
+// What is due is counted in parts, so that a Count never takes long.
+func TestCountIsBounded(t *testing.T) {
+	defer func(n int) { countMost = n }(countMost)
+	countMost = 4 * countAtOnce
+	due := countMost + 1000
+	k := New().Create(1)
+	for i := range due {
+		k.Set(binary.LittleEndian.AppendUint32(nil, uint32(i)), nil, 1)
+	}
+	if n := k.Count(2); n != due-countMost {
+		t.Errorf("%d are visible after the first count, want %d", n, due-countMost)
+	}
+	if n := k.Count(2); n != 0 {
+		t.Errorf("%d are visible after the second", n)
 	}
 }

@@ -45,18 +45,20 @@ func (x *machine) checkStore(v *StoreView, m model) {
 	ids := slices.Sorted(maps.Keys(m))
 	var seen []uint64
 	var items int
-	var size int64
+	var size, memory int64
 	v.Each(func(id, version uint64, view *View) bool {
 		seen = append(seen, id)
 		items, size = items+view.Len(), size+view.Bytes()
+		memory += view.Memory()
 		if version != view.Version() {
 			x.tb.Fatalf("Each says version %d, the view %d", version, view.Version())
 		}
 		x.checkView(view, m[id])
 		return true
 	})
-	if !slices.Equal(seen, ids) || v.Keyspaces() != len(ids) || v.Len() != items || v.Bytes() != size {
-		x.tb.Fatalf("view has keyspaces %v, %d items, %d bytes; want %v, %d, %d", seen, v.Len(), v.Bytes(), ids, items, size)
+	if !slices.Equal(seen, ids) || v.Keyspaces() != len(ids) || v.Len() != items || v.Bytes() != size || v.Memory() != memory {
+		x.tb.Fatalf("view has keyspaces %v, %d items, %d bytes, memory %d; want %v, %d, %d, %d",
+			seen, v.Len(), v.Bytes(), v.Memory(), ids, items, size, memory)
 	}
 }
 
@@ -71,9 +73,9 @@ func (x *machine) checkView(v *View, m *mspace) {
 		size += int64(len(key) + len(value) + ItemOverhead)
 		return true
 	})
-	if !maps.Equal(got, m.items) || v.Len() != len(got) || v.Bytes() != size || v.Version() != m.version {
-		x.tb.Fatalf("view: %d items (Len %d), Bytes %d, version %d; want %d, %d, %d",
-			len(got), v.Len(), v.Bytes(), v.Version(), len(m.items), size, m.version)
+	if !maps.Equal(got, m.items) || v.Len() != len(got) || v.Bytes() != size || v.Memory() != m.memory() || v.Version() != m.version {
+		x.tb.Fatalf("view: %d items (Len %d), Bytes %d, memory %d, version %d; want %d, %d, %d, %d",
+			len(got), v.Len(), v.Bytes(), v.Memory(), v.Version(), len(m.items), size, m.memory(), m.version)
 	}
 	x.checkKeys(v, m)
 }
@@ -122,6 +124,9 @@ func checkRebuilt(tb testing.TB, s *Store) *Store {
 	if r.Deadlines() != s.Deadlines() {
 		tb.Fatalf("rebuilt store has %d deadlines, not %d", r.Deadlines(), s.Deadlines())
 	}
+	if r.Memory() != s.Memory() || r.Occupied() != s.Occupied() {
+		tb.Fatalf("rebuilt store takes %d in %d keyspaces, not %d in %d", r.Memory(), r.Occupied(), s.Memory(), s.Occupied())
+	}
 	if r.Hash() != s.Hash() || r.Bytes() != s.Bytes() || r.Len() != s.Len() || r.Keyspaces() != s.Keyspaces() || rat != at || rok != ok {
 		tb.Fatalf("rebuilt store differs: hash %x %x, bytes %d %d, items %d %d, deadline %d %d",
 			r.Hash(), s.Hash(), r.Bytes(), s.Bytes(), r.Len(), s.Len(), rat, at)
@@ -161,7 +166,7 @@ func checkStructure(tb testing.TB, k *Keyspace) {
 				}
 				if at := r.deadline(); at != 0 {
 					timed++
-					if in, _ := k.deadlines.Get(due{at, r}); in.rec != r {
+					if in, _ := k.deadlines.tree.Get(due{at, r}); in.rec != r {
 						tb.Fatalf("%q: the index has another record", r.key())
 					}
 				}
@@ -180,19 +185,19 @@ func checkStructure(tb testing.TB, k *Keyspace) {
 		tb.Fatalf("directory counts %d items, %d deepest; has %d, %d", k.Len(), d.deepest, items, deepest)
 	}
 	counted := 0
-	if k.deadlines != nil {
-		k.deadlines.Ascend(func(d due) bool {
-			if k.past.has(d) {
+	if k.deadlines.tree != nil {
+		k.deadlines.tree.Ascend(func(d due) bool {
+			if k.deadlines.past.has(d) {
 				counted++
 			}
 			return true
 		})
 	}
-	if counted != k.past.count {
-		tb.Fatalf("%d items are noted as past their deadline, of %d", k.past.count, counted)
+	if counted != k.deadlines.past.count {
+		tb.Fatalf("%d items are noted as past their deadline, of %d", k.deadlines.past.count, counted)
 	}
-	if in := 0; k.deadlines != nil {
-		if in = k.deadlines.Len(); in != timed {
+	if in := 0; k.deadlines.tree != nil {
+		if in = k.deadlines.tree.Len(); in != timed {
 			tb.Fatalf("index has %d entries for %d deadlines", in, timed)
 		}
 	} else if timed != 0 {

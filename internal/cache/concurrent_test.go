@@ -145,7 +145,7 @@ func TestReadsAcrossTheStartOfACut(t *testing.T) {
 	for i := range 4 {
 		decoy := append([]byte(nil), slow...)
 		decoy[MaxKeySize-1] = byte(i + 1)
-		k.dir.Load().table(h).add(h, newRecord(decoy, nil, 1, 0))
+		k.dir.Load().table(h).add(h, member{rec: newRecord(decoy, nil, 1, 0)})
 	}
 	for _, key := range [][]byte{slow, a, b} { // now the only group is full
 		k.Set(key, number(0), 0)

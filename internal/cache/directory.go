@@ -8,12 +8,11 @@ import "sync/atomic"
 type directory struct {
 	epoch   uint64 // of its birth
 	depth   uint8  // len(tables) == 1<<depth
-	deepest int    // tables whose depth is the directory's: 0 lets it halve
+	deepest int    // tables as deep as the directory: at 0 it can halve
 	tables  []atomic.Pointer[table]
 
 	version atomic.Uint64
-	items   atomic.Int64
-	bytes   atomic.Int64
+	counts  counts
 }
 
 func newDirectory(epoch, version uint64) *directory {
@@ -40,8 +39,7 @@ func (d *directory) put(h uint64, t *table) {
 	}
 }
 
-// resized is a copy of d with another epoch and depth. If the depth is less, no
-// table may be deeper.
+// resized returns a copy of d with another epoch and depth. If the depth is less, no table may be deeper.
 func (d *directory) resized(epoch uint64, depth uint8) *directory {
 	n := &directory{epoch: epoch, depth: depth, tables: make([]atomic.Pointer[table], 1<<depth)}
 	for i := range n.tables {
@@ -59,8 +57,7 @@ func (d *directory) resized(epoch uint64, depth uint8) *directory {
 		})
 	}
 	n.version.Store(d.version.Load())
-	n.items.Store(d.items.Load())
-	n.bytes.Store(d.bytes.Load())
+	n.counts.store(d.counts.load())
 	return n
 }
 
@@ -73,4 +70,16 @@ func (d *directory) each(fn func(*table) bool) {
 		}
 		i += 1 << (d.depth - t.depth)
 	}
+}
+
+// buddy returns the table that t was once split from, if it is still as deep.
+func (d *directory) buddy(t *table, h uint64) *table {
+	if t.depth == 0 {
+		return nil
+	}
+	b := d.table(h ^ 1<<(64-t.depth))
+	if b.depth != t.depth {
+		return nil
+	}
+	return b
 }

@@ -4,30 +4,19 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-
-	"github.com/google/btree"
 )
 
-// Keyspace is one user's items. Its readers' methods are here; write.go has the
-// writer's.
+// Keyspace holds one user's items. The readers' methods are here; write.go has the writer's.
 type Keyspace struct {
-	dir  atomic.Pointer[directory]
-	cuts atomic.Uint64 // odd while several keys are being changed
-
-	id    uint64
-	store *Store
-
-	gone   atomic.Uint64 // bytes of what has been replaced or removed
+	content
+	cuts   atomic.Uint64 // odd while several keys are being changed
 	writes atomic.Uint64 // odd while anything is being changed
-	mu     sync.Mutex    // held during a change; guards frozen, deadlines and past
-	frozen uint64        // the epoch of the last Freeze of this keyspace
+	mu     sync.Mutex    // held during a change; guards frozen and deadlines
 
-	deadlines *btree.BTreeG[due] // nil if no item has one
-	past      past
+	deadlines deadlines
 
 	// The writer's only:
 	inCut bool
-	next  int64  // the first deadline, as the store's schedule has it; 0: none
 	hash  uint64 // sum of the items' hashes
 	mixed uint64 // this keyspace's part of the store's hash
 }
@@ -46,9 +35,13 @@ func (k *Keyspace) Get(key []byte, now int64) (Item, bool) {
 	h := hashKey(key)
 	for range getTries {
 		if cut := k.cuts.Load(); cut&1 == 0 {
-			r := k.dir.Load().find(h, key)
+			g, slot, r := k.dir.Load().table(h).locate(h, key)
 			if k.cuts.Load() == cut {
-				return r.item(now)
+				it, ok := r.item(now)
+				if ok {
+					g.heats.use(slot, k.store.HeatEpoch(), heatDirty)
+				}
+				return it, ok
 			}
 		}
 		runtime.Gosched() // the writer may be waiting for a processor
@@ -56,17 +49,16 @@ func (k *Keyspace) Get(key []byte, now int64) (Item, bool) {
 	return k.Freeze().dir.find(h, key).item(now)
 }
 
-// MGet calls begin with the bytes of all values, and then fn for each of keys, in
-// order, with what one consistent cut of the keyspace has for it. No lock is held during fn, however long that takes, and
-// nothing of that cut is kept but the items asked for, each until fn has
-// returned.
+// MGet calls begin with the size of all values, and then fn for each of keys, in order, with its item in one
+// consistent cut of the keyspace. No lock is held during fn, however long it takes. Only the items asked for are
+// kept alive, each until its fn returns.
 func (k *Keyspace) MGet(keys [][]byte, now int64, begin func(bytes int), fn func(i int, it Item, ok bool)) {
 	var few [64]*record
 	recs := few[:]
 	if len(keys) > len(few) {
 		recs = make([]*record, len(keys))
 	}
-	k.collect(keys, recs)
+	k.collect(keys, recs, now)
 	if begin != nil {
 		begin(valueBytes(recs[:len(keys)]))
 	}
@@ -87,49 +79,36 @@ func valueBytes(recs []*record) (n int) {
 	return n
 }
 
-func (k *Keyspace) collect(keys [][]byte, recs []*record) {
+func (k *Keyspace) collect(keys [][]byte, recs []*record, now int64) {
+	epoch := k.store.HeatEpoch()
 	for lookups := 0; lookups <= mgetLookups; lookups += len(keys) + 1 {
 		if w := k.writes.Load(); w&1 == 0 {
-			k.dir.Load().collect(keys, recs)
+			k.dir.Load().collect(keys, recs, now, epoch)
 			if k.writes.Load() == w {
 				return
 			}
 		}
 		runtime.Gosched()
 	}
-	k.Freeze().dir.collect(keys, recs)
+	k.Freeze().dir.collect(keys, recs, now, epoch)
 }
 
-func (d *directory) collect(keys [][]byte, recs []*record) {
+// collect finds the records of keys, and raises the heat of those that are visible.
+func (d *directory) collect(keys [][]byte, recs []*record, now int64, epoch uint64) {
 	for i, key := range keys {
-		recs[i] = d.find(hashKey(key), key)
+		h := hashKey(key)
+		g, slot, r := d.table(h).locate(h, key)
+		if recs[i] = r; !r.hidden(now) {
+			g.heats.use(slot, epoch, heatDirty)
+		}
 	}
 }
 
-// Freeze returns a view of the keyspace as it is now, in O(1). Any goroutine may
-// call it, but the writer not within a cut.
+// Freeze returns a view of the keyspace as it is now, in O(1). Any goroutine may call it, except that the writer
+// must not within a cut.
 func (k *Keyspace) Freeze() *View {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.frozen = k.store.epoch.Add(1) - 1
 	return &View{dir: k.dir.Load()}
 }
-
-// ID returns the id under which the store has the keyspace.
-func (k *Keyspace) ID() uint64 { return k.id }
-
-// Len returns the number of items, those past their deadline and not yet removed
-// included.
-func (k *Keyspace) Len() int { return int(k.dir.Load().items.Load()) }
-
-// Bytes returns the size of all keys and values, and ItemOverhead for each item.
-func (k *Keyspace) Bytes() int64 { return k.dir.Load().bytes.Load() }
-
-// Gone returns the size of all items that have been replaced or removed so far, as
-// Bytes counts it: of the items that a reader has got, no more can have left the
-// keyspace meanwhile than what this has grown by.
-func (k *Keyspace) Gone() uint64 { return k.gone.Load() }
-
-// Version returns the version of the last change: the number of changes made so
-// far, counted on from where SetVersion has put it.
-func (k *Keyspace) Version() uint64 { return k.dir.Load().version.Load() }

@@ -17,6 +17,7 @@ import (
 //   - Get, MGet, Count, Keys and Range answer as the model does;
 //   - every view equals the model's copy from the time of its freeze;
 //   - Expire removes the same items as sorting all of them would;
+//   - Memory is the sum over the items, and Occupied a count, after every step;
 //   - a store rebuilt from a view has the same Hash, Bytes and NextDeadline;
 //   - the structure's own invariants hold (checkStructure).
 
@@ -43,6 +44,15 @@ func (m *mspace) delete(key string) bool {
 		delete(m.items, key)
 	}
 	return ok
+}
+
+func (it mitem) memory(key string) int64 { return MemoryOf(len(key), len(it.value), it.deadline != 0) }
+
+func (m *mspace) memory() (sum int64) {
+	for key, it := range m.items {
+		sum += it.memory(key)
+	}
+	return sum
 }
 
 func (m *mspace) clone() *mspace { return &mspace{m.version, maps.Clone(m.items)} }
@@ -102,6 +112,17 @@ func (m model) nextDeadline() (at int64, ok bool) {
 	return at, ok
 }
 
+// size returns the memory of all, and how many have any item.
+func (m model) size() (memory int64, occupied int) {
+	for _, s := range m {
+		memory += s.memory()
+		if len(s.items) > 0 {
+			occupied++
+		}
+	}
+	return memory, occupied
+}
+
 // frozen pairs a view with the model's copy from the same time.
 type frozen struct {
 	store  *StoreView
@@ -140,6 +161,8 @@ func (x *machine) step(op []byte, keys int) {
 		x.set(k, m, key, value, 0)
 	case code < 15:
 		x.set(k, m, key, value, x.now+1+int64(arg%50))
+	case code < 17:
+		x.evict(k, m, key, arg)
 	case code < 24:
 		if got, want := k.Delete([]byte(key)), m.delete(key); got != want {
 			x.tb.Fatalf("Delete(%q) = %v, want %v", key, got, want)
@@ -199,6 +222,27 @@ func (x *machine) cut(k *Keyspace, m *mspace, n int, value string) {
 	k.EndCut()
 }
 
+// evict tries the item's version, or one beside it.
+func (x *machine) evict(k *Keyspace, m *mspace, key string, arg uint16) {
+	it, there := m.items[key]
+	want := int64(0)
+	if there {
+		want = it.memory(key)
+	}
+	if memory, found := k.Peek([]byte(key)); memory != want || found != there {
+		x.tb.Fatalf("Peek(%q) = %d %v, want %d %v", key, memory, found, want, there)
+	}
+	version := it.version + uint64(arg%4/3)
+	if there && version == it.version {
+		m.delete(key)
+	} else {
+		there = false
+	}
+	if got := k.Evict([]byte(key), version); got != there {
+		x.tb.Fatalf("Evict(%q, %d) = %v, want %v", key, version, got, there)
+	}
+}
+
 func (x *machine) flush(k *Keyspace, m *mspace) {
 	if len(m.items) != 0 {
 		m.version++
@@ -248,6 +292,9 @@ func TestModel(t *testing.T) {
 				op[j] = byte(rnd.Uint32())
 			}
 			x.step(op, keys)
+			if memory, occupied := x.m.size(); keys < 100 && (x.s.Memory() != memory || x.s.Occupied() != occupied) {
+				t.Fatalf("step %d: Memory %d, Occupied %d; want %d, %d", i, x.s.Memory(), x.s.Occupied(), memory, occupied)
+			}
 			if i%2000 == 0 {
 				x.check()
 			}

@@ -7,9 +7,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// MaxKeySize is the largest key in bytes that a record can hold. The protocol's
-// limit is far below; a longer key is a caller's bug, and panics. A value must be
-// shorter than 4 GiB.
+// MaxKeySize is the largest key in bytes that a record can hold. The protocol's limit is far lower; a longer key is
+// a caller's bug and panics. A value must be shorter than 4 GiB.
 const MaxKeySize = 1<<15 - 1
 
 const (
@@ -52,8 +51,11 @@ func newRecord(key, value []byte, version uint64, deadline int64) *record {
 	if deadline != 0 {
 		binary.LittleEndian.PutUint64(b[n-deadlineSize:], uint64(deadline))
 	}
-	return (*record)(unsafe.Pointer(unsafe.SliceData(b)))
+	return recordOf(b)
 }
+
+// recordOf returns the record whose bytes are b, which is an allocation of its own and never changed from here on.
+func recordOf(b []byte) *record { return (*record)(unsafe.Pointer(unsafe.SliceData(b))) }
 
 // layout returns the lengths of the key, the value and the deadline.
 func (r *record) layout() (key, value, deadline int) {
@@ -104,20 +106,14 @@ func (r *record) hidden(now int64) bool {
 // The lengths are in the head, so two different items cannot have equal bytes.
 func (r *record) hash() uint64 { return xxhash.Sum64(r.bytes()) }
 
-// cost is what Bytes counts for this item.
-func (r *record) cost() int64 {
-	k, v, _ := r.layout()
-	return int64(ItemOverhead + k + v)
-}
-
-// Item is what a reader gets of an item.
+// Item is what a reader sees of an item.
 type Item struct {
 	Value    []byte // part of the store: must not be modified
 	Version  uint64
 	Deadline int64 // Unix milliseconds; 0: none
 }
 
-// item is r as seen at the time now: nothing, if it is hidden.
+// item returns r as seen at the time now; false if it is hidden.
 func (r *record) item(now int64) (Item, bool) {
 	if r.hidden(now) {
 		return Item{}, false

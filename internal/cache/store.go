@@ -11,17 +11,18 @@ import (
 	"github.com/google/btree"
 )
 
-// Store is all keyspaces by id. Methods that change it are the writer's, and so
-// are Freeze and Hash; the others may be called from anywhere.
+// Store holds all keyspaces by id. Methods that change it are the writer's, and so are Freeze and Hash; the others
+// may be called from any goroutine.
 type Store struct {
 	mu     sync.RWMutex // guards spaces against readers: held for map operations only
 	spaces map[uint64]*Keyspace
 
-	epoch atomic.Uint64 // grows with every freeze
-	items atomic.Int64
-	bytes atomic.Int64
-	next  atomic.Int64 // the first deadline; 0: none
-	timed atomic.Int64 // items with a deadline
+	epoch atomic.Uint64 // increases with every freeze
+	totals
+
+	_         [64]byte // every read looks at it: not beside what each change writes
+	heatEpoch atomic.Uint64
+	_         [56]byte
 
 	// The writer's only:
 	dirs     *btree.BTreeG[entry] // every keyspace's current directory, by id
@@ -60,7 +61,8 @@ func (s *Store) Create(id uint64) *Keyspace {
 	if k := s.spaces[id]; k != nil {
 		return k
 	}
-	k := &Keyspace{id: id, store: s}
+	k := &Keyspace{content: content{id: id, store: s}}
+	k.deadlines.of = k
 	k.publish(newDirectory(s.epoch.Load(), 0))
 	k.rehash()
 	s.mu.Lock()
@@ -69,9 +71,8 @@ func (s *Store) Create(id uint64) *Keyspace {
 	return k
 }
 
-// Drop removes the keyspace of id, with its version, and reports whether there
-// was one. Who still holds it sees it empty; the writer must not change it any
-// more. The writer's.
+// Drop removes the keyspace of id, with its version, and reports whether there was one. Readers that still hold it
+// see it empty; the writer must not change it any more. The writer's.
 func (s *Store) Drop(id uint64) bool {
 	k := s.spaces[id]
 	if k == nil {
@@ -90,7 +91,7 @@ func (s *Store) Drop(id uint64) bool {
 // called within a cut. The writer's.
 func (s *Store) Freeze() *StoreView {
 	s.frozen = s.epoch.Add(1) - 1
-	return &StoreView{dirs: s.dirs.Clone(), items: s.items.Load(), bytes: s.bytes.Load()}
+	return &StoreView{dirs: s.dirs.Clone(), size: s.counts.load()}
 }
 
 // Keyspaces returns the number of keyspaces.
@@ -100,14 +101,8 @@ func (s *Store) Keyspaces() int {
 	return len(s.spaces)
 }
 
-// Len returns the number of items in all keyspaces.
-func (s *Store) Len() int { return int(s.items.Load()) }
-
-// Bytes returns the sum of Bytes of all keyspaces.
-func (s *Store) Bytes() int64 { return s.bytes.Load() }
-
-// DueBy returns how many items are past their deadline at the time now (Unix milliseconds), which must be one that
-// is about to come.
+// DueBy returns how many items are past their deadline at the time now (Unix milliseconds), which must be about to
+// come.
 func (s *Store) DueBy(now int64) (n int) {
 	s.mu.RLock()
 	spaces := slices.Collect(maps.Values(s.spaces))
@@ -118,14 +113,10 @@ func (s *Store) DueBy(now int64) (n int) {
 	return n
 }
 
-// Deadlines returns how many items have a deadline, those past it and not yet removed included.
-func (s *Store) Deadlines() int { return int(s.timed.Load()) }
-
-// Hash returns a hash of the whole content: of every keyspace's id and version,
-// and every item's key, value, version and deadline. Two stores with the same
-// content have the same hash, whatever their histories. It is for finding nodes
-// that have drifted apart; it is no defence against someone who forges items, and
-// depends on the record's layout, so on the release. The writer's.
+// Hash returns a hash of the whole content: of every keyspace's id and version, and every item's key, value,
+// version and deadline. Two stores with the same content have the same hash, whatever their histories. It is for
+// finding nodes whose states differ. It does not protect against forged items, and it depends on the record's
+// layout, so on the release. The writer's.
 func (s *Store) Hash() uint64 { return s.hash }
 
 // rehash brings the store's hash up to date with this keyspace's.

@@ -8,8 +8,8 @@ import (
 
 const (
 	groupSlots = 8
-	maxGroups  = 113 // x 72 bytes + the allocator's 8 = 8 KiB
-	groupLoad  = 7   // of 8 slots, on average, may be in use
+	maxGroups  = 118 // x 80 bytes + the allocator's 8: just within 9,472 bytes, a size class of the runtime's
+	groupLoad  = 7   // slots in use of a group's 8, on average, at most
 
 	low1s  = 0x0101010101010101
 	high1s = 0x8080808080808080
@@ -17,29 +17,30 @@ const (
 	ctrlTombstone = 0x01 // 0x00: empty; 0x80 and up: full, with 7 bits of the hash
 )
 
-// seed is of this process: nobody outside can choose keys that collide.
+// seed is per process: clients cannot choose keys that collide.
 var seed = maphash.MakeSeed()
 
 // hashKey's bits are used from the top for the directory, 38 down to 32 for the
 // control byte, and the low 32 for the place in the table.
 func hashKey(key []byte) uint64 { return maphash.Bytes(seed, key) }
 
-// A group is eight slots and their control bytes, slot i's being byte i of ctrl.
+// A group is eight slots, their control bytes, slot i's being byte i of ctrl, and their heat.
 type group struct {
 	ctrl  atomic.Uint64
+	heats heats
 	slots [groupSlots]atomic.Pointer[record]
 }
 
 func ctrlFor(h uint64) uint64 { return 0x80 | h>>32&0x7f }
 
-// matches has the top bit set of every byte of ctrl that equals c, and now and
-// then of one that does not: callers compare keys anyway.
+// matches returns ctrl's bytes that equal c, marked by their top bits. Now and then it marks one that does not:
+// callers compare keys anyway.
 func matches(ctrl, c uint64) uint64 {
 	x := ctrl ^ low1s*c
 	return (x - low1s) &^ x & high1s
 }
 
-// empties has the top bit set of every byte of ctrl that is empty.
+// empties returns ctrl's empty bytes, marked by their top bits.
 func empties(ctrl uint64) uint64 { return ^(ctrl | ctrl<<7) & high1s }
 
 func (g *group) setCtrl(i int, c uint64) {
@@ -48,17 +49,17 @@ func (g *group) setCtrl(i int, c uint64) {
 }
 
 // A table holds the items whose hashes share their top depth bits. Only the
-// groups are for readers; the counts are the writer's.
+// groups are for readers; the counts and ghosts are the writer's.
 type table struct {
 	epoch  uint64 // of its birth
 	groups []group
 	depth  uint8
 	live   int32 // items
 	used   int32 // items and tombstones: at most groupLoad * len(groups)
+	ghosts ghosts
 }
 
-// groupsFor returns the number of groups for n items and some more to come: up
-// to about 13/16 full.
+// groupsFor returns the number of groups for n items and some more: up to about 13/16 full.
 func groupsFor(n int) int {
 	for g := 1; g <= 64; g *= 2 {
 		if 2*(n+1) <= 13*g {
@@ -68,10 +69,20 @@ func groupsFor(n int) int {
 	return maxGroups
 }
 
-func newTable(epoch uint64, depth uint8, recs []*record) *table {
-	t := &table{epoch: epoch, depth: depth, groups: make([]group, groupsFor(len(recs)))}
-	for _, r := range recs {
-		t.add(hashKey(r.key()), r)
+// A member is what a table has of an item.
+type member struct {
+	rec  *record
+	heat heat
+}
+
+// newTable returns a table of these items, with the ghosts of the tables in whose place it comes.
+func newTable(epoch uint64, depth uint8, items []member, old ...*table) *table {
+	t := &table{epoch: epoch, depth: depth, groups: make([]group, groupsFor(len(items)))}
+	for _, m := range items {
+		t.add(hashKey(m.rec.key()), m)
+	}
+	for _, o := range old {
+		t.inherit(o.ghosts)
 	}
 	return t
 }
@@ -105,20 +116,21 @@ func (t *table) locate(h uint64, key []byte) (g *group, slot int, r *record) {
 
 func (t *table) full() bool { return int(t.used) >= groupLoad*len(t.groups) }
 
-// add puts in a record whose key is not in the table, which is not full.
-func (t *table) add(h uint64, r *record) {
+// add puts in an item whose key is not in the table, which is not full.
+func (t *table) add(h uint64, m member) {
 	at := t.home(h)
 	for {
 		g := &t.groups[at]
 		ctrl := g.ctrl.Load()
-		if m := ^ctrl & high1s; m != 0 {
-			i := bits.TrailingZeros64(m) / 8
+		if free := ^ctrl & high1s; free != 0 {
+			i := bits.TrailingZeros64(free) / 8
 			if ctrl>>(8*i)&0xff != ctrlTombstone {
 				t.used++
 			}
 			t.live++
 			g.setCtrl(i, ctrlFor(h)) // first: see invariant 1
-			g.slots[i].Store(r)
+			g.heats.set(i, m.heat)
+			g.slots[i].Store(m.rec)
 			return
 		}
 		if at++; at == len(t.groups) {
@@ -140,8 +152,7 @@ func (t *table) remove(g *group, slot int) {
 	g.setCtrl(slot, ctrlTombstone)
 }
 
-// each calls fn with every record until it returns false, and reports whether
-// it never did.
+// each calls fn with every record until fn returns false. It reports whether fn never did.
 func (t *table) each(fn func(*record) bool) bool {
 	for g := range t.groups {
 		for i := range t.groups[g].slots {
@@ -153,17 +164,33 @@ func (t *table) each(fn func(*record) bool) bool {
 	return true
 }
 
-func (t *table) records() []*record {
-	recs := make([]*record, 0, t.live)
-	t.each(func(r *record) bool { recs = append(recs, r); return true })
-	return recs
+func (t *table) members() []member {
+	items := make([]member, 0, t.live)
+	for g := range t.groups {
+		for i := range t.groups[g].slots {
+			if r := t.groups[g].slots[i].Load(); r != nil {
+				items = append(items, member{r, t.groups[g].heats.at(i)})
+			}
+		}
+	}
+	return items
 }
 
-// clone is t with another epoch. Nobody else sees it yet, so a plain copy does.
+// clone returns a copy of t with another epoch. Readers may change the heat of t meanwhile, and Compact its records for
+// copies of them. The ghosts move on to it.
 func (t *table) clone(epoch uint64) *table {
 	c := *t
 	c.epoch, c.groups = epoch, make([]group, len(t.groups))
-	copy(c.groups, t.groups)
+	for i := range t.groups {
+		from, to := &t.groups[i], &c.groups[i]
+		to.ctrl.Store(from.ctrl.Load())
+		to.heats.word.Store(from.heats.word.Load())
+		for s := range from.slots {
+			if r := from.slots[s].Load(); r != nil {
+				to.slots[s].Store(r)
+			}
+		}
+	}
 	return &c
 }
 
@@ -173,13 +200,14 @@ func (t *table) crowded() bool {
 	return len(t.groups) == maxGroups && t.live > maxGroups*groupSlots*3/4
 }
 
-// split divides t's records by the hash bit behind its depth.
+// split divides t's items by the hash bit after its depth.
 func (t *table) split(epoch uint64) (lo, hi *table) {
-	var parts [2][]*record
-	t.each(func(r *record) bool {
-		bit := hashKey(r.key()) >> (63 - t.depth) & 1
-		parts[bit] = append(parts[bit], r)
-		return true
-	})
-	return newTable(epoch, t.depth+1, parts[0]), newTable(epoch, t.depth+1, parts[1])
+	items, zeros := t.members(), 0
+	for i, m := range items {
+		if hashKey(m.rec.key())>>(63-t.depth)&1 == 0 {
+			items[zeros], items[i] = m, items[zeros]
+			zeros++
+		}
+	}
+	return newTable(epoch, t.depth+1, items[:zeros], t), newTable(epoch, t.depth+1, items[zeros:], t)
 }

@@ -7,18 +7,21 @@ import (
 	"github.com/google/btree"
 )
 
-// View is a keyspace as it was when it was frozen. Any number of goroutines may
-// use it, for as long as they like; what it holds is freed when it is forgotten.
+// View is a keyspace as it was when it was frozen. Any number of goroutines may use it, for any time; the garbage
+// collector frees what it holds.
 type View struct{ dir *directory }
 
 // Len returns the number of items, those past their deadline and not yet removed
 // included.
-func (v *View) Len() int { return int(v.dir.items.Load()) }
+func (v *View) Len() int { return int(v.dir.counts.items.Load()) }
 
-// Bytes returns what Keyspace.Bytes did.
-func (v *View) Bytes() int64 { return v.dir.bytes.Load() }
+// Bytes returns Keyspace.Bytes as of the freeze.
+func (v *View) Bytes() int64 { return v.dir.counts.bytes.Load() }
 
-// Version returns what Keyspace.Version did.
+// Memory returns Keyspace.Memory as of the freeze.
+func (v *View) Memory() int64 { return v.dir.counts.memory.Load() }
+
+// Version returns Keyspace.Version as of the freeze.
 func (v *View) Version() uint64 { return v.dir.version.Load() }
 
 // Range calls fn with every item, in no order, until it returns false; items past
@@ -35,11 +38,10 @@ func (v *View) Range(fn func(key, value []byte, version uint64, deadline int64) 
 // yieldEvery is in slots: a few tables, some tens of microseconds.
 const yieldEvery = 4096
 
-// Keys returns, in byte order, the first limit keys behind after (nil: all) that
-// are visible at the time now and that match (nil: all) accepts, and whether
-// there are more. A limit below one gives none. The keys must not be modified.
-// It looks at every item; yield (may be nil) is called every few thousand slots,
-// and when it returns false that is the end, without any keys.
+// Keys returns, in byte order, the first limit keys after the key after (nil: from the start) that are visible at
+// the time now and that match (nil: all) accepts, and whether there are more. A limit below one returns none. The
+// keys must not be modified. It reads every item; yield (may be nil) is called every few thousand slots, and if it
+// returns false Keys stops and returns no keys.
 func (v *View) Keys(now int64, match func(key []byte) bool, after []byte, limit int, yield func() bool) (keys [][]byte, more bool) {
 	if limit < 1 {
 		return nil, false
@@ -67,8 +69,8 @@ func (v *View) Keys(now int64, match func(key []byte) bool, after []byte, limit 
 	return low.keys, low.more
 }
 
-// lowest keeps the limit lowest keys that are added. It lets as many again pile
-// up, then sorts and drops: the memory of two heaps, for a tenth of the code.
+// lowest keeps the limit lowest keys that are added. It collects up to twice as many, then sorts and drops the
+// rest: twice the memory of a heap, for a tenth of the code.
 type lowest struct {
 	limit int
 	keys  [][]byte
@@ -98,8 +100,8 @@ func (l *lowest) cut() {
 
 // StoreView is a store as it was when it was frozen, for any goroutine.
 type StoreView struct {
-	dirs         *btree.BTreeG[entry]
-	items, bytes int64
+	dirs *btree.BTreeG[entry]
+	size size
 }
 
 // Each calls fn with every keyspace in ascending order of id until it returns
@@ -114,7 +116,10 @@ func (v *StoreView) Each(fn func(id uint64, version uint64, v *View) bool) {
 func (v *StoreView) Keyspaces() int { return v.dirs.Len() }
 
 // Len returns the number of items in all keyspaces.
-func (v *StoreView) Len() int { return int(v.items) }
+func (v *StoreView) Len() int { return int(v.size.items) }
 
-// Bytes returns what Store.Bytes did.
-func (v *StoreView) Bytes() int64 { return v.bytes }
+// Bytes returns Store.Bytes as of the freeze.
+func (v *StoreView) Bytes() int64 { return v.size.bytes }
+
+// Memory returns Store.Memory as of the freeze.
+func (v *StoreView) Memory() int64 { return v.size.memory }

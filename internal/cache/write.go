@@ -1,13 +1,5 @@
 package cache
 
-import "slices"
-
-// ItemOverhead is what Bytes counts for each item beside its key and value, in
-// bytes: about what the record's head, the slot and rounding take. A deadline
-// takes about 50 more, which are not counted, so that the size of an item does
-// not depend on EXPIRE.
-const ItemOverhead = 32
-
 // BeginCut starts a change of several keys that readers see as a whole or not at
 // all. Readers of this keyspace wait until EndCut, so it must be short. Cuts do
 // not nest. Within one the writer reads with Lookup: Get, MGet, Count and Freeze
@@ -39,17 +31,16 @@ func (k *Keyspace) end() {
 	}
 }
 
-// Set puts an item in place of whatever the key had and returns its version.
-// The deadline is in Unix milliseconds; 0: none. Key and value are copied. The
-// writer's.
+// Set stores an item in place of whatever the key had and returns its version. The deadline is in Unix
+// milliseconds; 0: none. Key and value are copied. The writer's.
 func (k *Keyspace) Set(key, value []byte, deadline int64) (version uint64) {
 	version = k.Version() + 1
 	k.put(newRecord(key, value, version, deadline), version)
 	return version
 }
 
-// Load puts in an item of a snapshot, with the version it had, and leaves the
-// keyspace's own version alone (see SetVersion). The writer's.
+// Load stores an item of a snapshot, with the version it had, and leaves the keyspace's own version unchanged (see
+// SetVersion). The writer's.
 func (k *Keyspace) Load(key, value []byte, version uint64, deadline int64) {
 	k.put(newRecord(key, value, version, deadline), k.Version())
 }
@@ -60,9 +51,8 @@ func (k *Keyspace) Lookup(key []byte, now int64) (Item, bool) {
 	return k.dir.Load().find(hashKey(key), key).item(now)
 }
 
-// SetDeadline gives the item another deadline (Unix milliseconds; 0: none) and a
-// new version. It returns false if there is no such item; whether one is past
-// its deadline is the caller's question (Lookup). The writer's.
+// SetDeadline gives the item another deadline (Unix milliseconds; 0: none) and a new version. It returns false if
+// there is no such item. It does not check whether the item is past its deadline (see Lookup). The writer's.
 func (k *Keyspace) SetDeadline(key []byte, deadline int64) bool {
 	r := k.dir.Load().find(hashKey(key), key)
 	if r != nil {
@@ -71,47 +61,70 @@ func (k *Keyspace) SetDeadline(key []byte, deadline int64) bool {
 	return r != nil
 }
 
-// Delete removes the item of key; that is a change with a version of its own. It
-// returns false, and changes nothing, if there is no such item; whether one is
-// past its deadline is the caller's question (Lookup). The writer's.
+// Delete removes the item of key, as a change with its own version. If there is no such item it returns false and
+// changes nothing. It does not check whether the item is past its deadline (see Lookup). The writer's.
 func (k *Keyspace) Delete(key []byte) bool {
 	h := hashKey(key)
 	if k.dir.Load().find(h, key) == nil {
-		return false // and nothing has been copied for it
+		return false // without copying anything
 	}
+	k.remove(h, key, false)
+	return true
+}
+
+// Evict is Delete for the item of key if it has exactly this version, and returns false if it has not. The writer's.
+func (k *Keyspace) Evict(key []byte, version uint64) bool {
+	h := hashKey(key)
+	if r := k.dir.Load().find(h, key); r == nil || r.version() != version {
+		return false
+	}
+	k.remove(h, key, true)
+	return true
+}
+
+// Peek returns what the item of key counts for in Memory, and whether there is one. It does not check whether the
+// item is past its deadline, and is no use of the item. Any goroutine may call it; within a cut it sees half of one.
+func (k *Keyspace) Peek(key []byte) (memory int64, there bool) {
+	r := k.dir.Load().find(hashKey(key), key)
+	return r.size().memory, r != nil
+}
+
+// remove takes the item of key out, which must be there.
+func (k *Keyspace) remove(h uint64, key []byte, evict bool) {
 	k.begin()
 	d := k.own()
 	d.version.Add(1)
 	t := k.ownTable(d, h)
 	g, slot, r := t.locate(h, key)
 	t.remove(g, slot)
+	if evict {
+		t.evicted(h)
+	}
 	d = k.shrink(d, t, h)
 	k.account(d, r, nil)
 	k.end()
-	return true
 }
 
-// Flush removes all items at once, in one change; on an empty keyspace it is
-// none. The version goes on from where it was. The writer's.
+// Flush removes all items in one change; on an empty keyspace it changes nothing. The version continues from where
+// it was. The writer's.
 func (k *Keyspace) Flush() {
 	old := k.dir.Load()
-	if old.items.Load() == 0 {
+	all := old.counts.load()
+	if all.items == 0 {
 		return
 	}
 	k.begin()
 	k.publish(newDirectory(k.store.epoch.Load(), old.version.Load()+1))
-	k.store.items.Add(-old.items.Load())
-	k.store.bytes.Add(-old.bytes.Load())
-	k.gone.Store(k.gone.Load() + uint64(old.bytes.Load()))
-	k.store.timed.Add(-int64(k.timed()))
-	k.hash, k.deadlines = 0, nil
-	k.reschedule()
+	k.store.counts.add(size{}.minus(all))
+	k.store.occupied.Add(-1)
+	k.left(all)
+	k.hash = 0
+	k.deadlines.clear()
 	k.rehash()
 	k.end()
 }
 
-// SetVersion sets the version counter, which a restore must do: it is part of
-// the snapshot. The writer's.
+// SetVersion sets the version counter. A restore needs it: the counter is part of the snapshot. The writer's.
 func (k *Keyspace) SetVersion(v uint64) {
 	k.begin()
 	k.own().version.Store(v)
@@ -125,129 +138,39 @@ func (k *Keyspace) put(r *record, v uint64) {
 	h := hashKey(key)
 	k.begin()
 	d := k.own()
-	d.version.Store(v) // first: nobody finds an item that is ahead of the counter
+	d.version.Store(v) // first: no reader finds an item that is ahead of the counter
 	t := k.ownTable(d, h)
 	g, slot, old := t.locate(h, key)
 	if old != nil {
+		g.heats.use(slot, k.store.HeatEpoch(), 0)
 		g.slots[slot].Store(r)
 	} else {
 		if t.full() {
 			d, t = k.grow(d, t, h)
 		}
-		t.add(h, r)
+		back := t.ghosts.take(fingerprint(h))
+		t.add(h, member{r, newcomer(back, k.store.HeatEpoch())})
 	}
 	k.account(d, old, r)
 	k.end()
 }
 
-// own returns the directory, in a copy that no view has: see "Freezing".
-func (k *Keyspace) own() *directory {
-	d := k.dir.Load()
-	if !k.shared(d.epoch) {
-		return d
-	}
-	return k.publish(d.resized(k.store.epoch.Load(), d.depth))
-}
-
-func (k *Keyspace) ownTable(d *directory, h uint64) *table {
-	t := d.table(h)
-	if k.shared(t.epoch) {
-		t = t.clone(k.store.epoch.Load())
-		d.put(h, t)
-	}
-	return t
-}
-
-// shared reports whether a view may have what was born in this epoch.
-func (k *Keyspace) shared(epoch uint64) bool {
-	return epoch <= max(k.frozen, k.store.frozen)
-}
-
-func (k *Keyspace) publish(d *directory) *directory {
-	k.dir.Store(d)
-	k.store.dirs.ReplaceOrInsert(entry{k.id, d})
-	return d
-}
-
-// grow makes room in the table for h, which is full.
-func (k *Keyspace) grow(d *directory, t *table, h uint64) (*directory, *table) {
-	epoch := k.store.epoch.Load()
-	for t.full() {
-		if !t.crowded() {
-			t = newTable(epoch, t.depth, t.records())
-			d.put(h, t)
-			continue
-		}
-		if t.depth == d.depth {
-			d = k.publish(d.resized(epoch, d.depth+1))
-		}
-		lo, hi := t.split(epoch)
-		bit := uint64(1) << (63 - t.depth)
-		d.put(h&^bit, lo)
-		d.put(h|bit, hi)
-		if lo.depth == d.depth {
-			d.deepest += 2
-		}
-		t = d.table(h)
-	}
-	return d, t
-}
-
-// shrink joins a table that is nearly empty with its buddy, or replaces it by a
-// smaller one. The thresholds are far below those of grow, so that the cost is
-// spread over many deletes.
-func (k *Keyspace) shrink(d *directory, t *table, h uint64) *directory {
-	if int(t.live) > len(t.groups)*groupSlots/8 {
-		return d
-	}
-	epoch := k.store.epoch.Load()
-	if buddy := d.buddy(t, h); buddy != nil && t.live+buddy.live <= maxGroups*groupSlots/4 {
-		d.put(h, newTable(epoch, t.depth-1, slices.Concat(t.records(), buddy.records())))
-		if t.depth == d.depth {
-			d.deepest -= 2
-		}
-		for d.deepest == 0 {
-			d = k.publish(d.resized(epoch, d.depth-1))
-		}
-	} else if n := groupsFor(int(t.live)); n < len(t.groups) {
-		d.put(h, newTable(epoch, t.depth, t.records()))
-	}
-	return d
-}
-
-// buddy returns the table that t was once split from, if it is still as deep.
-func (d *directory) buddy(t *table, h uint64) *table {
-	if t.depth == 0 {
-		return nil
-	}
-	b := d.table(h ^ 1<<(64-t.depth))
-	if b.depth != t.depth {
-		return nil
-	}
-	return b
-}
-
-// account brings counters, hashes and deadlines up to date after one record has
-// been replaced by another; nil: none.
+// account updates counters, hashes and deadlines after one record has been replaced by another; nil: none.
 func (k *Keyspace) account(d *directory, old, rec *record) {
-	var items, bytes int64
+	was, is := old.size(), rec.size()
+	change := is.minus(was)
+	d.counts.add(change)
+	k.store.counts.add(change)
+	if now := d.counts.items.Load(); change.items > 0 && now == 1 || change.items < 0 && now == 0 {
+		k.store.occupied.Add(change.items)
+	}
 	if old != nil {
-		items, bytes = items-1, bytes-old.cost()
-		k.gone.Store(k.gone.Load() + uint64(old.cost())) // one writer: no need to lock the bus
+		k.left(was)
 		k.hash -= old.hash()
 	}
 	if rec != nil {
-		items, bytes = items+1, bytes+rec.cost()
 		k.hash += rec.hash()
 	}
-	if items != 0 {
-		d.items.Add(items)
-		k.store.items.Add(items)
-	}
-	if bytes != 0 {
-		d.bytes.Add(bytes)
-		k.store.bytes.Add(bytes)
-	}
-	k.reindex(old, rec)
+	k.deadlines.update(old, rec)
 	k.rehash()
 }

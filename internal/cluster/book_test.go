@@ -51,14 +51,14 @@ func TestFailoverWithoutNames(t *testing.T) {
 		c.set(c.leader(), "k", "v")
 		c.settle()
 		for _, n := range c.nodes {
-			eventually(t, n.self.Node+" remembers the others", func() bool {
-				met, err := n.storage.Met()
+			eventually(t, n.config.Node+" remembers the others", func() bool {
+				met, err := n.storage.Notes().Met()
 				return err == nil && len(met) == 2
 			})
 		}
 		names.hangs.Store(hangs)
 		names.down.Store(true)
-		dead := c.leader().self.Node
+		dead := c.leader().config.Node
 		start := time.Now()
 		c.stop(dead)
 		c.set(c.leader(), "k", "w")

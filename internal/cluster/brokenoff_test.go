@@ -59,7 +59,7 @@ func TestRecoverBrokenOff(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	was := c.nodes["n1"].self.ServerID
+	was := c.nodes["n1"].raft.self
 	c.stopAll()
 	dir, saved := filepath.Join(c.dir, "n1"), filepath.Join(c.dir, "saved")
 	if err := os.CopyFS(saved, os.DirFS(dir)); err != nil {
@@ -77,8 +77,8 @@ func TestRecoverBrokenOff(t *testing.T) {
 		all = c.breakOff("n1", steps, half)
 		switch {
 		case steps < begun:
-			if n := c.start("n1"); n.self.ServerID != was || n.recovered() != 0 {
-				t.Errorf("after %d steps it is %s, recovered at %d", steps, n.self.ServerID, n.recovered())
+			if n := c.start("n1"); n.raft.self != was || n.recoveredAt() != 0 {
+				t.Errorf("after %d steps it is %s, recovered at %d", steps, n.raft.self, n.recoveredAt())
 			}
 			c.stop("n1")
 			return all
@@ -115,8 +115,8 @@ func (c *testCluster) checkRecovered(name, was string) {
 	}
 	n := c.start(name)
 	eventually(c.t, "ready", n.Ready)
-	if got := c.get(n, "foo"); got != "bar" || n.self.ServerID == was || n.recovered() == 0 || len(n.servers()) != 1 {
-		c.t.Errorf("%s has foo %q, recovered at %d, of %v", n.self.ServerID, got, n.recovered(), n.servers())
+	if got := c.get(n, "foo"); got != "bar" || n.raft.self == was || n.recoveredAt() == 0 || len(n.raft.Servers()) != 1 {
+		c.t.Errorf("%s has foo %q, recovered at %d, of %v", n.raft.self, got, n.recoveredAt(), n.raft.Servers())
 	}
 	c.stop(name)
 }
@@ -138,7 +138,7 @@ func TestRecoverBrokenOffBesideTheOthers(t *testing.T) {
 		eventually(t, "ready", n.Ready)
 	}
 	c.set(c.leader(), "k", "v")
-	before := c.leader().self
+	before := c.leader().raft.self
 	_, err := c.recovery("n1").Run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "the quorum is not lost") || !strings.Contains(err.Error(), ".before-recover-") {
 		t.Errorf("beside the others: %v", err)
@@ -147,8 +147,8 @@ func TestRecoverBrokenOffBesideTheOthers(t *testing.T) {
 	c.wipe("n1")
 	n := c.start("n1")
 	eventually(t, "it is let in again", n.Ready)
-	if got := c.get(n, "k"); got != "v" || n.recovered() != 0 || c.leader().self != before {
-		t.Errorf("it has k %q, recovered at %d", got, n.recovered())
+	if got := c.get(n, "k"); got != "v" || n.recoveredAt() != 0 || c.leader().raft.self != before {
+		t.Errorf("it has k %q, recovered at %d", got, n.recoveredAt())
 	}
 }
 
@@ -159,7 +159,7 @@ func TestBootstrapWithMarks(t *testing.T) {
 	for name, mark := range map[string]int64{"n1": 1000, "n2": 2000} {
 		st, err := storage.Open(filepath.Join(c.dir, name), hclog.NewNullLogger(), func(err error) { t.Error(err) })
 		if err == nil {
-			err = errors.Join(st.SetRecovered(mark), st.Close())
+			err = errors.Join(st.Notes().SetRecovered(mark), st.Close())
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -169,24 +169,8 @@ func TestBootstrapWithMarks(t *testing.T) {
 	c.set(c.leader(), "k", "v")
 	c.settle()
 	for name, n := range c.nodes {
-		if older, err := n.checkRecovery(t.Context()); n.recovered() != 2000 || len(older) > 0 || err != nil {
-			t.Errorf("%s is of the cluster recovered at %d; older: %v, %v", name, n.recovered(), older, err)
-		}
-	}
-}
-
-// No empty node bootstraps before all say that they remember the latest mark.
-func TestMarksAreAgreedOn(t *testing.T) {
-	c := newTestCluster(t, 3)
-	n := c.start("n1")
-	for _, x := range []struct {
-		n2, n3 int64
-		agreed bool
-		own    int64
-	}{{0, 0, true, 0}, {0, 5, false, 5}, {0, 0, false, 5}, {3, 5, false, 5}, {5, 5, true, 5}, {6, 6, true, 6}, {6, 5, false, 6}} {
-		states := map[string]*stateAnswer{"n2": {Recovered: x.n2}, "n3": {Recovered: x.n3}}
-		if agreed, err := n.agreeOnRecovery(states); agreed != x.agreed || n.recovered() != x.own || err != nil {
-			t.Errorf("with %d and %d: agreed %v on %d, %v; want %v on %d", x.n2, x.n3, agreed, n.recovered(), err, x.agreed, x.own)
+		if err := n.membership.CheckRecovery(t.Context()); n.recoveredAt() != 2000 || err != nil {
+			t.Errorf("%s is of the cluster recovered at %d: %v", name, n.recoveredAt(), err)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/hashicorp/raft"
+
+	"ciderd/internal/membership"
 )
 
 // wantSaid makes a change that must be made, also if no node may fail after it.
@@ -17,9 +19,9 @@ func wantSaid(t *testing.T, n *Node, op, name string, words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	said, err := n.Change(ctx, op, name, true)
+	said, err := n.membership.Change(ctx, op, name, true)
 	if err != nil {
-		t.Fatalf("%s %q on %s: %v", op, name, n.self.Node, err)
+		t.Fatalf("%s %q on %s: %v", op, name, n.config.Node, err)
 	}
 	for _, w := range words {
 		if !strings.Contains(said, w) {
@@ -33,9 +35,9 @@ func wantRefused(t *testing.T, n *Node, op, name string, words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	said, err := n.Change(ctx, op, name, false)
-	if !errors.Is(err, ErrRefused) {
-		t.Fatalf("%s %q on %s: %q, %v; want a refusal", op, name, n.self.Node, said, err)
+	said, err := n.membership.Change(ctx, op, name, false)
+	if !errors.Is(err, membership.ErrRefused) {
+		t.Fatalf("%s %q on %s: %q, %v; want a refusal", op, name, n.config.Node, said, err)
 	}
 	for _, w := range words {
 		if !strings.Contains(err.Error(), w) {
@@ -68,31 +70,31 @@ func TestMembersIsTheLeadersView(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	leader, gone := c.leader(), c.followers()[1].self
+	leader, gone := c.leader(), c.followers()[1].network.Self
 	for _, n := range c.nodes {
-		list, err := n.Members(t.Context())
+		list, err := n.membership.Members(t.Context())
 		if err != nil || len(list) != 3 {
-			t.Fatalf("members on %s: %v, %v", n.self.Node, list, err)
+			t.Fatalf("members on %s: %v, %v", n.config.Node, list, err)
 		}
 		for i, m := range list {
-			want := MemberStatus{Name: c.members[i].Name, ServerID: c.nodes[c.members[i].Name].self.ServerID,
-				Vote: VoteYes, Leader: m.Name == leader.self.Node, Alive: true, LastIndex: leader.raft.LastIndex()}
+			want := membership.Status{Name: c.members[i].Name, ServerID: c.nodes[c.members[i].Name].raft.self,
+				Vote: membership.VoteYes, Leader: m.Name == leader.config.Node, Alive: true, LastIndex: leader.raft.LastIndex()}
 			if m != want {
-				t.Errorf("%s lists %+v, want %+v", n.self.Node, m, want)
+				t.Errorf("%s lists %+v, want %+v", n.config.Node, m, want)
 			}
 		}
 	}
 	c.stop(gone.Node)
-	list, err := c.followers()[0].Members(t.Context())
-	i := slices.IndexFunc(list, func(m MemberStatus) bool { return m.Name == gone.Node })
+	list, err := c.followers()[0].membership.Members(t.Context())
+	i := slices.IndexFunc(list, func(m membership.Status) bool { return m.Name == gone.Node })
 	if err != nil || i < 0 || list[i].Alive || list[i].ServerID != gone.ServerID {
 		t.Errorf("members without %s: %v, %v", gone.ServerID, list, err)
 	}
-	c.stop(leader.self.Node)
+	c.stop(leader.config.Node)
 	for _, n := range c.nodes {
 		eventually(t, "no leader", func() bool { return n.Status().Leader == "" })
-		list, err := n.Members(t.Context())
-		if !errors.Is(err, ErrNoLeader) || len(list) != 3 {
+		list, err := n.membership.Members(t.Context())
+		if !errors.Is(err, membership.ErrNoLeader) || len(list) != 3 {
 			t.Errorf("members without a leader: %v, %v", list, err)
 		}
 	}
@@ -104,19 +106,19 @@ func TestTransfer(t *testing.T) {
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
 	old, heir := c.leader(), c.followers()[1]
-	wantSaid(t, c.followers()[0], OpTransfer, heir.self.Node, heir.self.Node+" leads now")
+	wantSaid(t, c.followers()[0], membership.OpTransfer, heir.config.Node, heir.config.Node+" leads now")
 	if got := c.leader(); got != heir {
-		t.Fatalf("%s leads", got.self.Node)
+		t.Fatalf("%s leads", got.config.Node)
 	}
-	wantSaid(t, old, OpTransfer, heir.self.Node, "leads already")
-	wantSaid(t, heir, OpTransfer, "", "leads now, before it "+heir.self.Node)
+	wantSaid(t, old, membership.OpTransfer, heir.config.Node, "leads already")
+	wantSaid(t, heir, membership.OpTransfer, "", "leads now; "+heir.config.Node+" led before")
 	if c.leader() == heir {
 		t.Error("it leads still")
 	}
-	wantRefused(t, old, OpTransfer, "n9", `no node "n9"`)
-	dead := c.followers()[0].self.Node
+	wantRefused(t, old, membership.OpTransfer, "n9", `no node "n9"`)
+	dead := c.followers()[0].config.Node
 	c.stop(dead)
-	wantRefused(t, c.leader(), OpTransfer, dead, "does not answer")
+	wantRefused(t, c.leader(), membership.OpTransfer, dead, "does not answer")
 }
 
 // Removing goes down to what the living voters can carry, and no further.
@@ -126,25 +128,25 @@ func TestRemoveKeepsTheQuorum(t *testing.T) {
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
 	leader := c.leader()
-	alive, dead := c.followers()[0], c.followers()[1].self
+	alive, dead := c.followers()[0], c.followers()[1].network.Self
 	c.stop(dead.Node)
 	// n1, n2 and a dead n3: without a living one, one of two would be left.
-	wantRefused(t, alive, OpRemove, alive.self.Node, "does not", dead.ServerID)
-	wantRefused(t, alive, OpRemove, leader.self.Node, "does not", dead.ServerID)
-	wantRefused(t, alive, OpRemove, "n9", `no node "n9"`, "n1, n2, n3")
-	wantSaid(t, alive, OpRemove, dead.Node, "removed "+dead.ServerID, "voters now: 2, of which 0 may fail")
-	wantRefused(t, alive, OpRemove, dead.Node, "not a member")
-	wantRefused(t, leader, OpRemove, alive.self.Node, "one voter would be left", "member remove -yes "+alive.self.Node)
+	wantRefused(t, alive, membership.OpRemove, alive.config.Node, "does not", dead.ServerID)
+	wantRefused(t, alive, membership.OpRemove, leader.config.Node, "does not", dead.ServerID)
+	wantRefused(t, alive, membership.OpRemove, "n9", `no node "n9"`, "n1, n2, n3")
+	wantSaid(t, alive, membership.OpRemove, dead.Node, "removed "+dead.ServerID, "voters now: 2, of which 0 may fail")
+	wantRefused(t, alive, membership.OpRemove, dead.Node, "not a member")
+	wantRefused(t, leader, membership.OpRemove, alive.config.Node, "one voter would be left", "member remove -yes "+alive.config.Node)
 	ended := endsQuietly(alive)
-	wantSaid(t, leader, OpRemove, alive.self.Node, "voters now: 1")
-	if err := <-ended; !errors.Is(err, errRemoved) {
+	wantSaid(t, leader, membership.OpRemove, alive.config.Node, "voters now: 1")
+	if err := <-ended; !errors.Is(err, membership.ErrRemoved) {
 		t.Errorf("it ended with %v", err)
 	}
-	wantRefused(t, leader, OpRemove, leader.self.Node, "the last voter")
+	wantRefused(t, leader, membership.OpRemove, leader.config.Node, "the last voter")
 	c.set(leader, "k", "v")
 	// What was removed comes back as a new server, and not as it was.
 	c.startEnding(dead.Node)
-	wantRefused(t, leader, OpAdd, dead.Node, "has data", "remove its data directory")
+	wantRefused(t, leader, membership.OpAdd, dead.Node, "has data", "remove its data directory")
 	c.stop(dead.Node)
 	c.ending.Delete(dead.Node)
 	c.wipe(dead.Node)
@@ -159,13 +161,13 @@ func TestRemoveTheLeader(t *testing.T) {
 	c.settle()
 	leader := c.leader()
 	ended := endsQuietly(leader)
-	wantSaid(t, leader, OpRemove, leader.self.Node, "removed "+leader.self.ServerID)
-	if err := <-ended; !errors.Is(err, errRemoved) {
+	wantSaid(t, leader, membership.OpRemove, leader.config.Node, "removed "+leader.raft.self)
+	if err := <-ended; !errors.Is(err, membership.ErrRemoved) {
 		t.Errorf("it ended with %v", err)
 	}
-	c.stop(leader.self.Node)
-	for _, s := range c.leader().servers() {
-		if string(s.ID) == leader.self.ServerID {
+	c.stop(leader.config.Node)
+	for _, s := range c.leader().raft.Servers() {
+		if string(s.ID) == leader.raft.self {
 			t.Error("it is still in the configuration")
 		}
 	}
@@ -177,28 +179,28 @@ func TestAdd(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	leader, name := c.leader(), c.followers()[0].self.Node
-	old := c.nodes[name].self.ServerID
-	wantRefused(t, leader, OpAdd, "n9", `no node "n9"`)
-	wantRefused(t, leader, OpAdd, name, "a member already")
-	wantRefused(t, leader, OpAdd, leader.self.Node, "a member already")
+	leader, name := c.leader(), c.followers()[0].config.Node
+	old := c.nodes[name].raft.self
+	wantRefused(t, leader, membership.OpAdd, "n9", `no node "n9"`)
+	wantRefused(t, leader, membership.OpAdd, name, "a member already")
+	wantRefused(t, leader, membership.OpAdd, leader.config.Node, "a member already")
 	c.stop(name)
-	wantRefused(t, leader, OpAdd, name, "does not answer")
+	wantRefused(t, leader, membership.OpAdd, name, "does not answer")
 	c.wipe(name)
 	n := c.start(name)
 	// It may have been let in by itself by now, which is as good.
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	said, err := c.followers()[1].Change(ctx, OpAdd, name, false)
+	said, err := c.followers()[1].membership.Change(ctx, membership.OpAdd, name, false)
 	switch {
-	case err == nil && (!strings.Contains(said, n.self.ServerID) || !strings.Contains(said, old)):
+	case err == nil && (!strings.Contains(said, n.raft.self) || !strings.Contains(said, old)):
 		t.Errorf("said %q", said)
-	case err != nil && !strings.Contains(err.Error(), "a member already ("+n.self.ServerID):
+	case err != nil && !strings.Contains(err.Error(), "a member already ("+n.raft.self):
 		t.Fatal(err)
 	}
 	eventually(t, "it votes", func() bool { return n.Status().Voter })
 	eventually(t, "ready", n.Ready)
-	wantRefused(t, leader, OpPromote, name, "its vote already")
+	wantRefused(t, leader, membership.OpPromote, name, "its vote already")
 	wantRefused(t, leader, "explode", name, "unknown change")
 }
 
@@ -208,26 +210,26 @@ func TestPromote(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	leader, dead := c.leader(), c.followers()[0].self
-	wantRefused(t, leader, OpPromote, "n9", `no node "n9"`)
+	leader, dead := c.leader(), c.followers()[0].network.Self
+	wantRefused(t, leader, membership.OpPromote, "n9", `no node "n9"`)
 	c.stop(dead.Node)
-	if err := leader.raft.DemoteVoter(c.serverOf(leader, dead.Node), 0, changeTimeout).Error(); err != nil {
+	if err := leader.raft.DemoteVoter(c.serverOf(leader, dead.Node), 0, membership.ChangeTimeout).Error(); err != nil {
 		t.Fatal(err)
 	}
-	wantRefused(t, leader, OpPromote, dead.Node, "has not caught up")
+	wantRefused(t, leader, membership.OpPromote, dead.Node, "has not caught up")
 	c.start(dead.Node)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	eventually(t, "a vote", func() bool {
-		_, err := leader.Change(ctx, OpPromote, dead.Node, false)
+		_, err := leader.membership.Change(ctx, membership.OpPromote, dead.Node, false)
 		return err == nil || strings.Contains(err.Error(), "its vote already")
 	})
 }
 
 func (c *testCluster) serverOf(n *Node, name string) raft.ServerID {
-	s, ok := n.server(name)
+	s, ok := n.raft.Servers().Named(name)
 	if !ok {
 		c.t.Fatalf("no server %s", name)
 	}
-	return s.ID
+	return raft.ServerID(s.ID)
 }

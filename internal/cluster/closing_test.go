@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"ciderd/internal/membership"
 	"ciderd/internal/peer"
 	"ciderd/internal/storage"
 )
@@ -39,8 +40,8 @@ func (c *testCluster) startFilling(name string) (*Node, *fullStable) {
 	}
 	stable := &fullStable{StableStore: st.Stable}
 	st.Stable = stable
-	n := newNode(config, st)
-	n.waitsForRoom = stable.waits.Load
+	n := madeNode(c.t, config, st)
+	n.waitsForSpace = stable.waits.Load
 	if err := n.start(); err != nil {
 		c.t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func (c *testCluster) startFilling(name string) (*Node, *fullStable) {
 func (c *testCluster) wantClosed(n *Node) {
 	c.t.Helper()
 	c.mu.Lock()
-	delete(c.nodes, n.self.Node)
+	delete(c.nodes, n.config.Node)
 	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
@@ -79,9 +80,9 @@ func TestCloseWhileRaftWaitsForRoom(t *testing.T) {
 		eventually(t, name+" ready", n.Ready)
 	}
 	if c.leader() == victim {
-		wantSaid(t, victim, OpTransfer, "n1")
+		wantSaid(t, victim, membership.OpTransfer, "n1")
 	}
-	gone, other := c.leader().self.Node, c.followers()[0]
+	gone, other := c.leader().config.Node, c.followers()[0]
 	if other == victim {
 		other = c.followers()[1]
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/membership"
 )
 
 func TestSingleNodeKeepsItsData(t *testing.T) {
@@ -81,7 +82,7 @@ func TestNoQuorum(t *testing.T) {
 	c.settle()
 	left := c.followers()[0]
 	for _, m := range c.members {
-		if m.Name != left.self.Node {
+		if m.Name != left.config.Node {
 			c.stop(m.Name)
 		}
 	}
@@ -99,7 +100,7 @@ func TestNoQuorum(t *testing.T) {
 		t.Errorf("SYNC without a quorum: %v", err)
 	}
 	for _, m := range c.members {
-		if m.Name != left.self.Node {
+		if m.Name != left.config.Node {
 			c.start(m.Name)
 		}
 	}
@@ -146,7 +147,7 @@ func TestOnceAcrossLeaders(t *testing.T) {
 	for range 3 {
 		before := acked.Load()
 		eventually(t, "progress", func() bool { return acked.Load() > before+50 })
-		name := c.leader().self.Node
+		name := c.leader().config.Node
 		c.stop(name)
 		c.leader()
 		c.start(name)
@@ -176,13 +177,13 @@ func TestWipedNodeIsAdmitted(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	wiped := c.followers()[0].self
+	wiped := c.followers()[0].network.Self
 	c.stop(wiped.Node)
 	if err := os.RemoveAll(filepath.Join(c.dir, wiped.Node)); err != nil {
 		t.Fatal(err)
 	}
 	n := c.start(wiped.Node)
-	if n.self.ServerID == wiped.ServerID {
+	if n.raft.self == wiped.ServerID {
 		t.Fatal("an empty disk has the old id")
 	}
 	eventually(t, "ready", n.Ready)
@@ -190,7 +191,7 @@ func TestWipedNodeIsAdmitted(t *testing.T) {
 	if got := c.get(n, "foo"); got != "bar" {
 		t.Errorf("the wiped node has foo %q", got)
 	}
-	for _, s := range c.leader().servers() {
+	for _, s := range c.leader().raft.Servers() {
 		if string(s.ID) == wiped.ServerID {
 			t.Errorf("%s is still in the configuration", s.ID)
 		}
@@ -208,7 +209,7 @@ func TestWipedNodeWaitsForALeader(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	wiped, gone := c.followers()[0].self.Node, c.followers()[1].self.Node
+	wiped, gone := c.followers()[0].config.Node, c.followers()[1].config.Node
 	c.stop(wiped)
 	c.stop(gone)
 	if err := os.RemoveAll(filepath.Join(c.dir, wiped)); err != nil {
@@ -237,12 +238,31 @@ func TestRemovedServerEnds(t *testing.T) {
 		default:
 		}
 	}
-	leader := c.leader()
-	leader.admissions.mu.Lock()
-	err := leader.remove(removed.self.ServerID)
-	leader.admissions.mu.Unlock()
-	if err != nil {
-		t.Fatal(err)
+	c.remove(c.leader(), removed.raft.self)
+	wantEnd(t, ended, membership.ErrRemoved)
+}
+
+// Every room counts what it does, and a write on a follower shows in both nodes' numbers.
+func TestStats(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	leader, follower := c.leader(), c.followers()[0]
+	before, led := follower.Stats(), leader.Stats()
+	c.set(follower, "k", "v")
+	after, leads := follower.Stats(), leader.Stats()
+	if after.Pipeline.Batches == before.Pipeline.Batches || after.Pipeline.Commands == before.Pipeline.Commands {
+		t.Errorf("the follower's batches: %+v, then %+v", before.Pipeline, after.Pipeline)
 	}
-	wantEnd(t, ended, errRemoved)
+	if leads.Forwarded == led.Forwarded {
+		t.Errorf("the leader took %d, then %d", led.Forwarded, leads.Forwarded)
+	}
+	for name, n := range c.nodes {
+		s := n.Stats()
+		if s.Disk.Writes == 0 || s.Disk.WriteTime == 0 || s.Peers.Connections == 0 || s.Peers.Accepted == 0 || s.Peers.Asked == 0 || s.LeaderChanges == 0 {
+			t.Errorf("%s: %+v", name, s)
+		}
+		if !n.snapshots.take(1, 1) || n.Stats().Snapshots != 1 {
+			t.Errorf("%s has counted %d snapshots", name, n.Stats().Snapshots)
+		}
+	}
 }

@@ -26,7 +26,7 @@ func TestFollowerFarBehind(t *testing.T) {
 	c := newTestCluster(t, 3)
 	c.startAll()
 	uid := c.user(c.leader())
-	behind := c.followers()[0].self.Node
+	behind := c.followers()[0].config.Node
 	c.stop(behind)
 
 	var stop atomic.Bool
@@ -110,7 +110,7 @@ func TestSnapshotAgain(t *testing.T) {
 	}
 	full := &fullOfSnapshots{SnapshotStore: st.Snapshots, fail: 3}
 	st.Snapshots = full
-	n := newNode(config, st)
+	n := madeNode(t, config, st)
 	if err := n.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestSnapshotAgain(t *testing.T) {
 	c.do(n, &set)
 	c.do(n, &set) // the state is as large as one of them, and a snapshot is not due before more is written
 	eventually(t, "a snapshot", func() bool {
-		index, _ := n.lastSnapshot()
+		index, _ := n.snapshots.last()
 		return index > 0
 	})
 	full.mu.Lock()

@@ -12,9 +12,8 @@ import (
 
 // A node whose state has drifted from that of the others ends, and the others do not.
 func TestDriftedNodeEnds(t *testing.T) {
-	usual := compareEvery
-	t.Cleanup(func() { compareEvery = usual }) // before the cluster's own cleanup, so run after it
-	compareEvery = 50 * time.Millisecond
+	polls.Compare = 50 * time.Millisecond
+	t.Cleanup(func() { polls = DefaultPolls })
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")
@@ -38,8 +37,8 @@ func TestDriftedNodeEnds(t *testing.T) {
 	}
 	for _, n := range c.nodes {
 		if n != drifted {
-			if err := n.compareOnce(t.Context()); err != nil {
-				t.Errorf("%s: %v", n.self.Node, err)
+			if err := n.divergence.Compare(t.Context()); err != nil {
+				t.Errorf("%s: %v", n.config.Node, err)
 			}
 		}
 	}
@@ -62,7 +61,7 @@ func TestDriftedFollowerWithdraws(t *testing.T) {
 			c.startAll()
 			c.set(c.leader(), "k", "v")
 			c.settle()
-			third := c.followers()[1].self.Node
+			third := c.followers()[1].config.Node
 			c.stop(third)
 			leader, follower := c.leader(), c.followers()[0]
 			wrong := follower
@@ -71,52 +70,27 @@ func TestDriftedFollowerWithdraws(t *testing.T) {
 			}
 			c.drift(wrong)
 			eventually(t, "withdrawn", func() bool { // until the marks are at one index
-				return follower.compareOnce(t.Context()) == nil && !follower.Ready()
+				return follower.divergence.Compare(t.Context()) == nil && !follower.Ready()
 			})
-			if w := follower.Status().Waiting; !strings.Contains(w, "differs from that of "+leader.self.Node) {
+			if w := follower.Status().Waiting; !strings.Contains(w, "differs from that of "+leader.config.Node) {
 				t.Errorf("it waits for %q", w)
 			}
-			if err := leader.compareOnce(t.Context()); err != nil || !leader.Ready() {
+			if err := leader.divergence.Compare(t.Context()); err != nil || !leader.Ready() {
 				t.Errorf("the leader: %v, ready %v", err, leader.Ready())
 			}
 			c.set(leader, "more", "v") // takes the follower's vote for it
 
 			c.start(third)
-			eventually(t, "a verdict", func() bool { return wrong.compareOnce(t.Context()) != nil })
+			eventually(t, "a verdict", func() bool { return wrong.divergence.Compare(t.Context()) != nil })
 			eventually(t, "the right ones serve", func() bool {
 				all := true
 				for _, n := range c.nodes {
 					if n != wrong {
-						all = n.compareOnce(t.Context()) == nil && n.Ready() && all
+						all = n.divergence.Compare(t.Context()) == nil && n.Ready() && all
 					}
 				}
 				return all
 			})
 		})
-	}
-}
-
-// Who serves, of nodes that differ: the leader, or whom a majority agrees with; never nobody.
-func TestJudge(t *testing.T) {
-	at := func(hash uint64) []fsm.Mark { return []fsm.Mark{{Index: 9, Hash: hash}, {Index: 5, Hash: 7}} }
-	for name, c := range map[string]struct {
-		comparison
-		want  judgement
-		index uint64
-	}{
-		"nobody answers":              {comparison{voters: 3, leader: "b"}, undecided, 0},
-		"all agree":                   {comparison{voters: 2, leader: "b", others: []theirMarks{{"b", false, at(1)}}}, mayServe, 0},
-		"the leader differs":          {comparison{voters: 2, leader: "b", others: []theirMarks{{"b", false, at(2)}}}, mustWithdraw, 9},
-		"a follower differs":          {comparison{voters: 2, leader: "a", others: []theirMarks{{"b", false, at(2)}}}, undecided, 9},
-		"of three":                    {comparison{voters: 3, leader: "c", others: []theirMarks{{"b", false, at(1)}, {"c", false, at(2)}}}, mayServe, 9},
-		"two against one":             {comparison{voters: 3, leader: "a", others: []theirMarks{{"b", true, at(2)}, {"c", false, at(2)}}}, outvoted, 9},
-		"a leader that has withdrawn": {comparison{voters: 2, leader: "b", others: []theirMarks{{"b", true, at(2)}}}, undecided, 9},
-		"all have withdrawn":          {comparison{voters: 2, leader: "a", others: []theirMarks{{"b", true, at(2)}}}, mayServe, 9},
-		"three of five":               {comparison{voters: 5, leader: "c", others: []theirMarks{{"b", false, at(1)}, {"c", false, at(2)}, {"d", false, at(2)}}}, mustWithdraw, 9},
-	} {
-		c.self, c.own = "a", at(1)
-		if got, index := c.judge(); got != c.want || index != c.index {
-			t.Errorf("%s: %v at %d, want %v at %d", name, got, index, c.want, c.index)
-		}
 	}
 }

@@ -42,9 +42,7 @@ func TestBootstrapAgain(t *testing.T) {
 	c := newTestCluster(t, 2)
 	n := c.start("n1") // and it waits for n2
 	c.storeBootstrapTerm(n.storage)
-	if err := n.bootstrap(map[string]string{"n1": n.self.ServerID}); err != nil {
-		t.Fatal(err)
-	}
+	c.start("n2")
 	eventually(t, "ready", n.Ready)
 }
 
@@ -58,10 +56,10 @@ func TestTwoEmptyNodesJoinAtOnce(t *testing.T) {
 	c.stop("n1")
 	c.membersFor = nil
 	n2, n3 := c.start("n2"), c.start("n3")
-	eventually(t, "they see each other", func() bool { return len(n2.forming.view()) == 2 && len(n3.forming.view()) == 2 })
+	eventually(t, "they see each other", func() bool { return len(n2.seen()) == 2 && len(n3.seen()) == 2 })
 	c.start("n1")
 	for _, n := range []*Node{n2, n3} {
-		eventually(t, "the vote of "+n.self.Node, func() bool { return n.Ready() && n.Status().Voter })
+		eventually(t, "the vote of "+n.config.Node, func() bool { return n.Ready() && n.Status().Voter })
 	}
 	if got := c.get(n3, "k"); got != "v" {
 		t.Errorf("k is %q", got)

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"fmt"
 	"sync"
 
@@ -10,38 +9,41 @@ import (
 	"ciderd/internal/fsm"
 )
 
-// formats keeps entries out of the log that a server of the cluster does not read: that one ends at them
-// (fsm.ErrNewer), which is right for a log that is newer than it, and wrong in the middle of a rolling upgrade.
+// formats keeps entries that a server of the cluster does not read out of the log. That server would stop at them
+// (fsm.ErrNewer), which is right for a newer log, and wrong in the middle of a rolling upgrade.
 //
-// The node that proposes asks first (Reads): until every server has said that it reads a version, a command that
-// needs it is not proposed. The leader, which may know of one more, takes it out again (fsm.Refuse). And a
-// server that does not read what the log has held is not let in.
+// The node that proposes checks first (Reads): until every server has said that it reads a version, a command that
+// needs it is not proposed. The leader, which may know of one more server, takes it out again (fsm.Refuse). And a
+// server that does not read an entry that the log has held is not admitted.
 type formats struct {
 	self    string          // this node's server id
 	servers func() []string // of the configuration
 	applied func() int      // fsm.InUse
 
-	mu      sync.Mutex     // all below; held while an entry of a version that not all releases read enters
-	reads   map[string]int // by server id, as far as they have said
+	mu      sync.Mutex     // all below
+	reads   map[string]int // by server id, as far as they are known
 	entered int            // the highest version that this node has given to Raft
 }
 
-// oldest is the version that every release reads that was ever out: with it there is nothing to ask.
+// oldest is the version that all releases read: it needs no check.
 const oldest = 2
 
-func newFormats(n *Node) *formats {
-	return &formats{self: n.self.ServerID, servers: n.serverIDs, applied: func() int { return n.fsm.InUse() }, reads: map[string]int{}}
+func newFormats(c *consensus) *formats {
+	return &formats{
+		self: c.self, servers: func() []string { return c.Servers().IDs() },
+		applied: func() int { return c.fsm.InUse() }, reads: map[string]int{},
+	}
 }
 
-// note takes down what a server has said it reads.
+// note remembers which version a server has said it reads.
 func (f *formats) note(server string, version int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads[server] = version
 }
 
-// all is the version that every server of the configuration is known to read. All nodes ask all others every
-// recoveryPoll, so one that is down was heard of before.
+// all returns the version that every server of the configuration is known to read. All nodes ask all others every
+// Polls.Recovery, so a node that is down has been heard earlier.
 func (f *formats) all() int {
 	servers := f.servers()
 	f.mu.Lock()
@@ -59,25 +61,35 @@ func (f *formats) of(servers []string) int {
 			version = min(version, f.reads[id])
 		}
 	}
-	// What the log has held all read, or they would not have been let in: a node that has just started need not
-	// hear it from each again.
+	// All servers read what the log has held, or they would not have been admitted: a node that has just started
+	// need not hear it from each again.
 	return max(version, f.entered, f.applied())
 }
 
-// enter has give put an entry into the log, without what not every server reads.
-func (f *formats) enter(entry []byte, give func(entry []byte) raft.ApplyFuture) (raft.ApplyFuture, error) {
+// enter has give put an entry into the log, without the commands that are refused or that not every server reads.
+func (f *formats) enter(entry []byte, r fsm.Refusal, give func(entry []byte) (raft.ApplyFuture, error)) (raft.ApplyFuture, error) {
+	entry, err := f.readable(entry, r)
+	if err != nil {
+		return nil, err
+	}
+	return give(entry) // which may take a while
+}
+
+// readable returns an entry without what is refused or not read, and notes its version: from then on no server that
+// does not read it is admitted.
+func (f *formats) readable(entry []byte, r fsm.Refusal) ([]byte, error) {
 	if fsm.VersionOf(entry) <= oldest {
-		return give(entry), nil
+		return fsm.Refuse(entry, r)
 	}
 	servers := f.servers()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	entry, err := fsm.Refuse(entry, fsm.Refusal{Reads: max(oldest, f.of(servers))})
-	if err != nil {
-		return nil, err
+	r.Reads = max(oldest, f.of(servers))
+	entry, err := fsm.Refuse(entry, r)
+	if err == nil {
+		f.entered = max(f.entered, fsm.VersionOf(entry))
 	}
-	f.entered = max(f.entered, fsm.VersionOf(entry))
-	return give(entry), nil
+	return entry, err
 }
 
 // admit has add put a new server into the configuration if it reads what the log holds.
@@ -90,21 +102,4 @@ func (f *formats) admit(server string, reads int, add func() raft.IndexFuture) (
 	}
 	f.reads[server] = reads
 	return add(), nil
-}
-
-// Reads tells whether every server is known to read entries of a version.
-func (n *Node) Reads(version int) bool { return n.formats.all() >= version }
-
-// readsOf asks a server that is to be let in what it reads.
-func (n *Node) readsOf(id string) (version int, err error) {
-	ctx, cancel := context.WithTimeout(n.ctx, aliveTimeout)
-	defer cancel()
-	a, err := n.ask(ctx, id, question{State: &stateQuestion{}})
-	if err == nil && a.State == nil {
-		err = fmt.Errorf("no state: %s", a.Error)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("what entries %s reads: %w", id, err)
-	}
-	return a.State.Entries, nil
 }

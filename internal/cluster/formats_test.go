@@ -22,7 +22,7 @@ func TestNoServerIsSentWhatItDoesNotRead(t *testing.T) {
 		t.Error("who reads the next one?")
 	}
 	// As of the release before. The leader hears the truth again within recoveryPoll, so it is told until it is asked.
-	older := func() { leader.formats.note(other.self.ServerID, oldest) }
+	older := func() { leader.formats.note(other.raft.self, oldest) }
 	eventually(t, "taken out", func() bool {
 		older()
 		if leader.Reads(fsm.OpRegister.Since()) {
@@ -62,7 +62,7 @@ func TestServersThatCannotReadTheLogAreNotAdmitted(t *testing.T) {
 		t.Errorf("nothing new is in use: %v, %d", err, added)
 	}
 	new := fsm.AppendBatch(nil, fsm.Header{Version: fsm.EntryVersion, Origin: []byte("a/1"), Incarnation: 1, Sequence: 1})
-	if _, err := f.enter(new, func([]byte) raft.ApplyFuture { return nil }); err != nil {
+	if _, err := f.enter(new, fsm.Refusal{}, func([]byte) (raft.ApplyFuture, error) { return nil, nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := admit(oldest); err == nil || !strings.Contains(err.Error(), "install ciderd "+fsm.Release+" or later") || added != 1 {

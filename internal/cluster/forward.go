@@ -1,37 +1,59 @@
 package cluster
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
 	"ciderd/internal/fsm"
 	"ciderd/internal/peer"
 )
 
-// serveForward takes the batches of one other node into the log, as long as this node leads. The
-// only thing that it ever answers is why it stops: the origin sends again, wherever the leader is.
-func (n *Node) serveForward(conn net.Conn, remote peer.Identity) {
-	err := n.takeBatches(conn, remote)
-	n.log.Debug("a follower's way to us ends", "from", remote.ServerID, "reason", err)
+// forwards puts other nodes' batches into the log.
+type forwards struct {
+	raft    *consensus
+	network *peer.Network
+	entries *entries
+	time    *timekeeper
+	counts  *counts
+	ctx     context.Context // ends with the node
+	log     hclog.Logger
+
+	wg     sync.WaitGroup
+	taking sync.RWMutex // held for reading while a batch is let into Raft's queue
+}
+
+// serve puts the batches of one other node into the log, while this node leads. Its only reply is the reason why it
+// stops: the origin sends again, to the current leader.
+func (f *forwards) serve(conn net.Conn, remote peer.Identity) {
+	err := f.takeBatches(conn, remote)
+	if !errors.Is(err, io.EOF) && f.ctx.Err() == nil {
+		f.counts.rejected.Add(1)
+	}
+	f.log.Debug("a follower's way to us ends", "from", remote.ServerID, "reason", err)
 	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 	fmt.Fprintln(conn, err)
 }
 
-func (n *Node) takeBatches(conn net.Conn, remote peer.Identity) error {
-	if err := n.mayLead(n.ctx); err != nil {
+func (f *forwards) takeBatches(conn net.Conn, remote peer.Identity) error {
+	if err := mayLead(f.ctx, f.raft, f.time); err != nil {
 		return err
 	}
-	p := newProposer(n)
+	p := f.entries.newProposer()
 	defer p.close()
-	in := peer.NewIncoming(conn, n.budget)
+	in := f.network.Incoming(conn)
 	defer in.Close()
-	// A batch that is lost must end the connection even while nothing comes in on it.
+	// A lost batch must end the connection even while nothing arrives on it.
 	stop := make(chan struct{})
 	defer close(stop)
-	n.wg.Go(func() {
+	f.wg.Go(func() {
 		select {
 		case <-p.failed:
 			in.Interrupt()
@@ -43,35 +65,35 @@ func (n *Node) takeBatches(conn net.Conn, remote peer.Identity) error {
 		if err != nil {
 			return err
 		}
-		h, err := fsm.ReadHeader(entry) // all of it is checked as it enters the log
+		h, err := fsm.ReadHeader(entry) // the rest is checked as it enters the log
 		if err != nil {
 			return err
 		}
 		if string(h.Origin) != remote.ServerID {
 			return fmt.Errorf("a batch of %q from %q", h.Origin, remote.ServerID)
 		}
-		if err := n.checkIncarnation(h.Incarnation, remote); err != nil {
-			n.log.Error("refused a batch", "from", remote.ServerID, "address", conn.RemoteAddr(), "reason", err)
+		if err := f.checkIncarnation(h.Incarnation, remote); err != nil {
+			f.log.Error("refused a batch", "from", remote.ServerID, "address", conn.RemoteAddr(), "reason", err)
 			return err
 		}
-		future, err := n.enqueueOf(remote.ServerID, p, entry)
+		future, err := f.enqueueOf(remote.ServerID, entry)
 		if err != nil {
 			return err
 		}
 		if err := p.await(future); err != nil {
 			return err
 		}
+		f.counts.forwarded.Add(1)
 	}
 }
 
-// maxStartsAhead is how many starts of a server's process there may have been since its last batch that was
-// applied here.
+// maxStartsAhead is how often a server's process may have started since its last batch that was applied here.
 const maxStartsAhead = 1_000_000
 
-// checkIncarnation tells whether a batch can be of the process that sends it: in the state it would end the
-// writes of all of lower ones.
-func (n *Node) checkIncarnation(incarnation uint64, remote peer.Identity) error {
-	last := n.fsm.Incarnation(remote.ServerID)
+// checkIncarnation checks that a batch can be from the process that sends it: once applied, it would end the writes
+// of all lower incarnations.
+func (f *forwards) checkIncarnation(incarnation uint64, remote peer.Identity) error {
+	last := f.raft.fsm.Incarnation(remote.ServerID)
 	switch {
 	case remote.Incarnation != 0 && incarnation != remote.Incarnation:
 		return impossible("a batch of incarnation %d from a process of %d", incarnation, remote.Incarnation)
@@ -81,21 +103,21 @@ func (n *Node) checkIncarnation(incarnation uint64, remote peer.Identity) error 
 	return nil
 }
 
-// enqueueOf gives Raft a batch of a server that is in the configuration. The row that stops duplicates
-// goes soon after its server: no more of its batches then (see lastBatches).
-func (n *Node) enqueueOf(server string, p *proposer, entry []byte) (raft.ApplyFuture, error) {
-	n.taking.RLock()
-	defer n.taking.RUnlock()
-	if !n.isServer(server) {
+// enqueueOf gives Raft a batch of a server that is in the configuration. The row that stops duplicates is removed
+// soon after its server: no batch of it may enter after that (see lastBatches).
+func (f *forwards) enqueueOf(server string, entry []byte) (raft.ApplyFuture, error) {
+	f.taking.RLock()
+	defer f.taking.RUnlock()
+	if !f.raft.isServer(server) {
 		return nil, fmt.Errorf("%s is not in the configuration", server)
 	}
-	return p.enqueue(entry)
+	return f.entries.enqueue(entry)
 }
 
-// lastBatches returns when no batch of a server that has left the configuration can come into this
-// node's queue any more: what is put there from now on comes after all of them.
-func (n *Node) lastBatches(server string) {
-	n.taking.Lock() // waits for whoever has just found the server in the configuration
-	defer n.taking.Unlock()
-	n.log.Debug("no more batches are taken", "of", server)
+// lastBatches returns once no batch of a server that has left the configuration can enter this node's queue:
+// entries queued from now on come after all of them.
+func (f *forwards) lastBatches(server string) {
+	f.taking.Lock() // waits for callers that have just found the server in the configuration
+	defer f.taking.Unlock()
+	f.log.Debug("no more batches are taken", "of", server)
 }

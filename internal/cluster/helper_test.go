@@ -15,9 +15,13 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"ciderd/internal/clock"
+	"ciderd/internal/diskspace"
 	"ciderd/internal/fsm"
-	"ciderd/internal/harness"
+	"ciderd/internal/membership"
 	"ciderd/internal/peer"
+	"ciderd/internal/peerstate"
+	"ciderd/internal/storage"
+	"ciderd/test/harness"
 )
 
 // testCluster is a cluster in one process: real raft.db files, real TCP on loopback.
@@ -37,6 +41,7 @@ type testCluster struct {
 	// membersFor is the file of some nodes, where it is not everybody's.
 	membersFor map[string]peer.Members
 	lookup     peer.Lookup // nil: the machine's
+	security   map[string]*peer.Security
 }
 
 // fakeSource is the machine's clocks, moved.
@@ -65,7 +70,7 @@ func (c *testCluster) moveClocks() {
 func (c *testCluster) fill(names ...string) {
 	c.full.Clear()
 	for _, name := range names {
-		c.full.Store(name, uint64(spaceMin/2))
+		c.full.Store(name, uint64(diskspace.Reserve/2))
 	}
 }
 
@@ -75,6 +80,9 @@ func (c *testCluster) advance(d time.Duration) {
 		s.mono.Add(d.Milliseconds())
 	}
 }
+
+// polls is Config.Polls of all nodes of tests, but for those that change it before they make their cluster.
+var polls = DefaultPolls
 
 // patience is how long a condition may take on a machine that does much else.
 const patience = 30 * time.Second
@@ -122,7 +130,7 @@ func (c *testCluster) start(name string) *Node {
 func (c *testCluster) add(n *Node) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.nodes[n.self.Node] = n
+	c.nodes[n.config.Node] = n
 }
 
 func (c *testCluster) config(name string) Config {
@@ -132,9 +140,9 @@ func (c *testCluster) config(name string) Config {
 		level = hclog.Debug
 	}
 	config := Config{
-		Cluster: "test", Node: name, Members: c.membersOf(name), Timing: c.timing, RaftLog: c.raftLog[name], DataDir: filepath.Join(c.dir, name),
+		Cluster: "test", Node: name, Members: c.membersOf(name), Timing: c.timing, Polls: polls, RaftLog: c.raftLog[name], DataDir: filepath.Join(c.dir, name),
 		Log:   hclog.New(&hclog.LoggerOptions{Name: name, Level: level, Output: os.Stderr}),
-		Fatal: func(err error) { c.died(name, err) }, Lookup: c.lookup,
+		Fatal: func(err error) { c.died(name, err) }, Lookup: c.lookup, PeerSecurity: c.security[name],
 		FreeSpace: func() (uint64, error) {
 			if free, full := c.full.Load(name); full {
 				return free.(uint64), nil
@@ -159,7 +167,7 @@ func (c *testCluster) refusedStart(name string) error {
 	config := c.config(name)
 	n, err := Open(config)
 	if err == nil {
-		c.t.Fatalf("%s starts", n.self.ServerID)
+		c.t.Fatalf("%s starts", n.raft.self)
 	}
 	if config.Listener != nil {
 		config.Listener.Close()
@@ -223,13 +231,13 @@ func (c *testCluster) startAllQuiet() (leader *Node) {
 	}
 	eventually(c.t, "a cluster", func() bool {
 		for _, n := range c.nodes {
-			if len(n.servers()) == len(c.members) {
+			if len(n.raft.Servers()) == len(c.members) {
 				leader = n
 			}
 		}
 		return leader != nil
 	})
-	leader.standFor("")
+	leader.campaigner.campaign("")
 	eventually(c.t, "the leader ready", leader.Ready)
 	c.user(leader) // whose commit is told at once, unlike those of a leader's first entries
 	for name, n := range c.nodes {
@@ -275,7 +283,7 @@ func (c *testCluster) leader() *Node {
 			return false
 		}
 		for _, n := range c.nodes {
-			if n.Status().Leader != leader.self.Node {
+			if n.Status().Leader != leader.config.Node {
 				return false
 			}
 		}
@@ -312,7 +320,7 @@ func (c *testCluster) do(n *Node, cmd *fsm.Command) fsm.Result {
 	c.t.Helper()
 	results, err := n.Propose(fsm.NewGroup(*cmd), patience).Wait()
 	if err != nil {
-		c.t.Fatalf("propose on %s: %v", n.self.Node, err)
+		c.t.Fatalf("propose on %s: %v", n.config.Node, err)
 	}
 	return results[0]
 }
@@ -322,7 +330,7 @@ func (c *testCluster) set(n *Node, key, value string) {
 	uid := c.user(n)
 	r := c.do(n, &fsm.Command{Op: fsm.OpSet, User: uid, Key: []byte(key), Value: []byte(value)})
 	if r.Kind != fsm.KindOK {
-		c.t.Fatalf("set on %s: %v", n.self.Node, r)
+		c.t.Fatalf("set on %s: %v", n.config.Node, r)
 	}
 }
 
@@ -341,7 +349,7 @@ func (c *testCluster) settle() {
 	for _, n := range c.nodes {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		if err := n.Sync(ctx); err != nil {
-			c.t.Fatalf("sync %s: %v", n.self.Node, err)
+			c.t.Fatalf("sync %s: %v", n.config.Node, err)
 		}
 		cancel()
 	}
@@ -352,4 +360,45 @@ func (c *testCluster) settle() {
 		}
 		return len(indexes) == 1
 	})
+}
+
+// testNetwork is the network of a process that is no node.
+func testNetwork(self peer.Identity, members peer.Members) *peer.Network {
+	return peer.NewNetwork(self, members, nil, hclog.NewNullLogger())
+}
+
+// madeNode is a node of a storage that the test has changed, not started.
+func madeNode(t *testing.T, c Config, st *storage.Storage) *Node {
+	t.Helper()
+	book, err := membership.OpenBook(st, c.Members, c.Lookup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newNode(c, st, book)
+}
+
+// recoveredAt is when the node's cluster was last recovered; 0: never.
+func (n *Node) recoveredAt() int64 {
+	ms, err := n.storage.Notes().Recovered()
+	if err != nil {
+		panic(err)
+	}
+	return ms
+}
+
+// seen is the servers that a node has seen, by name.
+func (n *Node) seen() map[string]string {
+	s, err := peerstate.Question.Ask(context.Background(), n.network, n.raft.self, struct{}{})
+	if err != nil {
+		panic(err)
+	}
+	return s.View
+}
+
+// remove has a leader take a server out.
+func (c *testCluster) remove(leader *Node, id string) {
+	c.t.Helper()
+	if _, err := leader.membership.Change(c.t.Context(), membership.OpRemove, peer.NodeName(id), true); err != nil {
+		c.t.Fatal(err)
+	}
 }

@@ -19,7 +19,7 @@ import (
 
 // speakAs returns a transport that speaks to the nodes as one of them that is stopped.
 func (c *testCluster) speakAs(id peer.Identity) *raft.NetworkTransport {
-	s := newStreams(c.t.Context(), c.members, id)
+	s := newStreams(c.t.Context(), testNetwork(id, c.members))
 	transport := newTransport(s, hclog.NewNullLogger(), rpcTimeout)
 	c.t.Cleanup(func() { _ = transport.Close() })
 	return transport
@@ -44,7 +44,7 @@ func (c *testCluster) sendNewest(from peer.Identity, to *Node, term uint64) uint
 	}
 	defer func(r io.Closer) { _ = r.Close() }(state)
 	as := c.speakAs(from)
-	id, address := raft.ServerID(to.self.ServerID), raft.ServerAddress(to.self.ServerID)
+	id, address := raft.ServerID(to.raft.self), raft.ServerAddress(to.raft.self)
 	me := as.EncodePeer("", raft.ServerAddress(from.ServerID))
 	header := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(from.ServerID), Addr: me}
 	var installed raft.InstallSnapshotResponse
@@ -70,16 +70,16 @@ func (c *testCluster) sendNewest(from peer.Identity, to *Node, term uint64) uint
 // there. The connection stays when the leader is stopped, as that of a process that hangs does.
 func (c *testCluster) installForEver(leader, to *Node, state io.Reader) {
 	c.t.Helper()
-	as := c.speakAs(leader.self)
-	id, address := raft.ServerID(to.self.ServerID), raft.ServerAddress(to.self.ServerID)
-	me := as.EncodePeer("", raft.ServerAddress(leader.self.ServerID))
+	as := c.speakAs(leader.network.Self)
+	id, address := raft.ServerID(to.raft.self), raft.ServerAddress(to.raft.self)
+	me := as.EncodePeer("", raft.ServerAddress(leader.raft.self))
 	future := leader.raft.GetConfiguration()
 	if err := future.Error(); err != nil {
 		c.t.Fatal(err)
 	}
 	term := leader.raft.CurrentTerm()
 	request := &raft.InstallSnapshotRequest{
-		RPCHeader:       raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(leader.self.ServerID), Addr: me},
+		RPCHeader:       raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(leader.raft.self), Addr: me},
 		SnapshotVersion: 1, Term: term, Leader: me, LastLogIndex: leader.raft.LastIndex(), LastLogTerm: term,
 		Configuration: raft.EncodeConfiguration(future.Configuration()), ConfigurationIndex: future.Index(), Size: 1 << 40,
 	}
@@ -99,7 +99,7 @@ func (c *testCluster) installForEver(leader, to *Node, state io.Reader) {
 // unfinished is the directories of snapshots of a node that are being written, or left behind.
 func (c *testCluster) unfinished(n *Node) []string {
 	c.t.Helper()
-	names, err := filepath.Glob(filepath.Join(c.dir, n.self.Node, "snapshots", "*.tmp"))
+	names, err := filepath.Glob(filepath.Join(c.dir, n.config.Node, "snapshots", "*.tmp"))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestLeaderThatHangsWhileItSendsASnapshot(t *testing.T) {
 	c.set(old, "k", "v")
 	c.settle()
 	c.installForEver(old, voter, io.MultiReader(io.LimitReader(endless{}, 1<<20), hanging{t.Context()}))
-	c.stop(old.self.Node)
+	c.stop(old.config.Node)
 	c.set(c.leader(), "k", "w")
 	c.settle()
 	if got := c.get(voter, "k"); got != "w" {
@@ -171,7 +171,7 @@ func TestFollowerWithTheNewerSnapshot(t *testing.T) {
 			rest = append(rest, n)
 		}
 	}
-	x, second := rest[0].self.Node, rest[1]
+	x, second := rest[0].config.Node, rest[1]
 	c.stop(x)
 	write := func(n *Node, from int) {
 		for i := range 20 {
@@ -180,28 +180,28 @@ func TestFollowerWithTheNewerSnapshot(t *testing.T) {
 	}
 	write(first, 0)
 	c.settle()
-	second.snapshot(1, 1)
-	older, _ := second.lastSnapshot()
+	second.snapshots.take(1, 1)
+	older, _ := second.snapshots.last()
 	write(first, 20)
 	c.settle()
-	first.snapshot(1, 1)
-	term, id := first.raft.CurrentTerm(), first.self
+	first.snapshots.take(1, 1)
+	term, id := first.raft.CurrentTerm(), first.network.Self
 	c.stopAll() // so that nobody else leads before x has it
 	node := c.start(x)
-	node.suspecting.Store(true) // it must not stand when the false leader's connections end
+	node.campaigner.suspecting.Store(true) // it must not stand when the false leader's connections end
 	end := c.sendNewest(id, node, term)
 	if end <= older+1 {
 		t.Fatalf("snapshots up to %d and %d", end-1, older)
 	}
 	for _, n := range rest[2:] {
-		c.start(n.self.Node)
+		c.start(n.config.Node)
 	}
-	second = c.start(second.self.Node)
-	second.standFor(id.ServerID)
+	second = c.start(second.config.Node)
+	second.campaigner.campaign(id.ServerID)
 	eventually(t, "the second leads", func() bool { return second.Status().Role == "leader" })
 	c.set(second, "after", "w")
 	eventually(t, x+" follows", func() bool { return c.get(node, "after") == "w" })
-	if index, _ := second.lastSnapshot(); index != older {
+	if index, _ := second.snapshots.last(); index != older {
 		t.Errorf("the leader took a snapshot up to %d", index)
 	}
 	if got := c.get(node, "k39"); got != "v" {
@@ -219,7 +219,7 @@ func TestRefusedSnapshotIsReplaced(t *testing.T) {
 	c.startAll()
 	leader, follower := c.leader(), c.followers()[0]
 	c.set(leader, "k", "v")
-	leader.snapshot(1, 1)
+	leader.snapshots.take(1, 1)
 	c.set(leader, "k", "w")
 	c.settle()
 	list, err := leader.storage.Snapshots.List()
@@ -231,16 +231,16 @@ func TestRefusedSnapshotIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = state.Close() }()
-	id, address := raft.ServerID(follower.self.ServerID), raft.ServerAddress(follower.self.ServerID)
+	id, address := raft.ServerID(follower.raft.self), raft.ServerAddress(follower.raft.self)
 	err = leader.forRaft().InstallSnapshot(id, address, &raft.InstallSnapshotRequest{
-		RPCHeader: leader.rpcHeader(), SnapshotVersion: meta.Version, Term: leader.raft.CurrentTerm(), LastLogIndex: meta.Index, LastLogTerm: meta.Term,
+		RPCHeader: leader.raft.header(leader.transport), SnapshotVersion: meta.Version, Term: leader.raft.CurrentTerm(), LastLogIndex: meta.Index, LastLogTerm: meta.Term,
 		Configuration: raft.EncodeConfiguration(meta.Configuration), ConfigurationIndex: meta.ConfigurationIndex, Size: meta.Size,
 	}, &raft.InstallSnapshotResponse{}, state)
 	if err == nil {
 		t.Fatal("the follower took a snapshot that is older than its state")
 	}
 	eventually(t, "a newer snapshot", func() bool {
-		index, _ := leader.lastSnapshot()
+		index, _ := leader.snapshots.last()
 		return index > meta.Index
 	})
 	c.set(leader, "k", "x")

@@ -178,7 +178,7 @@ func (c *testCluster) linkAll() {
 }
 
 func (c *testCluster) link(from, to *Node) *link {
-	return c.links[[2]string{from.self.Node, to.self.Node}]
+	return c.links[[2]string{from.config.Node, to.config.Node}]
 }
 
 // membersOf is where the node of that name looks for the others.

@@ -10,9 +10,9 @@ import (
 	"ciderd/internal/peer"
 )
 
-// What another node's Raft says is believed by this one's: a term, once it is heard of, is everybody's for ever;
-// what is stored is sent on by whoever leads next. So what cannot be, from a node with a fault, a bit that
-// flipped or somebody who is no node, is refused here, where nothing has been done yet.
+// This node's Raft believes what another node's Raft says: once it has heard of a term that term spreads to all for
+// good, and the next leader sends on what is stored. So impossible messages, from a faulty node, a flipped bit or a
+// foreign process, are refused here, before they have any effect.
 
 // errImpossible: a message says what no node's Raft can say.
 var errImpossible = errors.New("that cannot be")
@@ -24,9 +24,9 @@ func impossible(format string, args ...any) error {
 const (
 	// maxTermAhead is how far a term may be above this node's own: that many elections take decades.
 	maxTermAhead = 1 << 32
-	// maxIndexAhead is the same of an index of the log.
+	// maxIndexAhead is the same for an index of the log.
 	maxIndexAhead = 1 << 48
-	// maxConfiguration bounds what a configuration takes, in bytes.
+	// maxConfiguration bounds a configuration, in bytes.
 	maxConfiguration = 64 << 10
 	// maxSnapshot bounds a snapshot, in bytes.
 	maxSnapshot = 1 << 44
@@ -49,8 +49,7 @@ func (p progress) checkIndex(what string, index uint64) error {
 	return nil
 }
 
-// check tells whether a message can be what it says it is; from is the server that its connection has shown itself
-// to be of.
+// check checks that a message's values are possible; from is the server that its connection has proved to be of.
 func (p progress) check(command any, from string) error {
 	h := command.(raft.WithRPCHeader).GetRPCHeader()
 	if string(h.ID) != from || string(h.Addr) != from {
@@ -89,7 +88,7 @@ func (p progress) checkAppend(m *raft.AppendEntriesRequest) error {
 	case m.PrevLogTerm > m.Term:
 		return impossible("a previous entry of term %d, in term %d", m.PrevLogTerm, m.Term)
 	case m.LeaderCommitIndex > 0 && m.PrevLogEntry == 0 && len(m.Entries) == 0:
-		// Raft would take all that it has for committed.
+		// Raft would count everything that it has as committed.
 		return impossible("a commit index of %d, and nothing that it is behind", m.LeaderCommitIndex)
 	case len(m.Entries) > maxListed:
 		return impossible("%d entries", len(m.Entries))
@@ -105,7 +104,7 @@ func (p progress) checkAppend(m *raft.AppendEntriesRequest) error {
 	return nil
 }
 
-// checkEntry tells whether this node can store an entry, which is to be the one at index, and later carry it out.
+// checkEntry checks that this node can store an entry, which is to be the one at index, and later apply it.
 func checkEntry(e *raft.Log, index, after, until uint64) error {
 	switch {
 	case e == nil:
@@ -133,7 +132,7 @@ func checkEntry(e *raft.Log, index, after, until uint64) error {
 	return nil
 }
 
-// checkConfiguration tells whether Raft can read a configuration and do anything with it.
+// checkConfiguration checks that Raft can read and use a configuration.
 func checkConfiguration(encoded []byte) error {
 	if len(encoded) > maxConfiguration {
 		return fmt.Errorf("a configuration of %d bytes", len(encoded))
@@ -158,7 +157,7 @@ func checkConfiguration(encoded []byte) error {
 	return nil
 }
 
-// decodeConfiguration is raft.DecodeConfiguration, which panics at what it cannot read.
+// decodeConfiguration is raft.DecodeConfiguration, which panics on what it cannot read.
 func decodeConfiguration(encoded []byte) (c raft.Configuration, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -187,8 +186,8 @@ func (p progress) checkInstall(m *raft.InstallSnapshotRequest) error {
 	return nil
 }
 
-// checkAnswer tells whether the term in an answer to what this node's Raft has said in a term can be: Raft makes
-// an answer's term its own.
+// checkAnswer checks that the term in an answer is possible, given the term of the message: Raft adopts an answer's
+// term.
 func checkAnswer(said, answered uint64) error {
 	return progress{term: said}.checkTerm("an answer of term", answered)
 }

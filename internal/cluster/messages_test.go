@@ -110,7 +110,7 @@ func TestImpossibleMessages(t *testing.T) {
 func receiving(t *testing.T, send func(conn net.Conn)) (got int) {
 	t.Helper()
 	r := newReceiver(t.Context(), hclog.NewNullLogger(), func() progress { return progress{5, 100} },
-		peer.NewBudget(peer.MaxUnfinished), newHeard(), func(string) {})
+		testNetwork(peer.Identity{}, nil), func(string) {})
 	here, there := net.Pipe()
 	served, stop := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -225,7 +225,7 @@ func TestStrangeMessagesChangeNothing(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "k", "v")
 	c.settle()
-	gone := c.followers()[0].self
+	gone := c.followers()[0].network.Self
 	c.stop(gone.Node)
 	stranger := c.impostor(gone)
 	term := c.leader().raft.CurrentTerm()
@@ -248,9 +248,9 @@ func TestStrangeMessagesChangeNothing(t *testing.T) {
 				Entries: []*raft.Log{{Index: last + 1, Term: entry.Term, Type: raft.LogCommand, Data: aBatch(1, 1)}},
 			}
 			say(m)
-			id := n.self.ServerID
+			id := n.raft.self
 			if err := stranger.AppendEntries(raft.ServerID(id), raft.ServerAddress(id), m, &raft.AppendEntriesResponse{}); err == nil {
-				t.Errorf("%s: %s takes it", name, n.self.Node)
+				t.Errorf("%s: %s takes it", name, n.config.Node)
 			}
 		}
 		c.set(c.leader(), "k", name)

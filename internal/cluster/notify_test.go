@@ -51,8 +51,8 @@ func TestFollowerThatIsLateHearsOfTheCommit(t *testing.T) {
 	link.hold(entry)
 	c.set(leader, "k", "after")
 	eventually(t, "the entry on its way", func() bool { return link.held(entry) > 0 })
-	before := refusals[late.self.Node].n.Load()
-	eventually(t, "the news refused again", func() bool { return refusals[late.self.Node].n.Load() > before })
+	before := refusals[late.config.Node].n.Load()
+	eventually(t, "the news refused again", func() bool { return refusals[late.config.Node].n.Load() > before })
 	if got := c.get(late, "k"); got != "before" {
 		t.Fatalf("k is %q on the follower, which has not been sent the entry", got)
 	}

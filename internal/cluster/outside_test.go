@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"ciderd/internal/membership"
 	"ciderd/internal/peer"
 )
 
@@ -37,16 +38,16 @@ func TestRemovedAndOutOfTheFiles(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	gone := c.followers()[0].self
-	others := []string{c.leader().self.Node, c.followers()[1].self.Node}
+	gone := c.followers()[0].network.Self
+	others := []string{c.leader().config.Node, c.followers()[1].config.Node}
 	c.stop(gone.Node)
-	wantSaid(t, c.leader(), OpRemove, gone.Node, "removed "+gone.ServerID)
+	wantSaid(t, c.leader(), membership.OpRemove, gone.Node, "removed "+gone.ServerID)
 	c.restartWithout(gone.Node, others...)
 	leader := c.leader()
 	c.set(leader, "foo", "baz")
 	for range 2 {
 		n, ended := c.startEnding(gone.Node)
-		wantEnd(t, ended, errRemoved)
+		wantEnd(t, ended, membership.ErrRemoved)
 		if n.Ready() {
 			t.Error("it serves")
 		}
@@ -61,16 +62,16 @@ func TestRemovedAndOutOfOneFile(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	gone, other := c.followers()[0].self, c.followers()[1].self.Node
+	gone, other := c.followers()[0].network.Self, c.followers()[1].config.Node
 	c.stop(gone.Node)
-	wantSaid(t, c.leader(), OpRemove, gone.Node, "removed "+gone.ServerID)
+	wantSaid(t, c.leader(), membership.OpRemove, gone.Node, "removed "+gone.ServerID)
 	c.restartWithout(gone.Node, other)
 	eventually(t, "it leads", func() bool {
-		_, _ = c.leader().Change(t.Context(), OpTransfer, other, false)
-		return c.leader().self.Node == other
+		_, _ = c.leader().membership.Change(t.Context(), membership.OpTransfer, other, false)
+		return c.leader().config.Node == other
 	})
 	n, ended := c.startEnding(gone.Node)
-	wantEnd(t, ended, errRemoved)
+	wantEnd(t, ended, membership.ErrRemoved)
 	if n.Ready() {
 		t.Error("it serves")
 	}
@@ -87,23 +88,23 @@ func TestRemovedWhileCutOff(t *testing.T) {
 	n := c.followers()[0]
 	others := []*Node{c.leader(), c.followers()[1]}
 	why := make(chan error, 1)
-	c.ending.Store(n.self.Node, why)
+	c.ending.Store(n.config.Node, why)
 	for _, o := range others {
 		c.link(o, n).hold(func(*flow) bool { return true })
 		c.link(n, o).hold(func(*flow) bool { return true })
 	}
-	eventually(t, "it hears of no leader", func() bool { return n.leader() == "" })
-	wantSaid(t, others[0], OpRemove, n.self.Node, "it does not answer")
+	eventually(t, "it hears of no leader", func() bool { return n.raft.Leader() == "" })
+	wantSaid(t, others[0], membership.OpRemove, n.config.Node, "it does not answer")
 	for _, o := range others {
-		name := o.self.Node
+		name := o.config.Node
 		c.stop(name)
-		c.membersFor = map[string]peer.Members{name: slices.DeleteFunc(c.membersOf(name), func(m peer.Member) bool { return m.Name == n.self.Node })}
+		c.membersFor = map[string]peer.Members{name: slices.DeleteFunc(c.membersOf(name), func(m peer.Member) bool { return m.Name == n.config.Node })}
 		c.start(name)
 	}
 	for _, l := range c.links {
 		l.hold(nil)
 	}
-	wantEnd(t, why, errRemoved)
+	wantEnd(t, why, membership.ErrRemoved)
 }
 
 // A server that the others' files do not have, and that was not removed, does not end, and does not go on serving what
@@ -115,17 +116,17 @@ func TestOutOfTheFilesByMistake(t *testing.T) {
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
 	n := c.followers()[0]
-	others := []string{c.leader().self.Node, c.followers()[1].self.Node}
-	c.restartWithout(n.self.Node, others...)
+	others := []string{c.leader().config.Node, c.followers()[1].config.Node}
+	c.restartWithout(n.config.Node, others...)
 	eventually(t, "it serves nobody", func() bool { return !n.Ready() })
 	s := n.Status()
-	if s.Reads || s.Ready || !strings.Contains(s.Waiting, `no node "`+n.self.Node+`" in the configuration of `+others[0]) || strings.Contains(s.Waiting, "remove") {
+	if s.Reads || s.Ready || !strings.Contains(s.Waiting, `no node "`+n.config.Node+`" in the configuration of `+others[0]) || strings.Contains(s.Waiting, "remove") {
 		t.Errorf("%+v", s)
 	}
 	for _, name := range others { // nor does it serve when nobody is there to say so
 		c.stop(name)
 	}
-	time.Sleep(2 * membershipPoll)
+	time.Sleep(2 * polls.Membership)
 	if n.Ready() {
 		t.Error("it serves again, alone")
 	}
@@ -153,7 +154,7 @@ func TestSameNamesAnotherCluster(t *testing.T) {
 		}
 		other.settle()
 	}
-	leader, name := c.leader(), c.followers()[0].self.Node
+	leader, name := c.leader(), c.followers()[0].config.Node
 	c.stop(name)
 	other.stopAll()
 	c.wipe(name)
@@ -167,7 +168,7 @@ func TestSameNamesAnotherCluster(t *testing.T) {
 	if s := n.Status(); s.Ready || strings.Contains(s.Waiting, "remove") {
 		t.Errorf("%+v", s)
 	}
-	if len(leader.servers()) != 3 {
-		t.Errorf("the servers are %v", leader.servers())
+	if len(leader.raft.Servers()) != 3 {
+		t.Errorf("the servers are %v", leader.raft.Servers())
 	}
 }

@@ -10,24 +10,24 @@ import (
 	"github.com/hashicorp/raft"
 
 	"ciderd/internal/peer"
+	"ciderd/internal/peerstate"
 )
 
 func pollOften(t *testing.T) {
-	before := recoveryPoll
-	recoveryPoll = 50 * time.Millisecond
-	t.Cleanup(func() { recoveryPoll = before })
+	polls.Recovery = 50 * time.Millisecond
+	t.Cleanup(func() { polls = DefaultPolls })
 }
 
 // says waits until a node's status has a peer as wanted, and the rest as asked for.
-func says(t *testing.T, n *Node, want PeerStatus, rest func(Status) bool) {
+func says(t *testing.T, n *Node, want peerstate.Status, rest func(Status) bool) {
 	t.Helper()
 	var last Status
 	defer func() {
 		if t.Failed() {
-			t.Logf("%s: %+v", n.self.Node, last)
+			t.Logf("%s: %+v", n.config.Node, last)
 		}
 	}()
-	eventually(t, fmt.Sprintf("%s says %+v", n.self.Node, want), func() bool {
+	eventually(t, fmt.Sprintf("%s says %+v", n.config.Node, want), func() bool {
 		last = n.Status()
 		for _, p := range last.Peers {
 			if p.Name == want.Name {
@@ -49,20 +49,20 @@ func TestPeersInStatus(t *testing.T) {
 	c.settle()
 	leader, first, second := c.leader(), c.followers()[0], c.followers()[1]
 	works := func(s Status) bool { return s.Reads && s.Writes && s.Waiting == "" && len(s.Peers) == 2 }
-	says(t, first, PeerStatus{Name: leader.self.Node, Role: "leader"}, works)
-	says(t, first, PeerStatus{Name: second.self.Node, Role: "follower"}, works)
-	says(t, leader, PeerStatus{Name: first.self.Node, Role: "follower"}, works)
+	says(t, first, peerstate.Status{Name: leader.config.Node, Role: "leader"}, works)
+	says(t, first, peerstate.Status{Name: second.config.Node, Role: "follower"}, works)
+	says(t, leader, peerstate.Status{Name: first.config.Node, Role: "follower"}, works)
 
-	c.stop(second.self.Node)
-	gone := PeerStatus{Name: second.self.Node, Reason: "connection refused"}
+	c.stop(second.config.Node)
+	gone := peerstate.Status{Name: second.config.Node, Reason: "connection refused"}
 	says(t, leader, gone, works)
-	c.stop(leader.self.Node)
+	c.stop(leader.config.Node)
 	says(t, first, gone, func(s Status) bool {
 		return s.Reads && !s.Writes && strings.HasPrefix(s.Waiting, "no leader; reads are served, writes wait; ") &&
-			strings.Contains(s.Waiting, leader.self.Node+": connection refused") && strings.Contains(s.Waiting, second.self.Node+": connection refused")
+			strings.Contains(s.Waiting, leader.config.Node+": connection refused") && strings.Contains(s.Waiting, second.config.Node+": connection refused")
 	})
-	again := c.start(second.self.Node)
-	says(t, first, PeerStatus{Name: second.self.Node, Role: again.role()}, func(s Status) bool { return s.Writes || s.Leader == "" })
+	again := c.start(second.config.Node)
+	says(t, first, peerstate.Status{Name: second.config.Node, Role: again.raft.role()}, func(s Status) bool { return s.Writes || s.Leader == "" })
 }
 
 // Why a node that cannot be reached is waited for stands in the reason; the files may have the nodes in any order.
@@ -93,38 +93,23 @@ func TestWhyAFirstStartWaits(t *testing.T) {
 	}
 	c.add(other)
 	waits("n2: has another list of nodes: n1, n2, n3, n4")
-	says(t, n, PeerStatus{Name: "n2", Reason: "has another list of nodes"}, func(s Status) bool { return !s.Reads && !s.Writes })
+	says(t, n, peerstate.Status{Name: "n2", Reason: "has another list of nodes"}, func(s Status) bool { return !s.Reads && !s.Writes })
 	c.stop("n2")
 	c.membersFor["n2"] = peer.Members{m[1], m[2], m[0]}
 	c.start("n2")
 	for _, n := range c.nodes {
-		eventually(t, n.self.Node+" ready", n.Ready)
-	}
-}
-
-// What other hosts say is shown in lines, and is bounded.
-func TestReasonsAreOneLine(t *testing.T) {
-	var p peers
-	p.set(PeerStatus{Name: "n2", Reason: "a\nEND\xff\x1b[2J" + strings.Repeat("é", 1000)})
-	got := p.of("n2").Reason
-	if !strings.HasPrefix(got, "a?END??[2Jé") || len(got) > reasonLimit+3 {
-		t.Errorf("%d bytes: %q", len(got), got)
-	}
-	if got := (&stateAnswer{Role: "x\ny"}).role(); got != "follower" {
-		t.Errorf("role %q", got)
+		eventually(t, n.config.Node+" ready", n.Ready)
 	}
 }
 
 // Nobody leading is a warning once it has lasted, with who does not answer; and so is its end.
 func TestNoLeaderIsSaid(t *testing.T) {
 	var said words
-	n := &Node{
-		log: hclog.New(&hclog.LoggerOptions{Output: &said}), self: peer.Identity{Node: "n1"},
-		members: peer.Members{{Name: "n1"}, {Name: "n2"}}, raft: &raft.Raft{},
-	}
-	n.peers.set(PeerStatus{Name: "n2", Reason: "connection refused"})
 	start := time.Now()
-	l := leaderLog{node: n, since: start}
+	l := leaderLog{
+		Logger: hclog.New(&hclog.LoggerOptions{Output: &said}), raft: &raft.Raft{}, since: start,
+		silent: func(text string) string { return text + "; n2: connection refused" },
+	}
 	for _, step := range []struct {
 		after  time.Duration
 		leader string

@@ -35,7 +35,7 @@ func TestSyncOfALeaderWhoseRepliesAreLate(t *testing.T) {
 	for _, l := range to {
 		l.hold(func(*flow) bool { return true })
 	}
-	next.standFor(old.self.ServerID)
+	next.campaigner.campaign(old.raft.self)
 	eventually(t, "another leader", func() bool { return next.Status().Role == "leader" })
 	c.set(next, "k", "new")
 
@@ -97,8 +97,8 @@ func TestSyncDoesNotWaitForALeaderOfBefore(t *testing.T) {
 	question := func(f *flow) bool { return !f.reply && bytes.Contains(f.bytes, []byte(`"ReadIndex":{`)) }
 	eventually(t, "the old leader is asked", func() bool { return c.link(n, old).held(question) > 0 })
 	after := sync() // waits for the round that has begun
-	next.standFor(old.self.ServerID)
-	eventually(t, "another leader", func() bool { return n.leader() == next.self.ServerID })
+	next.campaigner.campaign(old.raft.self)
+	eventually(t, "another leader", func() bool { return n.raft.Leader() == next.raft.self })
 	c.set(next, "k", "new")
 	behind := sync()
 	for _, synced := range []<-chan error{before, after, behind} {
@@ -111,5 +111,26 @@ func TestSyncDoesNotWaitForALeaderOfBefore(t *testing.T) {
 	}
 	if role := old.Status().Role; role != "leader" {
 		t.Errorf("the old leader has become a %s: its answer was not what was waited for", role)
+	}
+}
+
+// A majority is enough: a follower that hangs costs SYNC nothing, however long its answer may take.
+func TestSyncDoesNotWaitForOneThatHangs(t *testing.T) {
+	before := termTimeout
+	t.Cleanup(func() { termTimeout = before }) // after the nodes have been stopped
+	termTimeout = 10 * patience
+	c := newTestCluster(t, 3)
+	c.linkAll()
+	c.startAll()
+	c.set(c.leader(), "k", "v")
+	c.settle()
+	leader, hangs := c.leader(), c.followers()[0]
+	c.link(leader, hangs).hold(func(f *flow) bool { return f.kind == peer.KindQuery })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for range 3 {
+		if err := leader.Sync(ctx); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -16,22 +16,21 @@ import (
 	"ciderd/internal/peer"
 )
 
-// receiver is where others' messages to this node's Raft come in. It takes the place of that half of the library's
-// transport, which decodes without a bound and passes on whatever it has decoded: here no message is longer than
-// any is, and Raft gets none that says what cannot be (messages.go). What is refused is answered with the reason,
-// and ends the connection.
+// receiver handles others' messages to this node's Raft. It replaces that half of the library's transport, which
+// decodes without a bound and passes on whatever it decodes: here messages have a maximum length, and Raft gets
+// none with impossible values (messages.go). A refused message is answered with the reason, and ends the
+// connection.
 type receiver struct {
 	ctx      context.Context // of the node: its end ends every connection
 	log      hclog.Logger
 	own      func() progress
-	budget   *peer.Budget
-	heard    *heard
-	ended    func(serverID string) // told of each connection of another server's that ends
+	network  *peer.Network
+	ended    func(serverID string) // called for each ended connection of another server
 	consumer chan raft.RPC
 }
 
-func newReceiver(ctx context.Context, log hclog.Logger, own func() progress, budget *peer.Budget, h *heard, ended func(string)) *receiver {
-	return &receiver{ctx: ctx, log: log, own: own, budget: budget, heard: h, ended: ended, consumer: make(chan raft.RPC)}
+func newReceiver(ctx context.Context, log hclog.Logger, own func() progress, n *peer.Network, ended func(string)) *receiver {
+	return &receiver{ctx: ctx, log: log, own: own, network: n, ended: ended, consumer: make(chan raft.RPC)}
 }
 
 // What a message begins with.
@@ -47,7 +46,7 @@ const (
 func (r *receiver) serve(conn net.Conn, remote peer.Identity) {
 	stop := context.AfterFunc(r.ctx, func() { conn.Close() })
 	defer stop()
-	in := peer.NewIncoming(conn, r.budget)
+	in := r.network.Incoming(conn)
 	defer in.Close()
 	w := bufio.NewWriter(conn)
 	c := &exchange{receiver: r, conn: conn, in: in, from: remote.ServerID, w: w,
@@ -63,12 +62,12 @@ func (r *receiver) serve(conn net.Conn, remote peer.Identity) {
 		r.log.Debug("a connection of another node's Raft ends", "from", remote.ServerID, "reason", err)
 	}
 	if r.ctx.Err() == nil {
-		conn.Close() // before anybody looks whether there is more of it
+		conn.Close() // before the campaigner checks whether the leader still runs
 		r.ended(remote.ServerID)
 	}
 }
 
-// exchange is one connection: whoever sends waits for the answer to one message before the next.
+// exchange is one connection. The sender waits for the answer to one message before it sends the next.
 type exchange struct {
 	*receiver
 	conn net.Conn
@@ -83,7 +82,7 @@ type exchange struct {
 // keepBuffer is how much memory a connection keeps from one message to the next.
 const keepBuffer = 1 << 20
 
-// next takes one message and answers it; an error ends the connection.
+// next reads one message and answers it; an error ends the connection.
 func (c *exchange) next() error {
 	kind, err := c.in.Begin()
 	if err != nil {
@@ -97,14 +96,14 @@ func (c *exchange) next() error {
 		_ = c.answer(raft.RPCResponse{Error: err})
 		return err
 	}
-	c.heard.note(c.from)
+	c.network.Heard.Note(c.from)
 	rpc := raft.RPC{Command: command}
 	if install, ok := command.(*raft.InstallSnapshotRequest); ok {
 		rpc.Reader = c.in.Stream(install.Size, stallLimit)
 	}
 	response, err := c.give(rpc)
 	if err != nil {
-		return err // Raft may be reading still
+		return err // Raft may still be reading
 	}
 	c.in.EndStream()
 	return c.answer(response)
@@ -142,7 +141,7 @@ func (c *exchange) read(kind byte) (command any, err error) {
 	return command, nil
 }
 
-// give has Raft carry out a message.
+// give has Raft process a message.
 func (r *receiver) give(rpc raft.RPC) (raft.RPCResponse, error) {
 	answer := make(chan raft.RPCResponse, 1)
 	rpc.RespChan = answer
@@ -174,7 +173,7 @@ func (c *exchange) answer(response raft.RPCResponse) error {
 	return c.w.Flush()
 }
 
-// stallLimit is how long a snapshot that comes in may stand still. Raft's own goroutine reads it from its
-// connection, and while it waits for more it neither votes nor stands: a leader that hangs in the middle of
-// sending one would keep a majority that lives from electing another.
+// stallLimit is how long an incoming snapshot may stall. Raft's own goroutine reads it from its connection, and
+// while it waits for more it neither votes nor campaigns: a leader that hangs in the middle of sending one would
+// keep a live majority from electing another.
 const stallLimit = 2 * time.Second

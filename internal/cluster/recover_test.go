@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"ciderd/internal/membership"
 	"ciderd/internal/peer"
 	"ciderd/internal/recovery"
 	"ciderd/internal/storage"
@@ -40,12 +41,12 @@ func TestRecover(t *testing.T) {
 			if snapshot {
 				c.settle()
 				for _, n := range c.nodes {
-					n.snapshot(1, 1)
+					n.snapshots.take(1, 1)
 				}
 			}
 			c.set(c.leader(), "k", "v")
 			c.settle()
-			survivor := c.followers()[0].self
+			survivor := c.followers()[0].network.Self
 			c.stopAll()
 			plan, err := c.recovery(survivor.Node).Plan(t.Context())
 			if err != nil {
@@ -66,8 +67,8 @@ func TestRecover(t *testing.T) {
 			}
 			n := c.start(survivor.Node)
 			eventually(t, "ready", n.Ready)
-			if got := c.get(n, "foo") + c.get(n, "k"); n.self.ServerID != done.Now || got != "barv" {
-				t.Errorf("%s has %q", n.self.ServerID, got)
+			if got := c.get(n, "foo") + c.get(n, "k"); n.raft.self != done.Now || got != "barv" {
+				t.Errorf("%s has %q", n.raft.self, got)
 			}
 			c.set(n, "after", "it")
 			for _, m := range c.members {
@@ -82,7 +83,7 @@ func TestRecover(t *testing.T) {
 				if got := c.get(n, "foo") + c.get(n, "k") + c.get(n, "after"); got != "barvit" {
 					t.Errorf("%s has %q", name, got)
 				}
-				if n.recovered() == 0 {
+				if n.recoveredAt() == 0 {
 					t.Errorf("%s does not know that its cluster was recovered", name)
 				}
 			}
@@ -95,7 +96,7 @@ func TestRecoverRefuses(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	name := c.followers()[0].self.Node
+	name := c.followers()[0].config.Node
 	for _, try := range []func() error{
 		func() error { _, err := c.recovery(name).Plan(t.Context()); return err },
 		func() error { _, err := c.recovery(name).Run(t.Context()); return err },
@@ -133,7 +134,7 @@ func TestOldServersAfterRecovery(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	survivor := c.followers()[0].self.Node
+	survivor := c.followers()[0].config.Node
 	c.stopAll()
 	c.recover(survivor)
 	n := c.start(survivor)
@@ -149,26 +150,26 @@ func TestOldServersAfterRecovery(t *testing.T) {
 		}
 	}
 	for _, o := range old {
-		if err := <-ended[o]; !errors.Is(err, errRecoveredWithout) && !errors.Is(err, errRemoved) {
-			t.Errorf("%s ended with %v", o.self.Node, err)
+		if err := <-ended[o]; !errors.Is(err, membership.ErrRecoveredWithout) && !errors.Is(err, membership.ErrRemoved) {
+			t.Errorf("%s ended with %v", o.config.Node, err)
 		}
 		if o.Ready() {
-			t.Errorf("%s serves", o.self.Node)
+			t.Errorf("%s serves", o.config.Node)
 		}
 	}
-	if servers := n.servers(); len(servers) != 1 {
+	if servers := n.raft.Servers(); len(servers) != 1 {
 		t.Errorf("the recovered cluster has %v", servers)
 	}
 	for _, o := range old {
-		c.stop(o.self.Node)
-		c.wipe(o.self.Node)
+		c.stop(o.config.Node)
+		c.wipe(o.config.Node)
 	}
 	for _, o := range old {
-		c.ending.Delete(o.self.Node)
-		n := c.start(o.self.Node)
-		eventually(t, o.self.Node+" votes", func() bool { return n.Status().Voter && n.Ready() })
+		c.ending.Delete(o.config.Node)
+		n := c.start(o.config.Node)
+		eventually(t, o.config.Node+" votes", func() bool { return n.Status().Voter && n.Ready() })
 		if got := c.get(n, "k"); got != "v" {
-			t.Errorf("%s has k %q", o.self.Node, got)
+			t.Errorf("%s has k %q", o.config.Node, got)
 		}
 	}
 }
@@ -181,7 +182,7 @@ func TestOldServersMeetTheRecoveredOne(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	survivor := c.followers()[0].self.Node
+	survivor := c.followers()[0].config.Node
 	c.stopAll()
 	c.recover(survivor)
 	ended := map[*Node]<-chan error{}
@@ -206,13 +207,13 @@ func TestOldServersMeetTheRecoveredOne(t *testing.T) {
 		case err = <-why:
 		case <-time.After(patience):
 		}
-		if !errors.Is(err, errRecoveredWithout) || !errors.Is(err, storage.ErrForPerson) || !strings.Contains(err.Error(), n.self.ServerID) || !strings.Contains(err.Error(), old.self.ServerID) {
-			t.Errorf("%s ended with %v", old.self.Node, err)
+		if !errors.Is(err, membership.ErrRecoveredWithout) || !errors.Is(err, storage.ErrForPerson) || !strings.Contains(err.Error(), n.raft.self) || !strings.Contains(err.Error(), old.raft.self) {
+			t.Errorf("%s ended with %v", old.config.Node, err)
 		}
 	}
 	eventually(t, "the recovered one serves", n.Ready)
-	if got := c.get(n, "foo"); got != "bar" || len(n.servers()) != 1 || n.Status().Role != "leader" {
-		t.Errorf("%s has %q, is %s of %v", survivor, got, n.Status().Role, n.servers())
+	if got := c.get(n, "foo"); got != "bar" || len(n.raft.Servers()) != 1 || n.Status().Role != "leader" {
+		t.Errorf("%s has %q, is %s of %v", survivor, got, n.Status().Role, n.raft.Servers())
 	}
 	c.set(n, "k", "v")
 }

@@ -3,21 +3,22 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"ciderd/internal/membership"
 	"ciderd/internal/peer"
 	"ciderd/internal/storage"
 )
 
 // lookOften has nodes look soon whether they are members still; before the cluster is made.
 func lookOften(t *testing.T) {
-	before := membershipPoll
-	membershipPoll = 100 * time.Millisecond
-	t.Cleanup(func() { membershipPoll = before })
+	polls.Membership = 100 * time.Millisecond
+	t.Cleanup(func() { polls = DefaultPolls })
 }
 
 // A server that is removed before it has anything of the log ends, is not let in again, and stays out
@@ -28,7 +29,7 @@ func TestRemovedWhileItCatchesUp(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	leader, name := c.leader(), c.followers()[0].self.Node
+	leader, name := c.leader(), c.followers()[0].config.Node
 	others := []*Node{leader, c.followers()[1]}
 	victim := c.nodes[name]
 	c.stop(name)
@@ -37,14 +38,14 @@ func TestRemovedWhileItCatchesUp(t *testing.T) {
 		c.link(o, victim).hold(func(f *flow) bool { return f.kind == peer.KindRaft })
 	}
 	n, ended := c.startEnding(name)
-	eventually(t, "it is admitted", func() bool { return leader.hasNonvoter(n.self.ServerID) })
-	wantSaid(t, leader, OpRemove, name, "removed "+n.self.ServerID)
-	wantEnd(t, ended, errRemoved)
+	eventually(t, "it is admitted", func() bool { return leader.raft.Servers().HasNonvoter(n.raft.self) })
+	wantSaid(t, leader, membership.OpRemove, name, "removed "+n.raft.self)
+	wantEnd(t, ended, membership.ErrRemoved)
 	c.stop(name)
-	if err := c.refusedStart(name); !errors.Is(err, errRemoved) || !errors.Is(err, storage.ErrForPerson) {
+	if err := c.refusedStart(name); !errors.Is(err, membership.ErrRemoved) || !errors.Is(err, storage.ErrForPerson) {
 		t.Errorf("it starts again: %v", err)
 	}
-	for _, s := range leader.servers() {
+	for _, s := range leader.raft.Servers() {
 		if peer.NodeName(string(s.ID)) == name {
 			t.Errorf("%s is a member again", s.ID)
 		}
@@ -65,15 +66,15 @@ func TestRemovedWhileDown(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
-	gone := c.followers()[0].self
+	gone := c.followers()[0].network.Self
 	c.stop(gone.Node)
-	wantSaid(t, c.leader(), OpRemove, gone.Node, "removed "+gone.ServerID)
-	wantSaid(t, c.leader(), OpTransfer, c.followers()[0].self.Node, "leads now")
+	wantSaid(t, c.leader(), membership.OpRemove, gone.Node, "removed "+gone.ServerID)
+	wantSaid(t, c.leader(), membership.OpTransfer, c.followers()[0].config.Node, "leads now")
 	leader := c.leader()
 	for range 2 {
 		n, ended := c.startEnding(gone.Node)
-		wantEnd(t, ended, errRemoved)
-		if leader.isServer(gone.ServerID) || n.Ready() {
+		wantEnd(t, ended, membership.ErrRemoved)
+		if leader.raft.isServer(gone.ServerID) || n.Ready() {
 			t.Errorf("it is a member again; ready: %v", n.Ready())
 		}
 		c.stop(gone.Node)
@@ -99,9 +100,9 @@ func admissionCutShort(t *testing.T, restarted bool) {
 	c.set(old, "k", "v")
 	c.settle()
 	next, third, wiped := c.followers()[0], c.followers()[1], c.followers()[2]
-	name := wiped.self.Node
+	name := wiped.config.Node
 	c.stop(name)
-	wantSaid(t, old, OpRemove, name, "voters now: 3")
+	wantSaid(t, old, membership.OpRemove, name, "voters now: 3")
 	c.wipe(name)
 	for _, o := range []*Node{next, third} { // a majority is enough for the removal, and next is to win
 		eventually(t, "all have its removal", func() bool { return o.raft.LastIndex() == old.raft.LastIndex() })
@@ -113,34 +114,34 @@ func admissionCutShort(t *testing.T, restarted bool) {
 	})
 	c.timing = DefaultTiming // for this one: it is to notice silence
 	n := c.start(name)
-	id := n.self.ServerID
-	old.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, changeTimeout)
-	eventually(t, "it has the entry that lets it in", func() bool { return n.isServer(id) })
+	id := n.raft.self
+	old.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(id), 0, membership.ChangeTimeout)
+	eventually(t, "it has the entry that lets it in", func() bool { return n.raft.isServer(id) })
 	c.link(wiped, old).hold(nil)
 	eventually(t, "it is ready", n.Ready)
-	if next.isServer(id) || third.isServer(id) {
+	if next.raft.isServer(id) || third.raft.isServer(id) {
 		t.Fatal("the others have that entry")
 	}
-	if joined, err := n.hasJoined(); joined || err != nil {
+	if joined, err := n.membership.Joined(); joined || err != nil {
 		t.Fatalf("a member already: %v, %v", joined, err)
 	}
 	if restarted {
 		c.stop(name)
 	}
-	next.standFor(old.self.ServerID)
-	eventually(t, "another leader", func() bool { return next.Status().Role == "leader" && third.leader() == next.self.ServerID })
+	next.campaigner.campaign(old.raft.self)
+	eventually(t, "another leader", func() bool { return next.Status().Role == "leader" && third.raft.Leader() == next.raft.self })
 	for _, o := range []*Node{next, third} {
 		c.link(old, o).hold(nil)
 	}
 	if restarted {
 		n = c.start(name)
 	}
-	eventually(t, "it is let in", func() bool { return next.isServer(id) })
+	eventually(t, "it is let in", func() bool { return next.raft.isServer(id) })
 	eventually(t, "its vote", func() bool { return n.Status().Voter })
 	eventually(t, "ready", n.Ready)
 	c.set(n, "k", "w")
 	eventually(t, "it remembers that", func() bool {
-		joined, err := n.storage.Joined()
+		joined, err := n.storage.Notes().Joined()
 		return joined && err == nil
 	})
 }
@@ -154,7 +155,7 @@ func TestMemberByForming(t *testing.T) {
 	}
 	eventually(t, "it is noted", func() bool {
 		for _, n := range c.nodes {
-			if joined, err := n.storage.Joined(); joined && err == nil {
+			if joined, err := n.storage.Notes().Joined(); joined && err == nil {
 				return n.raft.CommitIndex() == 0
 			}
 		}
@@ -162,35 +163,26 @@ func TestMemberByForming(t *testing.T) {
 	})
 }
 
-// A server that comes by its place in the configuration with a snapshot gets no entry that tells so; and one
-// of an earlier release has no note, but mostly a vote.
+// A server of an earlier release has no note that it is a member, but mostly a vote.
 func TestMemberWithoutANote(t *testing.T) {
 	c := newTestCluster(t, 1)
 	c.startAll()
 	n := c.nodes["n1"]
 	c.set(n, "k", "v")
 	noted := func() bool {
-		joined, err := n.storage.Joined()
+		joined, err := n.storage.Notes().Joined()
 		return joined && err == nil
 	}
 	eventually(t, "it is noted", noted)
-	n.joined.Store(false)
-	if err := n.storage.Stable.Set([]byte("ciderd.joined"), nil); err != nil {
+	c.stop("n1")
+	st, err := storage.Open(filepath.Join(c.dir, "n1"), hclog.NewNullLogger(), func(err error) { t.Error(err) })
+	if err == nil {
+		err = errors.Join(st.Stable.Set([]byte("ciderd.joined"), nil), st.Close())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	if joined, err := n.hasJoined(); !joined || err != nil {
-		t.Errorf("with a vote: %v, %v", joined, err)
-	}
-	if in, err := n.inSnapshot(); in || err != nil {
-		t.Fatalf("without a snapshot: %v, %v", in, err)
-	}
-	if err := n.raft.Snapshot().Error(); err != nil {
-		t.Fatal(err)
-	}
-	if in, err := n.inSnapshot(); !in || err != nil {
-		t.Errorf("with a snapshot: %v, %v", in, err)
-	}
-	n.restored(0, 0)
+	n = c.start("n1")
 	eventually(t, "it is noted again", noted)
 }
 
@@ -208,22 +200,22 @@ func TestRemovalOfAnotherTimeIsNotBelieved(t *testing.T) {
 	for _, to := range []*Node{n, third} {
 		c.link(old, to).hold(func(*flow) bool { return true })
 	}
-	removal := old.raft.RemoveServer(raft.ServerID(n.self.ServerID), 0, changeTimeout)
-	eventually(t, "it is removed there", func() bool { return !old.isServer(n.self.ServerID) })
-	if a := n.stateOf(t.Context(), old.self.Node); a == nil || len(a.Servers) != 2 {
+	removal := old.raft.RemoveServer(raft.ServerID(n.raft.self), 0, membership.ChangeTimeout)
+	eventually(t, "it is removed there", func() bool { return !old.raft.isServer(n.raft.self) })
+	if a := n.peers.Ask(t.Context(), old.config.Node); a == nil || len(a.Servers) != 2 {
 		t.Fatalf("the old leader says %+v", a)
 	}
-	if wrong, err := n.checkMembership(t.Context()); err != nil || wrong != "" {
+	if wrong, err := n.membership.Check(t.Context()); err != nil || wrong != "" {
 		t.Errorf("on the word of one whom nobody follows: %q, %v", wrong, err)
 	}
 
 	// A majority follows the old leader again, and this one has heard of a later term.
-	streams := newStreams(t.Context(), n.members, third.self)
+	streams := newStreams(t.Context(), third.network)
 	transport := newTransport(streams, hclog.NewNullLogger(), patience)
 	defer transport.Close()
 	term := old.raft.CurrentTerm()
-	request := &raft.RequestVoteRequest{RPCHeader: third.rpcHeader(), Term: term + 5, LeadershipTransfer: true}
-	address := raft.ServerAddress(n.self.ServerID)
+	request := &raft.RequestVoteRequest{RPCHeader: third.raft.header(third.transport), Term: term + 5, LeadershipTransfer: true}
+	address := raft.ServerAddress(n.raft.self)
 	if err := transport.RequestVote(raft.ServerID(address), address, request, &raft.RequestVoteResponse{}); err != nil {
 		t.Fatal(err)
 	}
@@ -232,10 +224,10 @@ func TestRemovalOfAnotherTimeIsNotBelieved(t *testing.T) {
 	if err := removal.Error(); err != nil {
 		t.Fatal(err)
 	}
-	if a, err := old.confirmedServers(); err != nil || a.Term != term || len(a.IDs) != 2 {
-		t.Fatalf("the old leader is not confirmed: %+v, %v", a, err)
+	if err := old.raft.Confirm(patience); err != nil || old.raft.Term() != term || len(old.raft.Servers()) != 2 {
+		t.Fatalf("the old leader is not confirmed: %v, %v", old.raft.Servers(), err)
 	}
-	if _, err := n.checkMembership(t.Context()); err != nil {
+	if _, err := n.membership.Check(t.Context()); err != nil {
 		t.Errorf("on the word of one of before: %v", err)
 	}
 }

@@ -8,24 +8,24 @@ import (
 	"ciderd/internal/peer"
 )
 
-// A message of Raft's is msgpack, which does not say how long it is: a decoder takes memory for what each byte
-// may become, and for as long as more bytes come. So a message is first read as bytes, up to a bound and along its
-// structure, which no message of Raft's exceeds; what is decoded then is whole and small.
+// Raft's messages are msgpack, which does not say how long they are: a decoder takes memory for what each byte may
+// become, and for as long as more bytes arrive. So a message is first read as bytes, up to a bound and along the
+// structure that Raft's messages have; what is decoded then is complete and small.
 
 // Bounds of one message.
 const (
-	// maxEntriesMessage is one with as many entries as there may be, each as large as any.
+	// maxEntriesMessage allows the most entries, each of the largest size.
 	maxEntriesMessage = maxAppendEntries*(peer.MaxFrame+1024) + 64<<10
 	maxOtherMessage   = 1 << 20 // a configuration is the largest thing in one
 	maxFields         = 16      // of a message or an entry; there are up to ten
 	maxListed         = 2 * maxAppendEntries
-	// maxDepth is of a value in an entry in the list in a message.
+	// maxDepth is the depth of a value in an entry in the list in a message.
 	maxDepth = 4
 )
 
 var errShape = errors.New("no message of Raft's has that shape")
 
-// scan reads one msgpack value off in, to the end of buf.
+// scan reads one msgpack value from in and appends it to buf.
 type scan struct {
 	in    *peer.Incoming
 	buf   []byte
@@ -53,14 +53,14 @@ func (s *scan) value(depth int) error {
 		return s.bytes(uint64(b & 0x1f))
 	case b >= 0xca && b <= 0xd3: // floats and integers of one to eight bytes
 		return s.bytes([...]uint64{4, 8, 1, 2, 4, 8, 1, 2, 4, 8}[b-0xca])
-	case b >= 0xd4 && b <= 0xd8: // extensions of a fixed size, behind their type
+	case b >= 0xd4 && b <= 0xd8: // extensions of a fixed size, after their type
 		return s.bytes(1 + 1<<(b-0xd4))
 	default:
 		return s.counted(depth, b)
 	}
 }
 
-// counted reads what says its size in bytes of its own.
+// counted reads a value whose size follows in separate bytes.
 func (s *scan) counted(depth int, b byte) error {
 	switch b {
 	case 0xc4, 0xc5, 0xc6: // bytes
@@ -77,7 +77,7 @@ func (s *scan) counted(depth int, b byte) error {
 	return fmt.Errorf("%w: byte %#x", errShape, b)
 }
 
-// sized reads a size of width bytes and has read read as much, and more.
+// sized reads a size of width bytes, and then has read read that much, and more.
 func (s *scan) sized(width int, more uint64, read func(n uint64) error) error {
 	if err := s.bytes(uint64(width)); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (s *scan) fields(depth int, n uint64) error {
 	return s.values(depth, 2*n)
 }
 
-// list is the entries of a message: there is no other.
+// list reads the entries of a message: there is no other list.
 func (s *scan) list(depth int, n uint64) error {
 	if n > maxListed || depth > 2 {
 		return fmt.Errorf("%w: a list of %d", errShape, n)

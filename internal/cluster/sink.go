@@ -9,115 +9,82 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/raft"
+	"github.com/hashicorp/go-hclog"
 
 	"ciderd/internal/fsm"
 	"ciderd/internal/peer"
 	"ciderd/internal/pipeline"
 )
 
-// enqueueTimeout is how long Raft may take to accept an entry into its queue.
-const enqueueTimeout = 2 * time.Second
-
-var errNotLeading = errors.New("not the leader")
-
-// proposer gives stamped entries to this node's Raft while it leads, in order, for whoever made
-// them: this node's own pipeline, or the connection of another node.
-type proposer struct {
-	node    *Node
-	futures chan raft.ApplyFuture
-	failed  chan struct{} // closed after the first entry that did not make it
-	wg      sync.WaitGroup
+// sinks opens sinks that bring this node's batches into the log.
+type sinks struct {
+	raft        *consensus
+	network     *peer.Network
+	entries     *entries
+	time        *timekeeper
+	incarnation func() uint64
+	fatal       func(error)
+	log         hclog.Logger
 }
 
-// inRaft is how many entries of one origin may be with Raft at a time.
-const inRaft = 64
-
-func newProposer(n *Node) *proposer {
-	p := &proposer{node: n, futures: make(chan raft.ApplyFuture, inRaft), failed: make(chan struct{})}
-	p.wg.Go(p.watch)
-	return p
-}
-
-// propose stamps entry in place and gives it to Raft, which keeps it. It returns once Raft has it in
-// its queue; what became of it shows in failed.
-func (p *proposer) propose(entry []byte) error {
-	future, err := p.enqueue(entry)
-	if err != nil {
-		return err
+// open opens a sink to the current leader.
+func (s *sinks) open(ctx context.Context) (pipeline.Sink, error) {
+	leader := s.raft.Leader()
+	switch leader {
+	case "":
+		return nil, ErrNoLeader
+	case s.raft.self:
+		if err := mayLead(ctx, s.raft, s.time); err != nil {
+			return nil, err
+		}
+		return &localSink{proposer: s.entries.newProposer(), id: leader, spoilt: s.spoilt}, nil
 	}
-	return p.await(future)
+	return s.dial(ctx, leader)
 }
 
-func (p *proposer) enqueue(entry []byte) (raft.ApplyFuture, error) {
-	if p.node.raft.State() != raft.Leader {
-		return nil, errNotLeading
+// mayLead returns nil if this node may stamp entries: it leads, and it knows the time.
+func mayLead(ctx context.Context, c *consensus, t *timekeeper) error {
+	if !c.Leads() {
+		return errNotLeading
 	}
-	entry, err := fsm.Refuse(entry, fsm.Refusal{Growth: p.node.space.refuses(), Weights: p.node.weights.now()})
+	t.settled(ctx)
+	return nil
+}
+
+func (s *sinks) dial(ctx context.Context, leader string) (pipeline.Sink, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialLeader)
+	defer cancel()
+	conn, err := s.network.DialForward(ctx, leader, s.incarnation())
 	if err != nil {
 		return nil, err
 	}
-	return p.node.formats.enter(entry, func(entry []byte) raft.ApplyFuture {
-		fsm.SetStamp(entry, p.node.clock.Now())
-		return p.node.raft.Apply(entry, enqueueTimeout)
+	sink := &remoteSink{conn: conn, id: leader, spoilt: s.spoilt, gone: make(chan struct{})}
+	sink.wg.Go(func() {
+		defer close(sink.gone)
+		reason, _ := io.ReadAll(io.LimitReader(conn, 256))
+		s.log.Debug("the leader closed the way", "leader", leader, "reason", string(reason))
 	})
+	return sink, nil
 }
 
-// await has the entry's fate waited for, once there are not too many others.
-func (p *proposer) await(future raft.ApplyFuture) error {
-	select {
-	case p.futures <- future:
-		return nil
-	case <-p.failed:
-		return errNotLeading
-	}
-}
-
-// watch waits for the entries' fates, in order. A future's error may mean that the entry is lost or
-// that it is not; either way all that is not done is sent again, so they are treated alike.
-func (p *proposer) watch() {
-	for future := range p.futures {
-		if err := waitFuture(future, p.node.stopped); err != nil {
-			p.node.log.Debug("an entry did not make it", "error", err)
-			close(p.failed)
-			for range p.futures { // until close
-			}
-			return
-		}
-		if term, ok := future.Response().(uint64); ok {
-			p.node.notifier.committed(term, future.Index())
-		}
-	}
-}
-
-func (p *proposer) close() {
-	close(p.futures)
-	p.wg.Wait()
-}
-
-// waitFuture waits for a future of Raft's, which are not answered when Raft shuts down.
-func waitFuture(f raft.Future, stopped <-chan struct{}) error {
-	done := make(chan error, 1)
-	go func() { done <- f.Error() }()
-	select {
-	case err := <-done:
-		return err
-	case <-stopped:
-		return raft.ErrRaftShutdown
-	}
+// spoilt ends a process whose own batch cannot be read any more: no leader accepts it, and it would be sent
+// forever, with all batches after it. A new process makes other batches.
+func (s *sinks) spoilt(err error) {
+	s.fatal(fmt.Errorf("a batch of writes that this process has made is not what it was: the memory of this machine may be faulty: %w", err))
 }
 
 // localSink leads into this node's own log.
 type localSink struct {
 	*proposer
-	id string
+	id     string
+	spoilt func(error)
 }
 
 // Send has the batch proposed.
 func (s *localSink) Send(b *pipeline.Batch) error {
 	err := s.propose(b.Give())
 	if errors.Is(err, fsm.ErrCorrupt) {
-		s.node.spoilt(err)
+		s.spoilt(err)
 	}
 	return err
 }
@@ -126,20 +93,14 @@ func (s *localSink) Broken() <-chan struct{} { return s.failed }
 func (s *localSink) Leader() string          { return s.id }
 func (s *localSink) Close()                  { s.close() }
 
-// spoilt ends a process whose own batch cannot be read any more: no leader takes it, and it would be sent for ever,
-// with all behind it. Another process makes others.
-func (n *Node) spoilt(err error) {
-	n.fatal(fmt.Errorf("a batch of writes that this process has made is not what it was: the memory of this machine may be faulty: %w", err))
-}
-
-// remoteSink leads over one connection to the leader, which never says anything on it but why it
-// closes it: that a batch is done shows in this node's own log.
+// remoteSink leads over one connection to the leader, whose only reply is the reason why it closes: that a batch is
+// done shows in this node's own log.
 type remoteSink struct {
-	node *Node
-	conn net.Conn
-	id   string
-	gone chan struct{}
-	wg   sync.WaitGroup
+	conn   net.Conn
+	id     string
+	spoilt func(error)
+	gone   chan struct{}
+	wg     sync.WaitGroup
 }
 
 const (
@@ -147,29 +108,9 @@ const (
 	writeLeader = 2 * time.Second
 )
 
-func dialSink(ctx context.Context, n *Node, leader string) (pipeline.Sink, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialLeader)
-	defer cancel()
-	address, err := n.members.Address(leader)
-	if err != nil {
-		return nil, err
-	}
-	conn, _, err := n.book.Dial(ctx, address, n.forwarder(), leader, peer.KindForward)
-	if err != nil {
-		return nil, err
-	}
-	s := &remoteSink{node: n, conn: conn, id: leader, gone: make(chan struct{})}
-	s.wg.Go(func() {
-		defer close(s.gone)
-		reason, _ := io.ReadAll(io.LimitReader(conn, 256))
-		n.log.Debug("the leader closed the way", "leader", leader, "reason", string(reason))
-	})
-	return s, nil
-}
-
 func (s *remoteSink) Send(b *pipeline.Batch) error {
 	if _, _, err := fsm.ReadEntry(b.Entry()); err != nil {
-		s.node.spoilt(err)
+		s.spoilt(err)
 		return err
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(writeLeader))

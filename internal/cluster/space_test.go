@@ -8,6 +8,8 @@ import (
 	"github.com/hashicorp/raft"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/membership"
+	"ciderd/internal/peer"
 )
 
 // A leader whose disk is nearly full hands over, and nobody is refused anything.
@@ -15,10 +17,10 @@ func TestLeaderWithoutRoomHandsOver(t *testing.T) {
 	c := newTestCluster(t, 3)
 	c.startAll()
 	full := c.leader()
-	c.fill(full.self.Node)
+	c.fill(full.config.Node)
 	eventually(t, "another leader", func() bool {
 		leader := full.Status().Leader
-		return leader != "" && leader != full.self.Node
+		return leader != "" && leader != full.config.Node
 	})
 	c.set(full, "k", "v")
 	if full.FSM().Closed() {
@@ -74,9 +76,9 @@ func TestOneGoneAnotherFull(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "k", "v")
 	leader, followers := c.leader(), c.followers()
-	full, gone := followers[0], followers[1].self.Node
-	c.fill(full.self.Node)
-	eventually(t, "a full disk", func() bool { return full.Status().NoRoom })
+	full, gone := followers[0], followers[1].config.Node
+	c.fill(full.config.Node)
+	eventually(t, "a full disk", func() bool { return full.Status().NoSpace })
 	c.set(leader, "k", "v2")
 	if leader.FSM().Closed() {
 		t.Error("closed although a majority has room")
@@ -96,11 +98,11 @@ func TestFullLeaderHandsOverThoughOneIsGone(t *testing.T) {
 	c := newTestCluster(t, 3)
 	c.startAll()
 	full, followers := c.leader(), c.followers()
-	c.stop(followers[1].self.Node)
-	c.full.Store(full.self.Node, uint64(0))
-	eventually(t, "the other one leads", func() bool { return full.Status().Leader == followers[0].self.Node })
+	c.stop(followers[1].config.Node)
+	c.full.Store(full.config.Node, uint64(0))
+	eventually(t, "the other one leads", func() bool { return full.Status().Leader == followers[0].config.Node })
 	eventually(t, "closed", func() bool { return full.FSM().Closed() })
-	c.start(followers[1].self.Node)
+	c.start(followers[1].config.Node)
 	eventually(t, "open", func() bool { return !full.FSM().Closed() })
 }
 
@@ -113,18 +115,13 @@ func TestNoChangeOfServersWithoutRoom(t *testing.T) {
 		eventually(t, name+" closed", n.FSM().Closed) // before that the leader may hand over
 	}
 	n := c.leader()
-	c.full.Store(n.self.Node, uint64(0))
-	id := c.followers()[0].self.ServerID
-	for name, change := range map[string]func() error{
-		"remove":  func() error { return n.remove(id) },
-		"promote": func() error { return n.promote(id) },
-		"admit":   func() error { return n.admissions.admit("n9", "n9/1") },
-	} {
-		if err := change(); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "is full") {
-			t.Errorf("%s: %v", name, err)
-		}
+	c.full.Store(n.config.Node, uint64(0))
+	id := c.followers()[0].raft.self
+	_, err := n.membership.Change(t.Context(), membership.OpRemove, peer.NodeName(id), true)
+	if !errors.Is(err, membership.ErrRefused) || !strings.Contains(err.Error(), "is full") {
+		t.Error(err)
 	}
-	if got := len(n.servers()); got != 3 {
+	if got := len(n.raft.Servers()); got != 3 {
 		t.Errorf("%d servers", got)
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Abandon gives everything that was accepted its end now: whoever waits for a proposal is answered,
-// and nothing more is accepted. It is for a Close that has no time left.
+// Abandon resolves everything that was accepted now: every caller that waits for a proposal is answered, and no
+// more proposals are accepted. It is for a Close that has no time left.
 func (n *Node) Abandon() { n.pipeline.Abandon() }
 
-// stopRaft returns when Raft has stopped; or at once when that cannot be, as its vote waits for room on
-// the disk. Nothing is lost by that: what was not stored, nobody has been told.
+// stopRaft returns when Raft has stopped. It returns at once if Raft cannot stop because its vote waits for space
+// on the disk. Nothing is lost by that: what was not stored was never acknowledged.
 func (n *Node) stopRaft() error {
 	done := make(chan error, 1)
 	go func() { done <- n.raft.Shutdown().Error() }()
@@ -23,32 +23,27 @@ func (n *Node) stopRaft() error {
 			return err
 		case <-tick.C:
 		}
-		if n.waitsForRoom() {
-			n.log.Warn("the disk is full: stopping without waiting for Raft, whose vote waits for room")
+		if n.waitsForSpace() {
+			n.log.Warn("the disk is full: stopping without waiting for Raft, whose vote waits for space")
 			return nil
 		}
 	}
 }
 
-// Close ends the node: what was accepted is finished first, as long as ctx allows. Leadership is not
-// handed over: see Transfer.
+// Close stops the node: it first finishes what was accepted, as long as ctx allows. It does not hand leadership
+// over: see Transfer.
 func (n *Node) Close(ctx context.Context) error {
 	n.pipeline.Close(ctx) // needs Raft and the other nodes, so it comes first
 	n.cancel()            // and with it Raft's connections, from which it may be reading a snapshot
 	err := n.stopRaft()
-	// Which Raft has done if it has stopped. If not, handlers of the listener wait for its answers.
-	err = errors.Join(err, n.transport.Close())
-	if n.listener != nil {
-		err = errors.Join(err, n.listener.Close())
-	}
-	n.clientsMu.Lock()
-	for _, c := range n.clients {
-		c.Close()
-	}
-	n.clientsMu.Unlock()
+	// If Raft has stopped it has closed its transport. If not, handlers of the listener wait for its answers.
+	err = errors.Join(err, n.transport.Close(), n.network.Close())
+	n.membership.Wait()
 	n.wg.Wait()
-	n.reads.wg.Wait()
-	n.syncs.wg.Wait()
+	n.forwards.wg.Wait()
+	n.campaigner.wg.Wait()
+	n.notifier.close()
+	n.readIndex.close()
 	// Last: nothing writes any more.
 	return errors.Join(err, n.streams.Close(), n.storage.Close())
 }

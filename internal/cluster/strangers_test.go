@@ -2,11 +2,14 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/membership"
 	"ciderd/internal/peer"
 )
 
@@ -16,37 +19,37 @@ func TestQuestionsOfStrangers(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "k", "v")
 	c.settle()
-	leader, gone := c.leader(), c.followers()[0].self
+	leader, gone := c.leader(), c.followers()[0].network.Self
 	c.stop(gone.Node)
 	stranger := gone
 	stranger.ServerID, stranger.Nonce = gone.Node+"/another", "x"
-	address, _ := c.members.Address(leader.self.ServerID)
-	client := peer.NewClient(func() string { return address }, stranger, leader.self.ServerID)
+	address, _ := c.members.Address(leader.raft.self)
+	client := peer.NewClient(func() string { return address }, stranger, leader.raft.self)
 	t.Cleanup(client.Close)
-	ask := func(q question) (a answer) {
+	ask := func(name string, q any) (a map[string]json.RawMessage) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
-		if err := client.Call(ctx, q, &a); err != nil {
+		if err := client.Call(ctx, map[string]any{name: q}, &a); err != nil {
 			t.Fatal(err)
 		}
 		return a
 	}
-	if a := ask(question{State: &stateQuestion{}}); a.State == nil {
-		t.Error("no state:", a.Error)
+	if a := ask("State", struct{}{}); a["State"] == nil {
+		t.Errorf("no state: %s", a)
 	}
-	for _, q := range []question{
-		{Members: &membersQuestion{}}, {Change: &changeQuestion{Op: OpRemove, Name: gone.Node, TimeoutMS: 5000}},
-		{Marks: &marksQuestion{}}, {ReadIndex: &readIndexQuestion{TimeoutMS: 1000}}, {Silence: &silenceQuestion{ServerID: gone.ServerID}},
+	for name, q := range map[string]map[string]any{
+		"Members": {}, "Change": {"Op": membership.OpRemove, "Name": gone.Node, "TimeoutMS": 5000},
+		"Marks": {}, "ReadIndex": {"TimeoutMS": 1000}, "Silence": {"ServerID": gone.ServerID},
 	} {
-		if a := ask(q); a.Error == "" {
-			t.Errorf("%+v is answered %+v", q, a)
+		if a := ask(name, q); a["Error"] == nil {
+			t.Errorf("%s is answered %s", name, a)
 		}
 	}
-	if a := ask(question{Join: &joinQuestion{ServerID: gone.Node + "/third"}}); a.Join == nil || a.Join.Admitted {
-		t.Errorf("it joins as another: %+v", a)
+	if a := ask("Join", map[string]any{"ServerID": gone.Node + "/third"}); a["Join"] == nil || strings.Contains(string(a["Join"]), `"Admitted":true`) {
+		t.Errorf("it joins as another: %s", a)
 	}
-	if !leader.isServer(gone.ServerID) {
+	if !leader.raft.isServer(gone.ServerID) {
 		t.Error("a stranger has had a server removed")
 	}
 }
@@ -57,10 +60,10 @@ func TestBatchesOfAnotherIncarnation(t *testing.T) {
 	c.startAll()
 	c.set(c.followers()[0], "k", "v")
 	c.settle()
-	leader, gone := c.leader(), c.followers()[0].self
+	leader, gone := c.leader(), c.followers()[0].network.Self
 	c.stop(gone.Node)
 	row := leader.fsm.Incarnation(gone.ServerID)
-	address, _ := c.members.Address(leader.self.ServerID)
+	address, _ := c.members.Address(leader.raft.self)
 	for name, try := range map[string]struct {
 		hello, batch uint64
 		taken        bool
@@ -74,7 +77,7 @@ func TestBatchesOfAnotherIncarnation(t *testing.T) {
 	} {
 		as := gone
 		as.Incarnation = try.hello
-		conn, _, err := peer.Dial(t.Context(), address, as, leader.self.ServerID, peer.KindForward)
+		conn, _, err := peer.Dial(t.Context(), address, as, leader.raft.self, peer.KindForward)
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -104,11 +107,9 @@ func TestStateAheadOfItsServer(t *testing.T) {
 	c.set(c.leader(), "k", "v")
 	c.settle()
 	leader, n := c.leader(), c.followers()[0]
-	name, id := n.self.Node, n.self.ServerID
+	name, id := n.config.Node, n.raft.self
 	was := n.storage.Incarnation
-	p := newProposer(leader)
-	defer p.close()
-	future, err := p.enqueue(fsm.AppendBatch(nil, fsm.Header{Origin: []byte(id), Incarnation: was + 500_000, Sequence: 1, Count: 1},
+	future, err := leader.forwards.entries.enqueue(fsm.AppendBatch(nil, fsm.Header{Origin: []byte(id), Incarnation: was + 500_000, Sequence: 1, Count: 1},
 		fsm.AppendCommand(nil, &fsm.Command{Op: fsm.OpSweep})))
 	if err != nil || future.Error() != nil {
 		t.Fatal(err, future.Error())
@@ -139,21 +140,16 @@ func TestWhoIsHeardOfIsNotReplaced(t *testing.T) {
 	c.settle()
 	leader, n := c.leader(), c.followers()[0]
 	c.link(leader, n).hold(func(f *flow) bool { return f.kind == peer.KindQuery })
-	for end := time.Now().Add(silence + 2*time.Second); time.Now().Before(end); time.Sleep(admitPoll) {
-		leader.admissions.mu.Lock()
-		err := leader.admissions.replace(n.self.ServerID, n.self.Node+"/another")
-		leader.admissions.mu.Unlock()
-		if err == nil || !leader.isServer(n.self.ServerID) {
-			t.Fatal("it is replaced:", err)
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(250 * time.Millisecond) {
+		if leader.membership.Gone(t.Context(), n.raft.self) == nil {
+			t.Fatal("it could be replaced")
 		}
 	}
 	c.link(leader, n).hold(nil)
 	c.set(n, "k", "w")
-	c.stop(n.self.Node)
-	eventually(t, "it is replaced when it is gone", func() bool {
-		leader.admissions.mu.Lock()
-		defer leader.admissions.mu.Unlock()
-		return leader.admissions.replace(n.self.ServerID, n.self.Node+"/another") == nil
+	c.stop(n.config.Node)
+	eventually(t, "it can be replaced when it is gone", func() bool {
+		return leader.membership.Gone(t.Context(), n.raft.self) == nil
 	})
 }
 
@@ -167,10 +163,10 @@ func TestCopyOfADirectory(t *testing.T) {
 	n := c.followers()[0]
 	for _, o := range c.nodes {
 		if o != n {
-			eventually(t, "its claim is heard", func() bool { return o.listener.Claimed(n.self.ServerID) })
+			eventually(t, "its claim is heard", func() bool { return o.port.Claimed(n.raft.self) })
 		}
 	}
-	self := n.self
+	self := n.network.Self
 	self.Nonce = "another"
 	for _, m := range c.members {
 		_, remote, err := peer.Dial(t.Context(), m.Address, self, m.Name, peer.KindRaft)
@@ -178,7 +174,7 @@ func TestCopyOfADirectory(t *testing.T) {
 			t.Errorf("%s welcomes it", remote.ServerID)
 		}
 	}
-	own, _ := c.members.Address(n.self.ServerID)
+	own, _ := c.members.Address(n.raft.self)
 	if other := peer.AskSelf(t.Context(), nil, own, self); other == nil || !other.Runs {
 		t.Error("it does not find the one that runs")
 	}

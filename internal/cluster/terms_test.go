@@ -17,7 +17,7 @@ type impostor struct {
 }
 
 func (c *testCluster) impostor(self peer.Identity) *impostor {
-	streams := newStreams(c.t.Context(), c.members, self)
+	streams := newStreams(c.t.Context(), testNetwork(self, c.members))
 	transport := newTransport(streams, hclog.NewNullLogger(), patience)
 	c.t.Cleanup(func() { _ = transport.Close() })
 	return &impostor{transport, self}
@@ -32,14 +32,14 @@ func (i *impostor) header() raft.RPCHeader {
 
 // heartbeat is one of the leader of a term.
 func (i *impostor) heartbeat(to *Node, term uint64) error {
-	id := to.self.ServerID
+	id := to.raft.self
 	return i.AppendEntries(raft.ServerID(id), raft.ServerAddress(id),
 		&raft.AppendEntriesRequest{RPCHeader: i.header(), Term: term}, &raft.AppendEntriesResponse{})
 }
 
 // askVote asks for a vote as a candidate whose log is ahead of everybody's.
 func (i *impostor) askVote(from *Node, term uint64) (granted bool, err error) {
-	id := from.self.ServerID
+	id := from.raft.self
 	var answer raft.RequestVoteResponse
 	err = i.RequestVote(raft.ServerID(id), raft.ServerAddress(id), &raft.RequestVoteRequest{
 		RPCHeader: i.header(), Term: term, LastLogIndex: 1 << 40, LastLogTerm: term - 1, LeadershipTransfer: true,
@@ -54,8 +54,8 @@ func TestTermNeverGoesBack(t *testing.T) {
 	c.startAll()
 	c.set(c.leader(), "k", "v")
 	c.settle()
-	leader, followers := c.leader().self, c.followers()
-	n, candidate := followers[0], followers[1].self
+	leader, followers := c.leader().network.Self, c.followers()
+	n, candidate := followers[0], followers[1].network.Self
 	c.stop(leader.Node)
 	c.stop(candidate.Node)
 	old, next := c.impostor(leader), c.impostor(candidate)

@@ -7,99 +7,119 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"ciderd/internal/membership"
 	"ciderd/internal/peer"
+	"ciderd/internal/peerstate"
 )
 
-// While leadership is handed over Raft takes no writes, and it believes in whomever it is to be handed
-// to: a target that hangs used to cost five seconds of them (hashicorp/raft#696). So a target has to
-// answer right before; the one message that Raft waits for has a time limit of its own (see
-// raftTransport), so that a target that stops in between costs about Timing.Election; and a target that
-// did not take over is left alone until Raft cannot be waiting for it any more.
+// While leadership is handed over Raft takes no writes, and it relies on the target: one that hangs used to cost
+// five seconds of writes (hashicorp/raft#696). So a target must answer directly before; the one message that Raft
+// waits for has a time limit of its own (see raftTransport), so that a target that stops in between costs about
+// Timing.Election; and a target that did not take over is not tried again until Raft cannot be waiting for it any
+// more.
 const (
 	transferTimeout = 2 * time.Second
-	// transferProbe is how long the voters have for saying that they are there.
+	// transferProbe is how long the voters have to answer that they are alive.
 	transferProbe = 300 * time.Millisecond
-	// transferAgain is longer than Raft can be busy with what it last sent a server that hangs: a
-	// second transfer to it would wait for that, with writes refused.
+	// transferAgain is longer than Raft can be busy with its last message to a server that hangs: a second transfer
+	// to that server would wait for the message, with writes refused.
 	transferAgain = 30 * time.Second
+	// answeredAgain is for a server that answered and still did not take over, in election timeouts: no message to it
+	// is pending. One that campaigned in vain just before ignores the request until its candidacy has timed out, after
+	// up to two of them (hashicorp/raft 1.7.3: it takes the new leader's heartbeats, and stays a candidate).
+	answeredAgain = 3
 	// transferStuck is when a leader that still refuses writes after a failed transfer ends.
 	transferStuck = 10 * time.Second
 	// transferTries is how many voters are tried one after the other, when any will do.
 	transferTries = 2
 )
 
-// errNotTaken: the target did not take leadership over. This node leads on and takes writes.
-var errNotTaken = errors.New("leadership was not handed over")
+// transfers hands leadership over.
+type transfers struct {
+	raft  *consensus
+	peers *peerstate.Peers
+	node  string // this node's name, for messages
+	fatal func(error)
+	ctx   context.Context // ends with the node
+	log   hclog.Logger
 
-// heirs remembers who did not take leadership over, and when.
-type heirs struct {
-	mu     sync.Mutex
-	failed map[string]time.Time
+	electionTimeout time.Duration
+
+	mu       sync.Mutex           // protects the maps, by server id
+	again    map[string]time.Time // when a target that did not take leadership over may be tried again
+	answered map[string]time.Time // when a target last answered that it campaigns
 }
 
-func (h *heirs) fail(id string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.failed == nil {
-		h.failed = map[string]time.Time{}
+// campaigns notes that a target has answered the message by which leadership is handed over.
+func (t *transfers) campaigns(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.answered[id] = time.Now()
+}
+
+// fail notes that a target did not take over in a transfer that began then.
+func (t *transfers) fail(id string, begun time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wait := transferAgain
+	if t.answered[id].After(begun) {
+		wait = answeredAgain * t.electionTimeout
 	}
-	h.failed[id] = time.Now()
+	t.again[id] = time.Now().Add(wait)
 }
 
-// wait is how long the server must be left alone yet; 0: it may be tried.
-func (h *heirs) wait(id string) time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if at, ok := h.failed[id]; ok {
-		return max(0, transferAgain-time.Since(at))
-	}
-	return 0
+// leaveAlone returns how much longer a target must not be tried; 0: it may be.
+func (t *transfers) leaveAlone(id string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(0, time.Until(t.again[id]))
 }
 
-// Transfer hands leadership to another voter that has everything, if this node leads.
-func (n *Node) Transfer(ctx context.Context) error {
-	if n.raft.State() != raft.Leader {
+// transfer hands leadership to an up-to-date voter, if this node leads.
+func (t *transfers) transfer(ctx context.Context) error {
+	if !t.raft.Leads() {
 		return nil
 	}
-	others, _ := n.voters()
+	others, _ := t.raft.Voters()
 	if len(others) == 0 {
 		return nil
 	}
-	return n.transferTo(ctx, "")
+	return t.TransferTo(ctx, "")
 }
 
-// transferTo hands leadership to target, a server id; empty: to the voter that has most, or else the
-// next. The error is errNotTaken if this node leads on.
-func (n *Node) transferTo(ctx context.Context, target string) error {
+// TransferTo hands leadership to target, a server id; empty: to the voter with the most of the log, or else the
+// next. The error is membership.ErrNotTransferred if this node keeps leading.
+func (t *transfers) TransferTo(ctx context.Context, target string) error {
 	if target != "" {
-		return n.transferOnce(ctx, target)
+		return t.transferOnce(ctx, target)
 	}
 	var failed error
 	for range transferTries {
-		if target = n.best(ctx); target == "" {
+		if target = t.best(ctx); target == "" {
 			break
 		}
-		if failed = n.transferOnce(ctx, target); !errors.Is(failed, errNotTaken) {
+		if failed = t.transferOnce(ctx, target); !errors.Is(failed, membership.ErrNotTransferred) {
 			return failed
 		}
 	}
 	if failed == nil {
-		return fmt.Errorf("%w: no other voter answers", errNotTaken)
+		return fmt.Errorf("%w: no other voter answers", membership.ErrNotTransferred)
 	}
 	return failed
 }
 
-func (n *Node) transferOnce(ctx context.Context, target string) error {
-	if wait := n.heirs.wait(target); wait > 0 {
+func (t *transfers) transferOnce(ctx context.Context, target string) error {
+	if wait := t.leaveAlone(target); wait > 0 {
 		return fmt.Errorf("%w: %s did not take over the last time; try again in %v, or another node",
-			errNotTaken, target, wait.Round(time.Second))
+			membership.ErrNotTransferred, target, max(time.Second, wait.Round(time.Second)))
 	}
 	ctx, cancel := context.WithTimeout(ctx, transferTimeout)
 	defer cancel()
 	begun := time.Now()
-	future := n.raft.LeadershipTransferToServer(raft.ServerID(target), raft.ServerAddress(target))
+	future := t.raft.LeadershipTransferToServer(raft.ServerID(target), raft.ServerAddress(target))
 	result := make(chan error, 1)
 	go func() { result <- future.Error() }()
 	var err error
@@ -111,40 +131,40 @@ func (n *Node) transferOnce(ctx context.Context, target string) error {
 	if err == nil || errors.Is(err, raft.ErrNotLeader) {
 		return nil
 	}
-	if !errors.Is(err, raft.ErrLeadershipTransferInProgress) { // somebody else's
-		n.heirs.fail(target)
+	if !errors.Is(err, raft.ErrLeadershipTransferInProgress) { // of another transfer
+		t.fail(target, begun)
 	}
-	if n.leadsOn() {
-		n.log.Warn("leadership was not handed over", "target", target, "error", err,
+	if t.leadsOn() {
+		t.log.Warn("leadership was not handed over", "target", target, "error", err,
 			"no writes for", time.Since(begun).Round(time.Millisecond).String())
 		return fmt.Errorf("%w: %s did not take over (%v); %s leads on and takes writes, unless %s still asks for votes when it wakes up",
-			errNotTaken, target, err, n.self.Node, peer.NodeName(target))
+			membership.ErrNotTransferred, target, err, t.node, peer.NodeName(target))
 	}
 	return nil
 }
 
-// leadsOn returns after a failed transfer when this node takes writes again, or does not lead any more:
-// false. Raft may refuse them for ever: then the process ends, and the others elect.
-func (n *Node) leadsOn() bool {
+// leadsOn returns after a failed transfer: true when this node takes writes again, false when it no longer leads.
+// Raft may refuse writes forever: then the process ends, and the others elect.
+func (t *transfers) leadsOn() bool {
 	refused := false
 	for end := time.Now().Add(transferStuck); time.Now().Before(end); {
-		err := waitFuture(n.raft.Barrier(enqueueTimeout), n.stopped)
-		if over, leads := afterTransfer(err, n.raft.State()); over {
+		err := t.raft.wait(t.raft.Barrier(enqueueTimeout))
+		if over, leads := afterTransfer(err, t.raft.State()); over {
 			return leads
 		}
 		refused = errors.Is(err, raft.ErrLeadershipTransferInProgress)
-		if pause(n.ctx) != nil {
+		if pause(t.ctx) != nil {
 			return false
 		}
 	}
 	if refused {
-		n.fatal(fmt.Errorf("this leader takes no writes: a transfer of leadership that failed has not ended in %v", transferStuck))
+		t.fatal(fmt.Errorf("this leader takes no writes: a transfer of leadership that failed has not ended in %v", transferStuck))
 		return false
 	}
-	return n.raft.State() == raft.Leader // and slow: that is not for the transfer to judge
+	return t.raft.Leads() // and slow, which is not the transfer's concern
 }
 
-// afterTransfer tells from how a barrier behind a failed transfer ended whether it is decided who leads,
+// afterTransfer evaluates the result of a barrier after a failed transfer: whether it is decided which node leads,
 // and if so, whether it is this node. A full queue (raft.ErrEnqueueTimeout) says nothing about that.
 func afterTransfer(barrier error, state raft.RaftState) (over, leads bool) {
 	switch {
@@ -156,26 +176,14 @@ func afterTransfer(barrier error, state raft.RaftState) (over, leads bool) {
 	return state != raft.Leader, false
 }
 
-// best is the other voter that answers, may be tried, and has most of the log; one with a full disk only
-// if there is no other. Empty: none.
-func (n *Node) best(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, transferProbe)
-	defer cancel()
-	others, _ := n.voters()
-	answers := make(chan *stateAnswer, len(others))
-	for _, id := range others {
-		go func() {
-			a, err := n.ask(ctx, id, question{State: &stateQuestion{}})
-			if err != nil || n.heirs.wait(id) > 0 {
-				a.State = nil
-			}
-			answers <- a.State
-		}()
-	}
-	var best *stateAnswer
-	for range others {
-		s := <-answers
-		if s != nil && (best == nil || best.NoRoom && !s.NoRoom || best.NoRoom == s.NoRoom && s.LastIndex > best.LastIndex) {
+// best returns the other voter that answers, may be tried, and has most of the log; one with a full disk only if
+// there is no other. Empty: none.
+func (t *transfers) best(ctx context.Context) string {
+	others, _ := t.raft.Voters()
+	var best *peerstate.State
+	for _, s := range t.peers.Each(ctx, others, transferProbe) {
+		better := best == nil || best.NoSpace && !s.NoSpace || best.NoSpace == s.NoSpace && s.LastIndex > best.LastIndex
+		if better && t.leaveAlone(s.ServerID) == 0 {
 			best = s
 		}
 	}
@@ -183,4 +191,16 @@ func (n *Node) best(ctx context.Context) string {
 		return ""
 	}
 	return best.ServerID
+}
+
+// leadPoll is how often a leader checks whether it takes writes again.
+const leadPoll = 20 * time.Millisecond
+
+func pause(ctx context.Context) error {
+	select {
+	case <-time.After(leadPoll):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

@@ -40,7 +40,7 @@ func TestSnapshotToAHangingServerEndsWithTheNode(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s := newStreams(ctx, m, self)
+	s := newStreams(ctx, testNetwork(self, m))
 	transport := newTransport(s, hclog.NewNullLogger(), time.Hour)
 	defer transport.Close()
 	sent := make(chan error, 1)
@@ -63,6 +63,50 @@ func TestSnapshotToAHangingServerEndsWithTheNode(t *testing.T) {
 	}
 }
 
+// What is asked once gets its answer from a server that has restarted since it was last asked: the idle connections to it
+// are dead, and each would cost a candidate a vote.
+func TestVoteOverADeadConnection(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.startAll()
+	c.set(c.leader(), "k", "v")
+	c.settle()
+	from, to := c.followers()[0], c.followers()[1]
+	transport := from.forRaft()
+	id := to.raft.self
+	header := from.raft.header(from.transport)
+	ask := map[string]func() error{
+		"pre-vote": func() error {
+			return transport.RequestPreVote(raft.ServerID(id), raft.ServerAddress(id),
+				&raft.RequestPreVoteRequest{RPCHeader: header, Term: 1}, &raft.RequestPreVoteResponse{})
+		},
+		"vote": func() error {
+			return transport.RequestVote(raft.ServerID(id), raft.ServerAddress(id),
+				&raft.RequestVoteRequest{RPCHeader: header, Term: 1}, &raft.RequestVoteResponse{})
+		},
+		"hand over": func() error { // last, as it changes who leads
+			return transport.TimeoutNow(raft.ServerID(id), raft.ServerAddress(id),
+				&raft.TimeoutNowRequest{RPCHeader: header}, &raft.TimeoutNowResponse{})
+		},
+	}
+	for _, name := range []string{"pre-vote", "vote", "hand over"} {
+		var all sync.WaitGroup
+		for range 2 * maxPool {
+			all.Go(func() {
+				if err := ask["pre-vote"](); err != nil {
+					t.Error("before the restart:", err)
+				}
+			})
+		}
+		all.Wait()
+		c.stop(to.config.Node)
+		to = c.start(to.config.Node)
+		c.settle()
+		if err := ask[name](); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A node that is being restarted is connected to as soon as it is there again, in the call that found it
 // away: Raft makes the pauses between calls longer and longer.
 func TestDialWaitsForARestart(t *testing.T) {
@@ -71,7 +115,7 @@ func TestDialWaitsForARestart(t *testing.T) {
 	l.Close()
 	m := peer.Members{{Name: "n1"}, {Name: "n2", Address: address}}
 	self, other := peer.Identity{Cluster: "c", Node: "n1", ServerID: "n1/1"}, peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
-	s := newStreams(t.Context(), m, self)
+	s := newStreams(t.Context(), testNetwork(self, m))
 	if _, err := s.Dial("n2/1", 2*dialAgain); err == nil {
 		t.Fatal("connected to nobody")
 	}
@@ -118,9 +162,9 @@ func inBubble(t *testing.T, test func(t *testing.T, r *receiver, sender *raft.Ne
 		other := peer.Identity{Cluster: "c", Node: "n2", ServerID: "n2/1"}
 		hungUp := make(chan string, 1)
 		r := newReceiver(t.Context(), hclog.NewNullLogger(), func() progress { return progress{5, 100} },
-			peer.NewBudget(peer.MaxUnfinished), newHeard(), func(id string) { hungUp <- id })
+			testNetwork(peer.Identity{}, nil), func(id string) { hungUp <- id })
 		there, here := net.Pipe()
-		sender := raft.NewNetworkTransport(&toPipe{newStreams(t.Context(), nil, other), there}, 1, time.Hour, io.Discard)
+		sender := raft.NewNetworkTransport(&toPipe{newStreams(t.Context(), testNetwork(other, nil)), there}, 1, time.Hour, io.Discard)
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			r.serve(here, other)

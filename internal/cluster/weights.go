@@ -9,7 +9,8 @@ import (
 
 // weights has the leader's fsm.Weights forget what has been applied.
 type weights struct {
-	node *Node
+	raft *consensus
+	fsm  *fsm.FSM
 
 	mu   sync.Mutex // all below
 	made *fsm.Weights
@@ -17,21 +18,18 @@ type weights struct {
 	last uint64    // the log's last index then
 }
 
-// onItsWay is longer than an entry is on its way into Raft's log.
-const onItsWay = enqueueTimeout + time.Second
-
-func newWeights(n *Node) *weights { return &weights{node: n} }
+// inFlightLimit is longer than an entry is in flight to Raft's log.
+const inFlightLimit = enqueueTimeout + time.Second
 
 func (w *weights) now() *fsm.Weights {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := w.node
 	switch {
 	case w.made == nil:
-		w.made, w.at, w.last = fsm.NewWeights(n.fsm), time.Now(), n.raft.LastIndex()
-	case time.Since(w.at) > onItsWay && n.fsm.Applied() >= w.last:
+		w.made, w.at, w.last = fsm.NewWeights(w.fsm), time.Now(), w.raft.LastIndex()
+	case time.Since(w.at) > inFlightLimit && w.fsm.Applied() >= w.last:
 		w.made.Forget()
-		w.at, w.last = time.Now(), n.raft.LastIndex()
+		w.at, w.last = time.Now(), w.raft.LastIndex()
 	}
 	return w.made
 }

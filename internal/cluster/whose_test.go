@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"ciderd/internal/membership"
 	"ciderd/internal/peer"
 	"ciderd/internal/recovery"
 	"ciderd/internal/storage"
@@ -42,7 +43,7 @@ func (c *testCluster) refused(config Config, names ...string) {
 		_ = n.Close(c.t.Context())
 		return
 	}
-	if !errors.Is(err, storage.ErrForPerson) || errors.Is(err, errRemoved) || strings.Contains(err.Error(), "remove") {
+	if !errors.Is(err, storage.ErrForPerson) || errors.Is(err, membership.ErrRemoved) || strings.Contains(err.Error(), "remove") {
 		c.t.Errorf("%s of %s: %v", config.Node, config.Cluster, err)
 	}
 	for _, name := range append(names, config.Node, config.DataDir) {

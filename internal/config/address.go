@@ -16,13 +16,13 @@ type endpoint struct {
 
 func (e endpoint) String() string { return net.JoinHostPort(e.host, strconv.Itoa(e.port)) }
 
-// everywhere says whether listening on e means listening on all interfaces.
+// everywhere reports whether listening on e means listening on all interfaces.
 func (e endpoint) everywhere() bool {
 	ip, err := netip.ParseAddr(e.host)
 	return e.host == "" || err == nil && ip.IsUnspecified()
 }
 
-// parseListen reads host:port or :port. Port 0 means any free one.
+// parseListen parses host:port or :port. Port 0 means any free one.
 func parseListen(text string) (endpoint, error) {
 	host, portText, err := net.SplitHostPort(text)
 	if err != nil {
@@ -41,8 +41,7 @@ func parseListen(text string) (endpoint, error) {
 	return endpoint{host: host, port: int(port)}, nil
 }
 
-// parseNodeAddress reads what other nodes dial: host or host:port. Port 0 in the result means that
-// there was none.
+// parseNodeAddress parses what other nodes dial: host or host:port. Port 0 in the result means that none was given.
 func parseNodeAddress(text string) (endpoint, error) {
 	if ip, err := netip.ParseAddr(unbracketed(text)); err == nil {
 		text = net.JoinHostPort(ip.String(), "")
@@ -71,8 +70,8 @@ func parseNodeAddress(text string) (endpoint, error) {
 	return e, nil
 }
 
-// unbracketed is an address without the brackets that it stands in as a whole: a zone may hold anything, a bracket
-// and a port too.
+// unbracketed returns an address without the brackets around all of it: a zone may hold anything, including a
+// bracket and a port.
 func unbracketed(text string) string {
 	if len(text) > 1 && text[0] == '[' && text[len(text)-1] == ']' {
 		return text[1 : len(text)-1]
@@ -83,7 +82,7 @@ func unbracketed(text string) string {
 	return text
 }
 
-// validHost says whether host can be an IP address or a name. It is not looked up.
+// validHost reports whether host can be an IP address or a name. It is not looked up.
 func validHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
@@ -91,7 +90,7 @@ func validHost(host string) bool {
 	return len(host) <= 253 && nameBytes(host)
 }
 
-// validName says whether name can be a cluster's or a node's.
+// validName reports whether name can be a cluster's or a node's.
 func validName(name string) bool { return len(name) <= maxNameLen && nameBytes(name) }
 
 func nameBytes(s string) bool {
@@ -105,7 +104,7 @@ func nameBytes(s string) bool {
 	return s != ""
 }
 
-// loopback says whether host never leaves this machine.
+// loopback reports whether host never leaves this machine.
 func loopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// checkNames: every node has a name of its own. Case does not make a difference, as it does not in
-// host names, by which a node may find itself.
+// checkNames: every node has its own name. Names are compared without case, as host names are, by which a node may
+// find itself.
 func (l *loader) checkNames(nodes []*nodeBlock) {
 	first := map[string]*nodeBlock{}
 	for _, n := range nodes {
@@ -19,7 +19,7 @@ func (l *loader) checkNames(nodes []*nodeBlock) {
 	}
 }
 
-// checkAddresses: every node is dialed at an address of its own, and at a port.
+// checkAddresses: every node is dialed at its own address, and at a port.
 func (l *loader) checkAddresses(nodes []*nodeBlock) {
 	first := map[string]*nodeBlock{}
 	for _, n := range nodes {
@@ -40,7 +40,7 @@ func (l *loader) checkAddresses(nodes []*nodeBlock) {
 	}
 }
 
-// machine stands for the machine that a host is on, as far as the file tells.
+// machine returns a word for the machine that a host is on, as far as the file tells.
 func machine(host string) string {
 	if loopback(host) {
 		return "this machine"
@@ -48,7 +48,7 @@ func machine(host string) string {
 	return host
 }
 
-// at is the line of a node's key, or of its block.
+// at returns the line of a node's key, or of its block.
 func (n *nodeBlock) at(key string) int {
 	if v, ok := n.keys[key]; ok {
 		return v.line
@@ -56,7 +56,7 @@ func (n *nodeBlock) at(key string) int {
 	return n.line
 }
 
-// says tells whether a key stands in the node's block.
+// says reports whether the node's block has a key.
 func (n *nodeBlock) says(key string) bool {
 	_, ok := n.keys[key]
 	return ok
@@ -74,8 +74,8 @@ func (a taken) collides(b taken) bool {
 		(a.everywhere() || b.everywhere() || a.host == b.host)
 }
 
-// checkMachines: nodes that share a machine share neither a port nor a data directory. One node's own
-// ports are compared as well.
+// checkMachines: nodes on the same machine share neither a port nor a data directory. A node's own ports are
+// compared with each other too.
 func (l *loader) checkMachines(nodes []*nodeBlock) {
 	type portOf struct {
 		machine string
@@ -88,7 +88,7 @@ func (l *loader) checkMachines(nodes []*nodeBlock) {
 			continue
 		}
 		where := machine(n.address.host)
-		for _, t := range []taken{{n.text, n, "text"}, {n.peer, n, "peer"}, {n.admin, n, "admin"}} {
+		for _, t := range []taken{{n.text, n, "text"}, {n.textTLS, n, "text_tls"}, {n.peer, n, "peer"}, {n.admin, n, "admin"}} {
 			at := portOf{where, t.port}
 			l.checkPort(t, ports[at])
 			ports[at] = append(ports[at], t)
@@ -108,8 +108,8 @@ func (l *loader) checkPort(t taken, others []taken) {
 		if !t.collides(o) {
 			continue
 		}
-		// A node does its work without the health port, and nodes on one machine that were not given
-		// one each are no mistake: the first to start has it, the others say that they go without.
+		// A node works without the health port, and it is no mistake if nodes on one machine were not given one
+		// each: the first to start has it, the others log that they do without.
 		if t.node != o.node && t.key == "admin" && o.key == "admin" && !t.node.says("admin") {
 			continue
 		}
@@ -122,11 +122,11 @@ func (l *loader) checkPort(t taken, others []taken) {
 	}
 }
 
-// checkOwnPorts: what this node listens on after variables had their say. Ports that came from the
-// file of a cluster are compared in checkMachines.
+// checkOwnPorts checks what this node listens on after the variables are applied. Ports that came from a cluster's
+// file are compared in checkMachines.
 func (l *loader) checkOwnPorts() {
 	var before []taken
-	for _, own := range []struct{ key, text string }{{"text", l.cfg.Text}, {"peer", l.cfg.Peer}, {"admin", l.cfg.Admin}} {
+	for _, own := range []struct{ key, text string }{{"text", l.cfg.Text}, {"text_tls", l.cfg.TextTLS}, {"peer", l.cfg.Peer}, {"admin", l.cfg.Admin}} {
 		e, err := parseListen(own.text)
 		if err != nil {
 			continue // noted, or not listened on
@@ -142,8 +142,8 @@ func (l *loader) checkOwnPorts() {
 	}
 }
 
-// listenPlace is where to complain about two listen keys: at a variable, else (for a single node) in
-// the file. Neither: it has been said elsewhere.
+// listenPlace returns where to report two listen keys: a variable, else (for a single node) the file. If neither,
+// it was reported elsewhere.
 func (l *loader) listenPlace(keys ...string) (where string, line int) {
 	for _, key := range keys {
 		if name := settingBy("listen." + key).environ(); l.env[name] != "" {
@@ -161,12 +161,12 @@ func (l *loader) listenPlace(keys ...string) (where string, line int) {
 }
 
 // peersExposed is why an address outside of this machine is refused.
-const peersExposed = "traffic between nodes is neither encrypted nor authenticated yet: whoever reaches the peer port controls the cluster. " +
-	"Keep that port inside a private network and say so with insecure_peers = true in the cluster block"
+const peersExposed = "traffic between nodes is neither encrypted nor authenticated: whoever reaches the peer port controls the cluster. " +
+	"Give the nodes certificates (ciderd tls init), or keep that port inside a private network and say so with insecure_peers = true in the cluster block"
 
-// checkPeersPrivate refuses peer traffic that leaves the machine, unless that is asked for.
+// checkPeersPrivate refuses peer traffic that leaves the machine, unless the configuration allows it.
 func (l *loader) checkPeersPrivate(nodes []*nodeBlock) {
-	if l.cfg.InsecurePeers {
+	if l.cfg.InsecurePeers || l.cfg.PeerMode() == PeerTLSRequire {
 		return
 	}
 	for _, n := range nodes {

@@ -14,30 +14,41 @@ type clusterBlock struct {
 	nodes []*nodeBlock
 }
 
-// nodeBlock is a node block as it is written, and what follows from it.
+// nodeBlock is a node block as it is written, and what is derived from it.
 type nodeBlock struct {
 	name string
 	line int
-	keys map[string]located // by name, only good ones
+	keys map[string]located // by name, only valid ones
 
 	address           endpoint // what other nodes dial
-	text, peer, admin endpoint // what it listens on
+	text, peer, admin endpoint // what it listens on; text: no port, for nowhere
+	textTLS           endpoint // no port: nowhere
 	dataDir           string
 	unfit             bool // has no address, or another node's: not worth comparing further
 }
 
 // nodeKeys are the keys of a node block and what is wrong with a value.
 var nodeKeys = map[string]func(text string) error{
-	"address":  func(text string) error { _, err := parseNodeAddress(text); return err },
-	"text":     checkListen,
-	"peer":     checkListen,
-	"admin":    checkListen,
-	"data_dir": checkPath,
+	"address":   func(text string) error { _, err := parseNodeAddress(text); return err },
+	"text":      checkOptionalListen,
+	"text_tls":  checkOptionalListen,
+	"peer":      checkListen,
+	"admin":     checkListen,
+	"data_dir":  checkPath,
+	"cert_file": checkPath,
+	"key_file":  checkPath,
 }
 
 func checkListen(text string) error {
 	_, err := parseListen(text)
 	return err
+}
+
+func checkOptionalListen(text string) error {
+	if isNone(text) {
+		return nil
+	}
+	return checkListen(text)
 }
 
 // clusterBlock reads cluster "name" { … }.
@@ -50,7 +61,7 @@ func (l *loader) clusterBlock(block *hclsyntax.Block, line int) {
 	}
 }
 
-// label is the name of a block that has exactly one, or "" after noting a problem.
+// label returns the name of a block that has exactly one, or "" after noting a problem.
 func (l *loader) label(block *hclsyntax.Block, line int) string {
 	switch {
 	case len(block.Labels) != 1:
@@ -98,8 +109,8 @@ func (l *loader) node(block *hclsyntax.Block, line int) {
 	}
 }
 
-// joinCluster works out all nodes from the file alone, so that every node sees the same, and then
-// what this one does.
+// joinCluster resolves all nodes from the file alone, so that every node gets the same result, and then this node's
+// own settings.
 func (l *loader) joinCluster(inFile *Config) {
 	nodes := l.cluster.nodes
 	for _, n := range nodes {
@@ -109,17 +120,22 @@ func (l *loader) joinCluster(inFile *Config) {
 	l.checkAddresses(nodes)
 	l.checkMachines(nodes)
 	for _, n := range nodes {
-		l.cfg.Nodes = append(l.cfg.Nodes, Node{Name: n.name, PeerAddress: n.address.String(), TextAddress: n.textAddress()})
+		l.cfg.Nodes = append(l.cfg.Nodes, Node{Name: n.name, PeerAddress: n.address.String(), TextAddress: n.textAddress(inFile)})
+	}
+	if l.AnyNode {
+		l.checkPeersPrivate(nodes)
+		return
 	}
 	if own := l.ownNode(nodes); own != nil {
-		l.become(own)
+		l.become(own, inFile)
 		l.checkOwnPorts()
 	}
+	checkEncryption(l)
 	l.checkPeersPrivate(nodes)
 }
 
-// checkWhatIsThere looks at a file that could not be read as a whole, so that one mistake in its syntax does not
-// hide the others. It says nothing of what may only be missing because it could not be read.
+// checkWhatIsThere checks a file that could not be parsed as a whole, so that one syntax error does not hide other
+// mistakes. It does not report what may be missing only because it could not be parsed.
 func (l *loader) checkWhatIsThere(inFile *Config) {
 	if l.cluster == nil {
 		return
@@ -135,12 +151,12 @@ func (l *loader) checkWhatIsThere(inFile *Config) {
 	}
 }
 
-// resolve fills in what the block does not say. Its problems are noted already: of two bad parts
-// nothing follows.
+// resolve fills in what the block leaves out. Its problems are noted already: nothing follows from two bad parts.
 func (n *nodeBlock) resolve(file *Config) {
 	n.address, _ = parseNodeAddress(n.keys["address"].text)
 	n.unfit = n.address.host == ""
 	n.text, _ = parseListen(n.or("text", file.Text))
+	n.textTLS, _ = parseListen(n.or("text_tls", file.TextTLS))
 	n.admin, _ = parseListen(n.or("admin", file.Admin))
 	n.peer, _ = parseListen(n.or("peer", file.Peer))
 	n.dataDir = n.or("data_dir", file.DataDir)
@@ -160,7 +176,7 @@ func (n *nodeBlock) or(key, otherwise string) string {
 	return otherwise
 }
 
-// narrowed is e without listening on all interfaces for calls that can only come from this machine.
+// narrowed returns e for calls that can only come from this machine: without listening on all interfaces.
 func (e endpoint) narrowed(address string) endpoint {
 	if e.everywhere() && loopback(address) {
 		e.host = address
@@ -168,26 +184,40 @@ func (e endpoint) narrowed(address string) endpoint {
 	return e
 }
 
-// textAddress is where clients reach the node.
-func (n *nodeBlock) textAddress() string {
+// listens returns where the node listens; empty: nowhere.
+func (n *nodeBlock) listens(key string, e endpoint, file string) string {
+	if isNone(n.or(key, file)) {
+		return ""
+	}
+	return e.String()
+}
+
+// textAddress returns where clients reach the node; empty: not by plain text.
+func (n *nodeBlock) textAddress(file *Config) string {
+	if n.listens("text", n.text, file.Text) == "" {
+		return ""
+	}
 	if n.text.everywhere() {
 		return endpoint{n.address.host, n.text.port}.String()
 	}
 	return n.text.String()
 }
 
-// become takes the node's own settings, except where a variable has the last word.
-func (l *loader) become(n *nodeBlock) {
+// become applies the node's own settings, except those that a variable overrides.
+func (l *loader) become(n *nodeBlock, file *Config) {
 	l.cfg.NodeName = n.name
 	for _, own := range []struct {
 		setting, key string
 		value        string
 		target       *string
 	}{
-		{"listen.text", "text", n.text.String(), &l.cfg.Text},
+		{"listen.text", "text", n.listens("text", n.text, file.Text), &l.cfg.Text},
+		{"listen.text_tls", "text_tls", n.listens("text_tls", n.textTLS, file.TextTLS), &l.cfg.TextTLS},
 		{"listen.peer", "peer", n.peer.String(), &l.cfg.Peer},
 		{"listen.admin", "admin", n.admin.String(), &l.cfg.Admin},
 		{"data_dir", "data_dir", n.dataDir, &l.cfg.DataDir},
+		{"tls.cert_file", "cert_file", n.or("cert_file", file.TLS.CertFile), &l.cfg.TLS.CertFile},
+		{"tls.key_file", "key_file", n.or("key_file", file.TLS.KeyFile), &l.cfg.TLS.KeyFile},
 	} {
 		if _, ok := l.env[settingBy(own.setting).environ()]; ok {
 			continue
@@ -206,7 +236,7 @@ func (l *loader) become(n *nodeBlock) {
 	}
 }
 
-// names lists nodes with their addresses, for messages.
+// names returns the nodes with their addresses, for messages.
 func names(nodes []*nodeBlock) string {
 	texts := make([]string, len(nodes))
 	for i, n := range nodes {

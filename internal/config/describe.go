@@ -6,8 +6,8 @@ import (
 	"text/tabwriter"
 )
 
-// Describe says in lines of text what this node would do, and where each setting comes from. It ends
-// in a newline.
+// Describe returns lines of text that say what this node would do and where each setting comes from. It ends in a
+// newline.
 func (c *Config) Describe() string {
 	var b strings.Builder
 	if c.Single {
@@ -23,14 +23,17 @@ func (c *Config) Describe() string {
 	return b.String()
 }
 
-// Warnings are what is no mistake and may not have been meant.
+// Warnings returns what is not a mistake but may not be intended.
 func (c *Config) Warnings() (all []string) {
 	switch n := len(c.Nodes); {
 	case c.Single:
 	case n == 2:
-		all = append(all, "of two nodes neither may fail: writes need both; three survive the loss of one")
+		all = append(all, "with two nodes none may fail, as writes need both; three survive the loss of one")
 	case n%2 == 0:
 		all = append(all, fmt.Sprintf("%d nodes survive the loss of no more than %d do: writes need a majority", n, n-1))
+	}
+	if !c.Single && c.PeerMode() == PeerTLSPrefer {
+		all = append(all, `peer_tls = "prefer" protects from nobody: plain connections are accepted; set it to "require" once all nodes speak TLS`)
 	}
 	return all
 }

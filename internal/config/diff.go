@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// Diff says which keys differ between the configuration that runs and a newly loaded one: changed can
-// be applied by taking the new Runtime, needRestart only by starting again. A key is in one of them
-// at most. Besides the keys of the file there are "cluster" (its name), "node" (which one this is)
-// and "cluster.node.NAME" (added, removed, or another address).
+// Diff returns the keys that differ between the running configuration and a newly loaded one: changed can be
+// applied by taking the new Runtime, needRestart only by a restart. A key is in at most one of them. Besides the
+// keys of the file there are "cluster" (its name), "node" (which one this is) and "cluster.node.NAME" (added,
+// removed, or another address).
 func Diff(old, new *Config) (changed, needRestart []string) {
 	if old.ClusterName != new.ClusterName || old.Single != new.Single {
 		needRestart = append(needRestart, clusterSection)
@@ -31,8 +31,8 @@ func Diff(old, new *Config) (changed, needRestart []string) {
 	return changed, needRestart
 }
 
-// Replaces says why the configuration new cannot take the place of old in a process that runs: it is that of
-// another node, or of none. Everything in it would be meant for somebody else. nil: it can.
+// Replaces returns why a running process cannot replace its configuration old by new: new is for another node, or
+// for none, so nothing in it is meant for this one. nil: it can.
 func Replaces(old, new *Config) error {
 	switch {
 	case old.Single != new.Single && old.Single:
@@ -47,8 +47,8 @@ func Replaces(old, new *Config) error {
 	return nil
 }
 
-// differentNodes are the names of nodes that are in only one list, or not the same in both. The order
-// does not matter.
+// differentNodes returns the names of nodes that are in only one list, or differ between the two. The order does
+// not matter.
 func differentNodes(old, new []Node) (names []string) {
 	for _, n := range old {
 		if !slices.Contains(new, n) {

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// serviceVariable matches what Kubernetes and Docker links put into the environment of their own
-// accord when a service is called ciderd: CIDERD_SERVICE_HOST, CIDERD_PORT_8080_TCP_ADDR, …
+// serviceVariable matches what Kubernetes and Docker links set themselves when a service is called ciderd:
+// CIDERD_SERVICE_HOST, CIDERD_PORT_8080_TCP_ADDR, …
 var serviceVariable = regexp.MustCompile(`^CIDERD(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_[A-Z]+)?)?)$`)
 
-// environNames are all variables there are.
+// environNames returns the names of all variables.
 func environNames() []string {
 	names := []string{environFile, environNodeName}
 	for _, s := range settings {
@@ -19,8 +19,8 @@ func environNames() []string {
 	return names
 }
 
-// readEnviron keeps the CIDERD_* variables. An empty one is as good as none. The value of an unknown
-// one is not shown: it could be anything.
+// readEnviron keeps the CIDERD_* variables. An empty one counts as unset. The value of an unknown one is not shown:
+// it could be anything.
 func (l *loader) readEnviron() {
 	l.env = map[string]string{}
 	names := environNames()
@@ -36,7 +36,7 @@ func (l *loader) readEnviron() {
 	}
 }
 
-// suggestVariable compares without the prefix, which would make everything look alike.
+// suggestVariable compares names without the prefix, which would make them all similar.
 func (l *loader) suggestVariable(name string, names []string) string {
 	short := make([]string, len(names))
 	for i, n := range names {
@@ -46,7 +46,7 @@ func (l *loader) suggestVariable(name string, names []string) string {
 	return strings.Replace(found, `"`, `"`+environPrefix, 1)
 }
 
-// applyEnviron sets what the variables say over what the file says.
+// applyEnviron overrides what the file says with the variables.
 func (l *loader) applyEnviron() {
 	for i := range settings {
 		s := &settings[i]

@@ -16,7 +16,7 @@ type Problem struct {
 	Source  string // that line, or the variable's assignment; may be empty
 }
 
-// String is "where:line: message", and the source indented in a line of its own.
+// String returns "where:line: message", and the source on its own indented line.
 func (p Problem) String() string {
 	var b strings.Builder
 	b.WriteString(p.Where)
@@ -30,11 +30,11 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// ErrorList is everything that is wrong, never empty: first the file's problems by line, then the
-// others. It is the type of every error of Load.
+// ErrorList is everything that is wrong, never empty: first the file's problems by line, then the others. Every
+// error of Load is an ErrorList.
 type ErrorList []Problem
 
-// Error has all of them, one after the other.
+// Error returns all problems, one after the other.
 func (l ErrorList) Error() string {
 	texts := make([]string, len(l))
 	for i, p := range l {
@@ -52,7 +52,7 @@ func (l ErrorList) sort() {
 	})
 }
 
-// printable makes a line fit for a terminal: short, and without what would move the cursor.
+// printable makes a line fit for a terminal: short, and without control characters.
 func printable(line string) string {
 	const most = 240 // runes
 	line = strings.TrimRight(line, "\r\n \t")

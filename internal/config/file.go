@@ -14,10 +14,10 @@ import (
 // clusterSection is the one section with a label and blocks inside.
 const clusterSection = "cluster"
 
-// unclosedQuote is what the parser calls it.
+// unclosedQuote is the parser's name for it.
 const unclosedQuote = "Invalid multi-line string"
 
-// parse turns syntax errors into problems. What could be read comes back in any case.
+// parse turns syntax errors into problems. It returns what could be parsed in any case.
 func (l *loader) parse() *hclsyntax.Body {
 	if line := l.tooManyOpenings(); line > 0 {
 		l.problem("", line, "there are more than %d brackets and operators up to here", maxOpenings)
@@ -37,7 +37,7 @@ func (l *loader) parse() *hclsyntax.Body {
 			l.broken[line] = true
 			continue
 		}
-		if twice := redefined.FindStringSubmatch(d.Detail); twice != nil { // the rest is as it was meant
+		if twice := redefined.FindStringSubmatch(d.Detail); twice != nil { // the rest is what was meant
 			l.problem("", line, "a second %s; the first is in line %s", twice[1], twice[2])
 			continue
 		}
@@ -51,12 +51,12 @@ func (l *loader) parse() *hclsyntax.Body {
 	return file.Body.(*hclsyntax.Body)
 }
 
-// maxOpenings bounds the parser's recursion, which costs about 10 KB of stack for each bracket or
-// operator: 64 KB of "[" would overflow it, which no recover catches and which must not happen to a
-// running node that reads its file again.
+// maxOpenings bounds the parser's recursion, which costs about 10 KB of stack for each bracket or operator: 64 KB
+// of "[" would overflow it. No recover catches that, and it must not happen to a running node that reloads its
+// file.
 const maxOpenings = 2000
 
-// tooManyOpenings returns the line in which the file exceeds maxOpenings, or 0.
+// tooManyOpenings returns the line where the file exceeds maxOpenings, or 0.
 func (l *loader) tooManyOpenings() int {
 	tokens, _ := hclsyntax.LexConfig(l.src, l.path, hcl.InitialPos) // the parser reports the same
 	n := 0
@@ -72,7 +72,7 @@ func (l *loader) tooManyOpenings() int {
 	return 0
 }
 
-// redefined is how HCL says that a key is there twice.
+// redefined matches HCL's message for a duplicate key.
 var redefined = regexp.MustCompile(`^The argument "([^"]+)" was already set at .*:([0-9]+),`)
 
 var unquotedQuantity = regexp.MustCompile(`=\s*([0-9.]+[A-Za-z]+)\s*(#.*|//.*)?$`)
@@ -144,7 +144,7 @@ func (l *loader) block(block *hclsyntax.Block, section string, line int) {
 	}
 }
 
-// blockNames are the blocks that section may have inside.
+// blockNames returns the blocks that section may contain.
 func blockNames(section string) (names []string) {
 	switch section {
 	case clusterSection:
@@ -159,7 +159,7 @@ func blockNames(section string) (names []string) {
 	return names
 }
 
-// whereElse helps with an unknown key: it is a block, belongs elsewhere, or looks like another one.
+// whereElse returns a hint for an unknown key: it is a block, belongs elsewhere, or resembles another one.
 func whereElse(section, name string) string {
 	if slices.Contains(blockNames(section), name) {
 		return fmt.Sprintf("; it is a block: write %s { … }", name)

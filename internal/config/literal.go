@@ -10,16 +10,23 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// located is a text and the line that it is in.
+// located is a text and its line.
 type located struct {
 	text string
 	line int
 }
 
-// literal reads a value that must be written out; if it is not, that is a problem and ok is false.
-// Calculations would be one more language to know, and loops in them could take for ever.
+// literal reads a value that must be written out; if it is not, that is noted as a problem and ok is false.
+// Expressions would be one more language to learn, and loops in them could run forever.
 func (l *loader) literal(attr *hclsyntax.Attribute, want literalKind) (v located, ok bool) {
 	v.line = attr.Expr.Range().Start.Line
+	if want == list {
+		var err error
+		if v.text, err = literals(attr.Expr); err != nil {
+			l.problem("", v.line, "%s: %v", attr.Name, err)
+		}
+		return v, err == nil
+	}
 	value, err := literalValue(attr.Expr)
 	if err == nil {
 		v.text, err = literalText(value, want, l.source(attr.Expr.Range()))
@@ -28,6 +35,27 @@ func (l *loader) literal(attr *hclsyntax.Attribute, want literalKind) (v located
 		l.problem("", v.line, "%s: %v", attr.Name, err)
 	}
 	return v, err == nil
+}
+
+// literals reads a list of texts, and returns them with commas between them.
+func literals(expr hclsyntax.Expression) (string, error) {
+	all, ok := expr.(*hclsyntax.TupleConsExpr)
+	if !ok {
+		return "", errors.New(`it is a list: ["…", "…"]`)
+	}
+	var texts []string
+	for _, e := range all.Exprs {
+		value, err := literalValue(e)
+		if err != nil {
+			return "", err
+		}
+		text, err := literalText(value, quoted, "")
+		if err != nil {
+			return "", fmt.Errorf("in the list: %w", err)
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, ","), nil
 }
 
 func literalValue(expr hclsyntax.Expression) (cty.Value, error) {
@@ -56,7 +84,7 @@ func literalValue(expr hclsyntax.Expression) (cty.Value, error) {
 	return cty.NilVal, errors.New("write the value out: no lists, variables, functions or calculations")
 }
 
-// literalText checks the type. Numbers are taken as they are written, in source.
+// literalText checks the type. Numbers are kept as they are written, in source.
 func literalText(v cty.Value, want literalKind, source string) (string, error) {
 	switch {
 	case v.IsNull():
@@ -75,7 +103,7 @@ func literalText(v cty.Value, want literalKind, source string) (string, error) {
 	return "", errors.New("it is true or false, without quotes")
 }
 
-// source is what the file says in r.
+// source returns what the file says in r.
 func (l *loader) source(r hcl.Range) string {
 	if !r.CanSliceBytes(l.src) {
 		return ""

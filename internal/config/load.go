@@ -8,20 +8,22 @@ import (
 	"strings"
 )
 
-// Options say where to look. The funcs stand for the machine and are replaced in tests; nil is the
-// real one.
+// Options say where to look. The functions stand in for the machine and are replaced in tests; nil is the real one.
 type Options struct {
 	// Path is the -config flag. Empty: CIDERD_CONFIG; empty too: a single node with the defaults.
 	Path string
 	// Node is the -node flag. Empty: CIDERD_NODE; empty too: found by host name or address.
 	Node string
+	// AnyNode says that it does not matter which node this is: none is looked for, and the result has none's own
+	// settings.
+	AnyNode bool
 
 	Environ        func() []string // os.Environ; all CIDERD_* variables are looked at
 	Hostname       func() (string, error)
 	InterfaceAddrs func() ([]net.Addr, error)
 }
 
-// Load returns what this node shall run with, or an ErrorList with everything that is wrong.
+// Load returns the configuration of this node, or an ErrorList with everything that is wrong.
 func Load(o Options) (*Config, error) {
 	l := newLoader(o)
 	var src []byte
@@ -52,7 +54,7 @@ func readFile(path string) ([]byte, error) {
 	return src, nil
 }
 
-// loader gathers a Config and what is wrong with it, in the order of precedence from low to high.
+// loader collects a Config and what is wrong with it, in the order of precedence from low to high.
 type loader struct {
 	Options
 	path  string   // of the file, "" without one
@@ -62,7 +64,7 @@ type loader struct {
 	env      map[string]string // CIDERD_* variables that are set and not empty
 	cfg      *Config
 	cluster  *clusterBlock // nil without one
-	broken   map[int]bool  // lines with bad syntax; if there are any, there is no telling what is missing
+	broken   map[int]bool  // lines with bad syntax; with any, nothing can be called missing
 	problems ErrorList
 }
 
@@ -108,7 +110,7 @@ func (l *loader) load(src []byte) (*Config, error) {
 	return l.cfg, nil
 }
 
-// standAlone makes the node of a cluster of its own. -node only names it.
+// standAlone makes the node of a single-node cluster. -node only names it.
 func (l *loader) standAlone() {
 	name, origin := l.wantedNode()
 	if name == "" {
@@ -118,14 +120,18 @@ func (l *loader) standAlone() {
 	}
 	l.cfg.NodeName, l.cfg.Peer = name, "" // no other node will call: nothing to listen for
 	l.checkOwnPorts()
-	text, err := parseListen(l.cfg.Text)
-	if err == nil && text.everywhere() {
-		text.host = "localhost"
+	checkEncryption(l)
+	own := Node{Name: name}
+	if text, err := parseListen(l.cfg.Text); err == nil {
+		if text.everywhere() {
+			text.host = "localhost"
+		}
+		own.TextAddress = text.String()
 	}
-	l.cfg.Nodes = []Node{{Name: name, TextAddress: text.String()}}
+	l.cfg.Nodes = []Node{own}
 }
 
-// problem notes what is wrong at a line of the file (where empty), or somewhere else.
+// problem notes a problem at a line of the file (where empty), or elsewhere.
 func (l *loader) problem(where string, line int, format string, args ...any) {
 	p := Problem{Where: where, Line: line, Message: fmt.Sprintf(format, args...)}
 	if where == "" {

@@ -53,7 +53,7 @@ func TestDefaultsWithoutAFile(t *testing.T) {
 	if len(c.Nodes) != 1 || c.Nodes[0] != (Node{Name: "ciderd", TextAddress: "localhost:8080"}) {
 		t.Errorf("nodes: %+v", c.Nodes)
 	}
-	want := Limits{MaxValueSize: 512 << 10, MaxConnections: 10000, MaxOutput: 64 << 20, Stall: 30 * time.Second}
+	want := Limits{MaxValueSize: 512 << 10, MaxConnections: 10000, MaxMemory: MemoryAuto, MaxOutput: 64 << 20, Stall: 30 * time.Second}
 	if c.Limits != want || c.Timeouts != (Timeouts{Write: 5 * time.Second, Shutdown: 15 * time.Second}) {
 		t.Errorf("limits: %+v", c.Runtime)
 	}

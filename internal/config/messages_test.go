@@ -55,6 +55,19 @@ func TestMessages(t *testing.T) {
 		{"template", "data_dir = \"${home}/x\"", `f.hcl:1: data_dir: write the value out, without ${ } or %{ } in it`},
 		{"calculation", "limits {\n  max_users = 2 * 3\n}", `f.hcl:2: max_users: write the value out: no lists, variables, functions or calculations`},
 		{"empty path", "data_dir = \"\"", `f.hcl:1: data_dir: a directory is needed here`},
+		{"memory as a word", "limits {\n  max_memory = \"autoo\"\n}", `f.hcl:2: max_memory: "autoo" is neither auto, none nor a size, like "16MiB"; did you mean "auto"?`},
+		{"memory in capitals", "limits {\n  max_memory = \"None\"\n}", `f.hcl:2: max_memory: "None" is neither auto, none nor a size, like "16MiB"; did you mean "none"?`},
+		{"memory without quotes", "limits {\n  max_memory = auto\n}", `f.hcl:2: max_memory: it needs quotes: "auto"`},
+		{"memory of nothing", "limits {\n  max_memory = \"\"\n}", `f.hcl:2: max_memory: "" is neither auto, none nor a size, like "16MiB"`},
+		{"negative memory", "limits {\n  max_memory = \"-1GiB\"\n}", `f.hcl:2: max_memory: "-1GiB" is neither auto, none nor a size, like "16MiB"`},
+		{"too little memory", "limits {\n  max_memory = \"16777215B\"\n}", `f.hcl:2: max_memory: "16777215B" is out of range: from 16MiB to 65536GiB, or auto or none`},
+		{"memory of zero", "limits {\n  max_memory = \"0B\"\n}", `f.hcl:2: max_memory: "0B" is out of range: from 16MiB to 65536GiB, or auto or none`},
+		{"far too much memory", "limits {\n  max_memory = \"70000GiB\"\n}", `f.hcl:2: max_memory: "70000GiB" is out of range: from 16MiB to 65536GiB, or auto or none`},
+		{"memory without a unit", "limits {\n  max_memory = 2147483648\n}", `f.hcl:2: max_memory: 2147483648 has no unit: write a size like "2GiB"`},
+		{"memory in other units", "limits {\n  max_memory = \"2gb\"\n}", `f.hcl:2: max_memory: "2gb" has an unknown unit: there are B KB KiB MB MiB GB GiB; did you mean "2GB"?`},
+		{"quota by itself", "limits {\n  quota = \"auto\"\n}", `f.hcl:2: quota: "auto" is neither none nor a size, like "64KiB"`},
+		{"small quota", "limits {\n  quota = \"1KiB\"\n}", `f.hcl:2: quota: "1KiB" is out of range: from 64KiB to 65536GiB, or none`},
+		{"when full", "limits {\n  when_full = \"evic\"\n}", `f.hcl:2: when_full: "evic" is not one of evict, reject; did you mean "evict"?`},
 		{"size without quotes", "limits {\n  max_value_size = 512KiB # half\n}", `f.hcl:2: Missing newline after argument: An argument definition must end with a newline. Sizes and durations are written in quotes: "512KiB".`},
 
 		{"port only", "listen {\n  text = \"8080\"\n}", `f.hcl:2: text: "8080" is not an address: did you mean ":8080"?`},
@@ -208,7 +221,7 @@ f.hcl:7: node "b" has the admin address 127.0.0.1:7000, which collides with peer
 }
 
 func TestPeersMustBePrivate(t *testing.T) {
-	const refused = `traffic between nodes is neither encrypted nor authenticated yet: whoever reaches the peer port controls the cluster. Keep that port inside a private network and say so with insecure_peers = true in the cluster block`
+	const refused = `traffic between nodes is neither encrypted nor authenticated: whoever reaches the peer port controls the cluster. Give the nodes certificates (ciderd tls init), or keep that port inside a private network and say so with insecure_peers = true in the cluster block`
 	const outside = "cluster \"c\" {\n  node \"a\" { address = \"10.0.0.1\" }\n  node \"b\" { address = \"10.0.0.2\" }\n}"
 	_, err := loadText(machineOf("a", nil), outside)
 	golden(t, err, `f.hcl:2: node "a" is at 10.0.0.1:7000, and `+refused+"\n      node \"a\" { address = \"10.0.0.1\" }")

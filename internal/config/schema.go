@@ -27,21 +27,34 @@ const (
 	measured             // a size or a duration: quoted, since it has a unit
 	number
 	boolean
+	list // of texts; a variable has commas between them
 )
 
 // settings has every scalar, in the order in which Describe prints them. Keys of node blocks are not
 // settings: they belong to one node of several (see cluster.go).
 var settings = []setting{
-	flag("cluster.insecure_peers", func(c *Config) *bool { return &c.InsecurePeers }),
+	whileRunning(choice("cluster.peer_tls", func(c *Config) *PeerTLS { return &c.PeerTLS }, peerTLSWords)),
+	whileRunning(flag("cluster.insecure_peers", func(c *Config) *bool { return &c.InsecurePeers })),
 	path("data_dir", func(c *Config) *string { return &c.DataDir }),
-	listen("listen.text", func(c *Config) *string { return &c.Text }),
+	optional(listen("listen.text", func(c *Config) *string { return &c.Text }), func(c *Config) *string { return &c.Text }),
+	optional(listen("listen.text_tls", func(c *Config) *string { return &c.TextTLS }), func(c *Config) *string { return &c.TextTLS }),
 	listen("listen.peer", func(c *Config) *string { return &c.Peer }),
 	listen("listen.admin", func(c *Config) *string { return &c.Admin }),
+	whileRunning(prefixes("listen.proxy_from", func(c *Config) *Prefixes { return &c.ProxyFrom })),
 	choice("listen.newline", func(c *Config) *string { return &c.Newline }, same(NewlineLF, NewlineCRLF)),
+	file("tls.ca_file", func(c *Config) *string { return &c.TLS.CAFile }),
+	file("tls.cert_file", func(c *Config) *string { return &c.TLS.CertFile }),
+	file("tls.key_file", func(c *Config) *string { return &c.TLS.KeyFile }),
+	file("tls.client_cert_file", func(c *Config) *string { return &c.TLS.ClientCertFile }),
+	file("tls.client_key_file", func(c *Config) *string { return &c.TLS.ClientKeyFile }),
+	file("tls.client_ca_file", func(c *Config) *string { return &c.TLS.ClientCAFile }),
 	whileRunning(size("limits.max_value_size", func(c *Config) *int { return &c.Limits.MaxValueSize }, 1<<10, 1<<20)),
 	whileRunning(count("limits.max_connections", func(c *Config) *int { return &c.Limits.MaxConnections }, 1, 1_000_000)),
 	whileRunning(count("limits.max_connections_per_address", func(c *Config) *int { return &c.Limits.MaxConnectionsPerAddress }, 0, 1_000_000)),
 	whileRunning(count("limits.max_users", func(c *Config) *int { return &c.Limits.MaxUsers }, 0, 1_000_000_000)),
+	whileRunning(memory("limits.max_memory", func(c *Config) *Memory { return &c.Limits.MaxMemory }, 16<<20, MemoryAuto, MemoryNone)),
+	whileRunning(choice("limits.when_full", func(c *Config) *bool { return &c.Limits.RejectWhenFull }, []option[bool]{{WhenFullEvict, false}, {WhenFullReject, true}})),
+	whileRunning(memory("limits.quota", func(c *Config) *Memory { return &c.Limits.Quota }, 64<<10, MemoryNone)),
 	whileRunning(size("limits.max_output", func(c *Config) *int { return &c.Limits.MaxOutput }, 1<<20, 1<<40)),
 	whileRunning(duration("limits.stall", func(c *Config) *time.Duration { return &c.Limits.Stall }, time.Second)),
 	whileRunning(choice("auth.signup", func(c *Config) *bool { return &c.Auth.SignupOpen }, []option[bool]{{"open", true}, {"closed", false}})),
@@ -56,12 +69,12 @@ var settings = []setting{
 	choice("log.format", func(c *Config) *string { return &c.LogFormat }, same(LogAuto, LogText, LogJSON)),
 }
 
-// environ is the variable of s.
+// environ returns the variable of s.
 func (s *setting) environ() string {
 	return environPrefix + strings.ToUpper(strings.ReplaceAll(s.key, ".", "_"))
 }
 
-// section is the block that s is in, name its key there.
+// section returns the block that s is in, name its key there.
 func (s *setting) section() string { return s.key[:max(0, strings.LastIndexByte(s.key, '.'))] }
 func (s *setting) name() string    { return s.key[strings.LastIndexByte(s.key, '.')+1:] }
 
@@ -90,6 +103,53 @@ func path(key string, ref func(*Config) *string) setting {
 			return nil
 		},
 		get: func(c *Config) string { return *ref(c) },
+	}
+}
+
+// file is the path of a file, or none.
+func file(key string, ref func(*Config) *string) setting {
+	return whileRunning(optional(path(key, ref), ref))
+}
+
+// optional is s with a value that says that there is none.
+func optional(s setting, ref func(*Config) *string) setting {
+	set, get := s.set, s.get
+	s.set = func(c *Config, text string) error {
+		if isNone(text) {
+			*ref(c) = ""
+			return nil
+		}
+		return set(c, text)
+	}
+	s.get = func(c *Config) string {
+		if *ref(c) == "" {
+			return none
+		}
+		return get(c)
+	}
+	return s
+}
+
+func isNone(text string) bool { return text == "" || text == none }
+
+func prefixes(key string, ref func(*Config) *Prefixes) setting {
+	return setting{
+		key:     key,
+		literal: list,
+		set: func(c *Config, text string) (err error) {
+			if isNone(text) {
+				*ref(c) = ""
+				return nil
+			}
+			*ref(c), err = parsePrefixes(text)
+			return err
+		},
+		get: func(c *Config) string {
+			if *ref(c) == "" {
+				return none
+			}
+			return string(*ref(c))
+		},
 	}
 }
 
@@ -190,13 +250,13 @@ func flag(key string, ref func(*Config) *bool) setting {
 	}
 }
 
-// option is one of a few words and what it stands for.
+// option is one of a few words and its value.
 type option[T comparable] struct {
 	word  string
 	value T
 }
 
-// same are options that stand for themselves.
+// same returns options whose value is the word itself.
 func same(words ...string) []option[string] {
 	var os []option[string]
 	for _, w := range words {

@@ -1,22 +1,35 @@
 package config
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
 
 // other is a value for each setting that is not its default.
 var other = map[string]string{
+	"cluster.peer_tls":                   "prefer",
 	"cluster.insecure_peers":             "true",
 	"data_dir":                           "elsewhere",
 	"listen.text":                        "127.0.0.1:9080",
+	"listen.text_tls":                    "127.0.0.1:9443",
+	"listen.proxy_from":                  "10.0.0.5/32,10.1.0.0/16",
 	"listen.peer":                        "127.0.0.1:9000",
 	"listen.admin":                       "127.0.0.1:9081",
 	"listen.newline":                     "crlf",
+	"tls.ca_file":                        "other-ca.pem",
+	"tls.cert_file":                      "other.pem",
+	"tls.key_file":                       "other-key.pem",
+	"tls.client_cert_file":               "other-client.pem",
+	"tls.client_key_file":                "other-client-key.pem",
+	"tls.client_ca_file":                 "other-client-ca.pem",
 	"limits.max_value_size":              "64KiB",
 	"limits.max_connections":             "7",
 	"limits.max_connections_per_address": "3",
 	"limits.max_users":                   "9",
+	"limits.max_memory":                  "2GiB",
+	"limits.when_full":                   "reject",
+	"limits.quota":                       "64KiB",
 	"limits.max_output":                  "8MiB",
 	"limits.stall":                       "7s",
 	"auth.signup":                        "closed",
@@ -46,9 +59,10 @@ func TestEverySetting(t *testing.T) {
 			}
 			names[s.environ()] = true
 
-			base := mustLoad(t, machineOf("a", nil), one)
-			inFile := mustLoad(t, machineOf("a", nil), inBlock(s, value))
-			inEnv := mustLoad(t, machineOf("a", nil, s.environ()+"="+value), one)
+			file := fileFor(&s)
+			base := mustLoad(t, machineOf("a", nil), file)
+			inFile := mustLoad(t, machineOf("a", nil), inBlock(file, s, value))
+			inEnv := mustLoad(t, machineOf("a", nil, s.environ()+"="+value), file)
 			for what, c := range map[string]*Config{"file": inFile, "variable": inEnv} {
 				if got := s.get(c); got != value {
 					t.Errorf("%s: %q, want %q", what, got, value)
@@ -70,26 +84,51 @@ func TestEverySetting(t *testing.T) {
 			if line := described(inEnv, s.key); !strings.Contains(line, value) || !strings.Contains(line, "("+s.environ()+")") {
 				t.Errorf("Describe says %q", line)
 			}
-			if line := described(base, s.key); !strings.Contains(line, s.get(base)) || !strings.Contains(line, "(default)") && s.key != "listen.peer" {
+			if line := described(base, s.key); !strings.Contains(line, s.get(base)) || !strings.Contains(line, "(default)") && s.key != "listen.peer" && s.section() != "tls" {
 				t.Errorf("Describe says %q", line)
 			}
 		})
 	}
 }
 
-// inBlock is a file in which s has the value.
-func inBlock(s setting, value string) string {
-	if s.literal == quoted || s.literal == measured {
+// withTLS has every key about certificates, as each needs others.
+const withTLS = one + `
+tls {
+  ca_file = "ca.pem"
+  cert_file = "a.pem"
+  key_file = "a-key.pem"
+  client_cert_file = "client.pem"
+  client_key_file = "client-key.pem"
+  client_ca_file = "client-ca.pem"
+}
+`
+
+// fileFor is a file that has what s needs.
+func fileFor(s *setting) string {
+	if s.section() == "tls" || s.key == "listen.text_tls" || s.key == "cluster.peer_tls" {
+		return withTLS
+	}
+	return one
+}
+
+// inBlock is the file with the value for s.
+func inBlock(file string, s setting, value string) string {
+	switch s.literal {
+	case quoted, measured:
 		value = `"` + value + `"`
+	case list:
+		value = `["` + strings.ReplaceAll(value, ",", `", "`) + `"]`
 	}
 	line := s.name() + " = " + value + "\n"
 	switch s.section() {
 	case "":
-		return one + line
+		return file + line
 	case clusterSection:
-		return strings.Replace(one, "{\n", "{\n"+line, 1)
+		return strings.Replace(file, "{\n", "{\n"+line, 1)
+	case "tls":
+		return regexp.MustCompile(`(?m)^  `+s.name()+" = .*\n").ReplaceAllString(file, line)
 	}
-	return one + s.section() + " {\n" + line + "}\n"
+	return file + s.section() + " {\n" + line + "}\n"
 }
 
 func withoutNode(keys []string) (rest []string) {
@@ -132,7 +171,7 @@ func TestDiffOfTheCluster(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	for _, tc := range []struct{ file, want string }{
 		{"log {}", "node ciderd, by itself: there is no cluster block\n\n  data_dir  "},
-		{one, "node a of cluster c\n\n  node  peers call      clients call\n* a     127.0.0.1:7000  127.0.0.1:8080\n\n  cluster.insecure_peers  "},
+		{one, "node a of cluster c\n\n  node  peers call      clients call\n* a     127.0.0.1:7000  127.0.0.1:8080\n\n  cluster.peer_tls  "},
 	} {
 		if got := mustLoad(t, machineOf("a", nil), tc.file).Describe(); !strings.HasPrefix(got, tc.want) {
 			t.Errorf("got:\n%s\nwant it to start with:\n%s", got, tc.want)

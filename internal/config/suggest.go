@@ -12,7 +12,7 @@ func DidYouMean(word string, words []string) string { return didYouMean(word, wo
 
 // didYouMean returns `; did you mean "x"?` with the closest of words, or nothing if none is close.
 func didYouMean(word string, words []string) string {
-	if len(word) > 2*maxNameLen { // nobody's slip, and the distance is quadratic
+	if len(word) > 2*maxNameLen { // too long for a typo, and the distance is quadratic
 		return ""
 	}
 	best, least := "", max(1, min(len(word)/3, 5))+1

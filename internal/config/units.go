@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// unit is a name and what it multiplies by.
+// unit is a name and its factor.
 type unit struct {
 	name  string
 	times int64
@@ -40,7 +40,7 @@ var (
 	durations = quantity{"duration", "30s", "s", durationUnits, durationUnits}
 )
 
-// parse reads a decimal number with a unit behind it, such as 512KiB or 1.5h.
+// parse reads a decimal number followed by a unit, such as 512KiB or 1.5h.
 func (q quantity) parse(text string) (int64, error) {
 	digits := strings.TrimLeft(text, "0123456789.")
 	number, name := text[:len(text)-len(digits)], strings.TrimSpace(digits)
@@ -63,7 +63,7 @@ func (q quantity) parse(text string) (int64, error) {
 	return 0, fmt.Errorf("%q has an unknown unit: there are %s%s", text, q.names(), q.didYouMean(number, name))
 }
 
-// format prints value so that parse reads it again.
+// format returns value in a form that parse reads.
 func (q quantity) format(value int64) string {
 	smallest := q.print[len(q.print)-1]
 	for _, u := range q.print {
@@ -77,7 +77,7 @@ func (q quantity) format(value int64) string {
 	return strconv.FormatFloat(float64(value)/float64(smallest.times), 'f', -1, 64) + smallest.name
 }
 
-// suggestBare turns a number without a unit into the likely value: 524288 is 512KiB, 30 is 30s.
+// suggestBare returns the likely meaning of a number without a unit: 524288 is 512KiB, 30 is 30s.
 func (q quantity) suggestBare(number string) string {
 	value, err := q.parse(number + q.bare)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// wantedNode is the name that flag or variable give, and which of them.
+// wantedNode returns the name from the flag or variable, and which of them it is.
 func (l *loader) wantedNode() (name, origin string) {
 	if l.Node != "" {
 		return l.Node, "-node"
@@ -16,7 +16,7 @@ func (l *loader) wantedNode() (name, origin string) {
 	return l.env[environNodeName], environNodeName
 }
 
-// ownNode says which of nodes this one is: by flag or variable, host name, or address. nil after
+// ownNode returns which of nodes this one is: by flag or variable, host name, or address. It returns nil after
 // noting a problem.
 func (l *loader) ownNode(nodes []*nodeBlock) *nodeBlock {
 	nodes = slices.DeleteFunc(slices.Clone(nodes), func(n *nodeBlock) bool { return n.name == "" })
@@ -57,7 +57,7 @@ func (l *loader) namedNode(nodes []*nodeBlock, wanted, origin string) *nodeBlock
 	return nil
 }
 
-// sentence ends what was said so far.
+// sentence adds the end of a sentence to s.
 func sentence(s string) string {
 	if strings.HasSuffix(s, "?") {
 		return s
@@ -65,7 +65,7 @@ func sentence(s string) string {
 	return s + "."
 }
 
-// byHostname compares the whole host name first, then its first label, then neither minding case.
+// byHostname compares the whole host name first, then its first label, then both without case.
 func byHostname(nodes []*nodeBlock, hostname string) *nodeBlock {
 	if hostname == "" {
 		return nil
@@ -91,7 +91,7 @@ func byInterface(nodes []*nodeBlock, here []netip.Addr) (found []*nodeBlock) {
 	return found
 }
 
-// interfaces are the addresses of this machine; none if they cannot be had.
+// interfaces returns the addresses of this machine; none if they cannot be read.
 func (l *loader) interfaces() (ips []netip.Addr) {
 	addrs, err := l.InterfaceAddrs()
 	if err != nil {

@@ -1,10 +1,9 @@
-// Package daemon owns the process: it puts the rooms together in the order in which they need each
-// other, and takes them apart in the opposite one.
+// Package daemon owns the process: it assembles the packages in the order in which they need each other, and stops
+// them in the opposite one.
 //
-// It promises that Open either gives a daemon that serves or leaves nothing behind, and that Close
-// ends in bounded time with everything accepted finished or answered; and that nobody waits for who reads
-// the log. It makes no decision about data, and never reads flags: that is cmd/ciderd's. It exits only where
-// going on would be wrong.
+// It promises that Open either returns a daemon that serves or leaves nothing behind, that Close ends in bounded
+// time with everything accepted finished or answered, and that no goroutine waits for a reader of the log. It makes
+// no decision about data, and never reads flags: cmd/ciderd does. It exits only where continuing would be wrong.
 package daemon
 
 import (
@@ -12,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,6 +19,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"ciderd/internal/accounts"
 	"ciderd/internal/admin"
 	"ciderd/internal/auth"
 	"ciderd/internal/cluster"
@@ -28,36 +27,42 @@ import (
 	"ciderd/internal/fsm"
 	"ciderd/internal/peer"
 	"ciderd/internal/recovery"
+	"ciderd/internal/report"
 	"ciderd/internal/server"
+	"ciderd/internal/web"
 )
 
 // Daemon is one running node with its ports.
 type Daemon struct {
-	config  *config.Config
-	runtime atomic.Pointer[config.Runtime] // config.Runtime, for other goroutines than Reload's
-	version string
-	log     hclog.Logger // logs.Main
-	logs    Logs
-	node    *cluster.Node
-	server  *server.Server
-	serving atomic.Pointer[server.Server] // server, for fatal, which may be called before it is there
-	hasher  *auth.Hasher
-	admin   *http.Server
-	socket  *admin.Server // for the operators
-	failed  chan error    // of a port that stopped serving
-	empty   bool          // the data directory was empty at the start
-	wg      sync.WaitGroup
-	cancel  context.CancelFunc
-	ending  sync.Mutex // held by fatal
-	exit    func(code int)
+	config   *config.Config
+	version  string
+	log      hclog.Logger // logs.Main
+	logs     Logs
+	node     *cluster.Node
+	server   *server.Server
+	serving  atomic.Pointer[server.Server] // server, for fatal, which may be called before it exists
+	hasher   *auth.Hasher
+	accounts *accounts.Accounts
+	web      *web.Server // nil: its port could not be opened, or none is set
+	webPort  net.Listener
+	socket   *admin.Server  // for the operators
+	reports  *report.Source // what clients and both of them show
+	ports    ports          // of clients
+	failed   chan error     // of a port that stopped serving
+	empty    bool           // the data directory was empty at the start
+	wg       sync.WaitGroup
+	cancel   context.CancelFunc
+	ending   sync.Mutex // held by fatal
+
+	encryption *encryption
+	peers      *peer.Security
+	exit       func(code int)
 }
 
-// Open starts a node. It returns when its ports are bound and it takes part in its cluster, which
-// may be before it serves reads: see WaitReady.
+// Open starts a node. It returns when its ports are bound and it takes part in its cluster, which may be before it
+// serves reads: see WaitReady.
 func Open(c *config.Config, version string, logs Logs) (*Daemon, error) {
 	d := &Daemon{config: c, version: version, log: logs.Main, logs: logs, failed: make(chan error, 4), exit: os.Exit}
-	runtime := c.Runtime // a copy: Reload changes the original
-	d.runtime.Store(&runtime)
 	fsm.Release = version
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
@@ -69,49 +74,49 @@ func Open(c *config.Config, version string, logs Logs) (*Daemon, error) {
 	return d, nil
 }
 
-// open binds the ports first: a node that cannot serve should not join, and a port that is taken
-// should say so before any data is touched.
+// open binds the ports first: a node that cannot serve should not join, and a port in use should be reported before
+// any data is touched.
 func (d *Daemon) open(ctx context.Context) error {
-	text, err := listenText(d.config.Text)
-	if err != nil {
+	if err := d.openEncryption(); err != nil {
+		return err
+	}
+	var err error
+	if d.ports, err = d.openPorts(); err != nil {
 		return err
 	}
 	peerListener, err := d.listenPeer()
 	if err != nil {
-		closeAll(text)
+		d.ports.close()
 		return err
 	}
 	if d.hasher, err = auth.NewHasher(auth.Options{Cost: d.config.Auth.BcryptCost}); err == nil {
 		err = d.openNode(peerListener)
 	}
 	if err == nil {
+		d.accounts = accounts.New(accountsConfig(&d.config.Runtime), sessionsNode{Node: d.node}, d.hasher)
+		d.reports = d.source()
 		if err = d.openSocket(); err != nil {
 			err = errors.Join(err, d.node.Close(ctx))
 			peerListener = nil // the node has closed it
 		}
 	}
 	if err != nil {
-		closeAll(text)
+		d.ports.close()
 		if peerListener != nil {
 			peerListener.Close()
 		}
 		return err
 	}
-	d.server = server.New(serverConfig(d.config, d.version), sessionsNode{d.node}, d.hasher, d.log.Named("server"))
+	d.server = server.New(serverConfig(d.config, d.version), sessionsNode{d.node, d.reports}, d.accounts, d.log.Named("server"))
 	d.serving.Store(d.server)
-	for _, l := range text {
-		d.wg.Go(func() {
-			if err := d.server.Serve(l); err != nil {
-				d.failed <- fmt.Errorf("serving %s: %w", l.Addr(), err)
-			}
-		})
-	}
+	d.servePorts()
 	if kept := clientFiles(d.config.Limits.MaxConnections); kept < d.config.Limits.MaxConnections {
 		d.log.Warn("fewer connections than configured, for want of file descriptors", "connections", kept)
 	}
-	d.openAdmin()
+	d.openWeb()
 	d.wg.Go(func() { d.tellSystemd(ctx) })
-	d.wg.Go(func() { tuneGC(ctx) })
+	d.wg.Go(func() { d.tuneMemory(ctx) })
+	d.wg.Go(func() { d.encryption.watch(ctx, d.encryptionReminders) })
 	return nil
 }
 
@@ -131,7 +136,10 @@ func (d *Daemon) openNode(peerListener net.Listener) error {
 		Cluster: d.config.ClusterName, Node: d.config.NodeName, DataDir: d.config.DataDir,
 		Listener: peerListener, Log: d.log, RaftLog: d.logs.Raft, Fatal: d.fatal,
 	}
-	c.Members = members(d.config)
+	file := fileLimits(d.config)
+	c.Members, c.Limits = members(d.config), &file
+	c.MachineMemory, c.Heap = machineMemory, heap
+	c.PeerSecurity = d.peers
 	var err error
 	d.node, err = cluster.Open(c)
 	if err == nil {
@@ -147,23 +155,20 @@ func members(c *config.Config) (list peer.Members) {
 	return list
 }
 
-// Survivor is the stopped node of a configuration, for recovery.
-func Survivor(c *config.Config, version string, log hclog.Logger) *recovery.Survivor {
+// Survivor returns the stopped node of a configuration, for recovery.
+func Survivor(c *config.Config, version string, log hclog.Logger) (*recovery.Survivor, error) {
 	fsm.Release = version
+	_, security, err := openEncryption(c, log)
+	if err != nil {
+		return nil, err
+	}
 	dir := c.DataDir
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
 	return &recovery.Survivor{
-		Cluster: c.ClusterName, Node: c.NodeName, DataDir: dir, Log: log, Members: members(c),
-	}
-}
-
-// sessionsNode is the node as the server wants it.
-type sessionsNode struct{ *cluster.Node }
-
-func (n sessionsNode) Propose(g fsm.Group, timeout time.Duration) server.Proposal {
-	return n.Node.Propose(g, timeout)
+		Cluster: c.ClusterName, Node: c.NodeName, DataDir: dir, Log: log, Members: members(c), Security: security,
+	}, nil
 }
 
 func serverConfig(c *config.Config, version string) server.Config {
@@ -171,23 +176,22 @@ func serverConfig(c *config.Config, version string) server.Config {
 		MaxValue:       c.Limits.MaxValueSize,
 		MaxConnections: clientFiles(c.Limits.MaxConnections),
 		MaxPerAddress:  c.Limits.MaxConnectionsPerAddress,
-		MaxUsers:       int64(c.Limits.MaxUsers),
-		SignupClosed:   !c.Auth.SignupOpen,
 		IdleTimeout:    c.Auth.IdleTimeout,
 		LoginTimeout:   c.Auth.LoginTimeout,
 		WriteTimeout:   c.Timeouts.Write,
 		StallTimeout:   c.Limits.Stall,
 		MaxOutput:      int64(c.Limits.MaxOutput),
+		ProxyFrom:      c.ProxyFrom.List(),
 		HidePassword:   c.Auth.HidePassword,
 		CRLF:           c.Newline == config.NewlineCRLF,
 		Version:        version,
 	}
 }
 
-// fatal ends the process where going on would be wrong. The clients' connections go first: a process
-// whose disk hangs may not be able to end before its disk does, and nobody should wait for it.
+// fatal ends the process where continuing would be wrong. It closes the clients' connections first: a process whose
+// disk hangs may not be able to end before its disk does, and no client should wait for it.
 func (d *Daemon) fatal(err error) {
-	d.ending.Lock() // for good: the first reason is the one that is said
+	d.ending.Lock() // never unlocked: the first reason is the one that is logged
 	d.logs.Last(hclog.Error, "this node cannot go on", "error", err)
 	if s := d.serving.Load(); s != nil {
 		closed := make(chan struct{})
@@ -206,7 +210,7 @@ func (d *Daemon) fatal(err error) {
 
 const fatalGrace = 200 * time.Millisecond
 
-// Failed gives an error if a port stops serving while the daemon runs.
+// Failed returns a channel that gets an error if a port stops serving while the daemon runs.
 func (d *Daemon) Failed() <-chan error { return d.failed }
 
 // readyPoll is how often WaitReady looks.
@@ -224,49 +228,56 @@ func (d *Daemon) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// Reload takes over what may change while the daemon runs, and says which keys need a restart; or nothing of it, if
-// the file is another node's.
+// Reload applies what may change while the daemon runs, and logs which keys need a restart. It applies nothing if
+// the file is another node's, or names certificates that do not work.
 func (d *Daemon) Reload(c *config.Config) error {
 	if err := config.Replaces(d.config, c); err != nil {
 		return err
 	}
+	use, err := d.encryption.prepare(c.TLS)
+	if err != nil {
+		return err
+	}
 	changed, needRestart := config.Diff(d.config, c)
 	d.config.Runtime = c.Runtime
-	d.runtime.Store(&c.Runtime)
+	use() // before the mode: what it needs must be there
+	d.setPeerMode()
+	d.node.Limits().SetFile(fileLimits(d.config))
+	d.accounts.SetConfig(accountsConfig(&c.Runtime))
 	d.server.SetConfig(serverConfig(d.config, d.version))
 	d.logs.setLevel(c.LogLevel)
 	if err := d.hasher.SetCost(c.Auth.BcryptCost); err != nil {
 		d.log.Error("bcrypt_cost", "error", err)
 	}
-	d.log.Info("configuration read again", "changed", changed, "need a restart", needRestart)
+	d.log.Info("configuration reloaded", "changed", changed, "needs_restart", needRestart)
 	return nil
 }
 
 // CloseLimit is about how long Close takes at most.
 func (d *Daemon) CloseLimit() time.Duration { return max(d.config.Timeouts.Shutdown, time.Second) }
 
-// Close hands leadership over, finishes what was accepted and closes everything, in about the
-// configured shutdown timeout at most.
+// Close hands leadership over, finishes what was accepted and closes everything, in about the configured shutdown
+// timeout at most.
 func (d *Daemon) Close() error {
-	_ = notify(stopping) // a courtesy
+	_ = notify(stopping) // systemd may not hear it, which does no harm
 	d.cancel()
 	ctx, cancel := context.WithTimeout(context.Background(), d.CloseLimit())
 	defer cancel()
-	// Leadership first: what is accepted meanwhile goes to the new leader, and the others wait for
-	// an election's moment instead of a timeout.
+	// Leadership first: what is accepted meanwhile goes to the new leader, and the others wait for a short election
+	// instead of a timeout.
 	if err := d.node.Transfer(ctx); err != nil {
 		d.log.Warn("leadership was not handed over; the others will elect", "error", err)
 	}
-	// Sessions that wait for a write without a quorum would wait beyond our time.
+	// Sessions that wait for a write without a quorum would wait longer than Close may.
 	stop := context.AfterFunc(ctx, d.node.Abandon)
 	err := d.server.Shutdown(ctx)
 	stop()
 	if errors.Is(err, context.DeadlineExceeded) {
-		d.log.Warn("some clients were cut off", "error", err)
+		d.log.Warn("some client connections were closed before they had finished", "error", err)
 		err = nil
 	}
-	if d.admin != nil {
-		err = errors.Join(err, d.admin.Close())
+	if d.web != nil {
+		err = errors.Join(err, d.web.Close())
 	}
 	err = errors.Join(err, d.socket.Close())
 	// What sessions had accepted is done or answered by now, so the node has little to wait for.

@@ -8,9 +8,37 @@ import (
 )
 
 func TestGCPercent(t *testing.T) {
-	for live, want := range map[uint64]int{0: gcMost, 1 << 20: gcMost, gcRoom: 100, gcRoom * 2: 50, 8 << 30: gcLeast} {
-		if got := gcPercent(live); got != want {
+	for live, want := range map[uint64]int{0: gcMost, 1 << 20: gcMost, gcGarbage: 100, gcGarbage * 2: 50, 8 << 30: gcLeast} {
+		if got := gcPercent(live, 0); got != want {
 			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
+		}
+	}
+}
+
+// With a limit there is less garbage, and a bound that leaves room below one and a half of the limit.
+func TestMemoryFollowsTheLimit(t *testing.T) {
+	const mib = 1 << 20
+	if got := gcPercent(2<<30, 2<<30); got != gcLeastLimited {
+		t.Errorf("%d %% of garbage", got)
+	}
+	for limit, most := range map[int64]int64{16 * mib: 124 * mib, 64 * mib: 196 * mib, 512 * mib: 768 * mib, 2048 * mib: 3072 * mib} {
+		if got := softLimit(limit); got < limit+limit/4 || got > most {
+			t.Errorf("with a limit of %d the runtime works harder from %d", limit, got)
+		}
+	}
+	if softLimit(0) != ownLimit {
+		t.Error("without a limit it is not the environment's")
+	}
+}
+
+// What was freed is given back: much at once, and an eighth at least.
+func TestFreedIsGivenBack(t *testing.T) {
+	for _, c := range []struct {
+		most, counted int64
+		freed         bool
+	}{{300 << 20, 1 << 20, true}, {2 << 30, 1700 << 20, true}, {2 << 30, 1900 << 20, false}, {100 << 20, 50 << 20, true}, {20 << 20, 10 << 20, false}} {
+		if got := (&memoryTuner{most: c.most}).freed(c.counted); got != c.freed {
+			t.Errorf("from %d to %d: %v", c.most, c.counted, got)
 		}
 	}
 }

@@ -2,12 +2,12 @@ package daemon
 
 import "syscall"
 
-// keptFiles are the descriptors that clients never get: for the log, snapshots, other nodes and the
-// admin ports. Out of them, a node could not even write down that it is.
+// keptFiles are the descriptors that clients never get: for the log, snapshots, other nodes and the admin ports.
+// Without them a node could not even log that it has run out.
 const keptFiles = 256
 
-// clientFiles is how many connections of clients may be open, at most want. (The Go runtime has
-// raised the soft limit to the hard one by now.)
+// clientFiles returns how many client connections may be open, at most want. (The Go runtime has already raised the
+// soft limit to the hard one.)
 func clientFiles(want int) int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// listenText opens the clients' port. The name localhost stands for both of the machine's own
-// addresses: nc and telnet try ::1 first on many systems.
+// listenText opens the clients' port. The name localhost stands for both loopback addresses: nc and telnet try ::1
+// first on many systems.
 func listenText(address string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -26,8 +26,8 @@ func listenText(address string) ([]net.Listener, error) {
 		return nil, fmt.Errorf("the port for clients: %w", err)
 	}
 	listeners := []net.Listener{l}
-	// A machine without IPv6 is fine; one where somebody else has the port on ::1 is not, as a
-	// client could end up there.
+	// A machine without IPv6 is fine; one where another process has the port on ::1 is not, as a client could reach
+	// that.
 	_, port, _ = net.SplitHostPort(l.Addr().String())
 	l6, err := net.Listen("tcp6", net.JoinHostPort("::1", port))
 	switch {

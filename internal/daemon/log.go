@@ -18,16 +18,16 @@ import (
 	"ciderd/internal/config"
 )
 
-// Logs are the daemon's loggers: its own, and a terser one for the Raft library, which tells at
-// level info what only somebody who looks for a fault in it wants to know.
+// Logs are the daemon's loggers: its own, and a terser one for the Raft library, which logs at level info what is
+// of interest only when looking for a fault in it.
 type Logs struct {
 	Main, Raft hclog.Logger
 	queue      *queue
 }
 
-// NewLogs logs to standard error. The format auto is text for a person (a terminal, the journal, or
-// a node for trying out) and JSON for a collector. What libraries log by themselves goes there too: nothing
-// of a node that runs writes to standard error but the queue.
+// NewLogs returns loggers to standard error. The format auto is text for a person (a terminal, the journal, or a
+// node for trying out) and JSON for a collector. What libraries log themselves goes there too: in a running node
+// only the queue writes to standard error.
 func NewLogs(c *config.Config) Logs {
 	journal := os.Getenv("JOURNAL_STREAM") != ""
 	person := isatty.IsTerminal(os.Stderr.Fd()) || journal || c.Single
@@ -38,7 +38,7 @@ func NewLogs(c *config.Config) Logs {
 	l := newLogs(output, hclog.LoggerOptions{
 		Name:        "ciderd",
 		JSONFormat:  c.LogFormat == config.LogJSON || c.LogFormat == config.LogAuto && !person,
-		DisableTime: journal, // it has a time of its own
+		DisableTime: journal, // the journal adds the time
 	})
 	l.setLevel(c.LogLevel)
 	hclog.SetDefault(l.Main)
@@ -52,7 +52,7 @@ func newLogs(output io.Writer, options hclog.LoggerOptions) (l Logs) {
 	l.queue = newQueue(output, func(dropped int) []byte { return droppedLine(plain, dropped) })
 	repeats := &repeats{last: map[string]time.Time{}}
 	options.Output = l.queue
-	options.Mutex = new(sync.Mutex) // both write to the same place
+	options.Mutex = new(sync.Mutex) // both write to the same queue
 	options.Exclude = unwanted
 	l.Main = hclog.New(&options)
 	options.Name = "ciderd.raft"
@@ -63,7 +63,7 @@ func newLogs(output io.Writer, options hclog.LoggerOptions) (l Logs) {
 	return l
 }
 
-// droppedLine is what the log says where lines are missing.
+// droppedLine returns the line that says that lines are missing.
 func droppedLine(options hclog.LoggerOptions, dropped int) []byte {
 	var line bytes.Buffer
 	options.Output = &line
@@ -71,7 +71,7 @@ func droppedLine(options hclog.LoggerOptions, dropped int) []byte {
 	return line.Bytes()
 }
 
-// Last logs the line that says why a node ends: nothing comes behind it.
+// Last logs why a node ends: no line follows it.
 func (l Logs) Last(level hclog.Level, msg string, args ...any) {
 	l.Raft.SetLevel(hclog.Off)
 	l.Main.Log(level, msg, args...)
@@ -81,8 +81,15 @@ func (l Logs) Last(level hclog.Level, msg string, args ...any) {
 // logMoment is how long the end of a process waits for a log that is not read.
 const logMoment = 200 * time.Millisecond
 
-// Flush returns once all that was logged has been written, or after a moment.
+// Flush returns once everything logged so far has been written, or after a moment.
 func (l Logs) Flush() { l.queue.flush(logMoment) }
+
+// Close drops what is logged from now on, and returns once everything logged earlier has been written, or after a
+// moment.
+func (l Logs) Close() {
+	l.queue.end()
+	l.Flush()
+}
 
 func (l Logs) setLevel(level slog.Level) {
 	l.Main.SetLevel(hclogLevel(level))
@@ -92,8 +99,8 @@ func (l Logs) setLevel(level slog.Level) {
 	l.Raft.SetLevel(hclogLevel(level))
 }
 
-// unwanted keeps lines of the Raft library out: two that print whole entries, and with them users'
-// values, and those that call it an error when a node stops or a warning when a cluster starts.
+// unwanted drops lines of the Raft library: two that print whole entries, and with them users' values, and those
+// that call it an error when a node stops or a warning when a cluster starts.
 func unwanted(_ hclog.Level, msg string, args ...any) bool {
 	switch msg {
 	case "got unexpected command", "expected heartbeat, got":
@@ -101,7 +108,7 @@ func unwanted(_ hclog.Level, msg string, args ...any) bool {
 	case "no known peers, aborting election": // while a cluster forms
 		return true
 	case "heartbeat timeout reached, starting election", "Election timeout reached, restarting election":
-		return true // what comes of it is told: who leads
+		return true // the outcome is logged: which node leads
 	case "failed to decode incoming command":
 		return strings.Contains(fmt.Sprint(args...), net.ErrClosed.Error())
 	}
@@ -116,7 +123,7 @@ type repeats struct {
 
 const sayAgain = 30 * time.Second
 
-// again tells whether a line has been said lately, of the same node: of two that are dead both are named.
+// again reports whether a line was logged lately about the same node: of two dead nodes both are named.
 func (r *repeats) again(msg string, args ...any) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,10 +138,10 @@ func (r *repeats) again(msg string, args ...any) bool {
 	return false
 }
 
-// mostSaid bounds what is remembered of lines: there are as many as messages and nodes.
+// mostSaid bounds how many lines are remembered: there are as many as messages and nodes.
 const mostSaid = 1024
 
-// aboutWhom is the node that a line of the Raft library is about, if it says so.
+// aboutWhom returns the node that a line of the Raft library is about, if it says so.
 func aboutWhom(args []any) string {
 	for i := 0; i+1 < len(args); i += 2 {
 		switch args[i] {

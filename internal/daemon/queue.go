@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// queueBytes and queueLines are how much of the log waits for its reader at most.
+	// queueBytes and queueLines are how much of the log may wait for its reader.
 	queueBytes = 1 << 20
 	queueLines = 1 << 14
-	// queueErrors is the room beyond that for errors: the last of them says why a node ends.
+	// queueErrors is the additional space for errors: the last of them says why a node ends.
 	queueErrors = 64 << 10
 )
 
-// queue is the way of the log's lines to whoever reads them. Nobody who logs waits for that reader: it may
-// have stopped reading (a paused terminal, a journal that hangs), and those who log hold locks, lead, or end
-// the process. What finds no room is dropped and counted, which is said when there is room again.
+// queue brings the log's lines to standard error. No goroutine that logs waits for the reader: the reader may have
+// stopped (a paused terminal, a journal that hangs), and those who log hold locks, lead, or end the process. A line
+// that finds no space is dropped and counted, and the count is logged when there is space again.
 type queue struct {
 	out    io.Writer
 	notice func(dropped int) []byte // a line that says so
@@ -33,7 +33,7 @@ type queue struct {
 	idle    chan struct{} // closed while nothing is queued
 }
 
-// queued is a line, and how many it stands for.
+// queued is a line, and how many log calls it stands for.
 type queued struct {
 	text   []byte
 	stands int
@@ -50,13 +50,13 @@ func newQueue(out io.Writer, notice func(dropped int) []byte) *queue {
 // Write queues a line. It never blocks, and never fails.
 func (q *queue) Write(line []byte) (int, error) { return q.LevelWrite(hclog.Info, line) }
 
-// LevelWrite is what hclog calls in the place of Write.
+// LevelWrite is called by hclog instead of Write.
 func (q *queue) LevelWrite(level hclog.Level, line []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.ended:
-	case q.hasRoom(len(line), level):
+	case q.hasSpace(len(line), level):
 		if q.dropped > 0 {
 			q.push(q.notice(q.dropped), q.dropped)
 			q.dropped = 0
@@ -68,9 +68,9 @@ func (q *queue) LevelWrite(level hclog.Level, line []byte) (int, error) {
 	return len(line), nil
 }
 
-// hasRoom tells whether one line more may wait. Once lines have been dropped, half of the queue has to be
-// written before others are taken, or each of them would have a notice of its own.
-func (q *queue) hasRoom(size int, level hclog.Level) bool {
+// hasSpace reports whether one more line may wait. Once lines have been dropped, half of the queue must be written
+// before more are accepted, or each of them would have its own notice.
+func (q *queue) hasSpace(size int, level hclog.Level) bool {
 	switch {
 	case level >= hclog.Error:
 		return q.bytes+size <= queueBytes+queueErrors
@@ -89,25 +89,29 @@ func (q *queue) push(text []byte, stands int) {
 	q.filled.Signal()
 }
 
-// run writes, line by line, for as long as the process lives.
+// run writes, line by line, until the queue has ended and is empty. If the reader has stopped reading, it may block
+// for the life of the process.
 func (q *queue) run() {
-	for {
-		_, err := q.out.Write(q.first().text)
+	for line, more := q.first(); more; line, more = q.first() {
+		_, err := q.out.Write(line.text)
 		q.wrote(err)
 	}
 }
 
-func (q *queue) first() queued {
+func (q *queue) first() (line queued, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.lines) == 0 {
+		if q.ended {
+			return queued{}, false
+		}
 		q.filled.Wait()
 	}
-	return q.lines[0]
+	return q.lines[0], true
 }
 
-// wrote removes the first line. One that could not be written (a reader that is gone, a disk that is full)
-// counts as dropped, which is said with the next one that can.
+// wrote removes the first line. One that could not be written (the reader is gone, or a disk is full) counts as
+// dropped, which is logged with the next line that can be written.
 func (q *queue) wrote(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -127,11 +131,12 @@ func (q *queue) wrote(err error) {
 	}
 }
 
-// end has nothing come behind what is queued.
+// end has the queue accept no more lines.
 func (q *queue) end() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.ended = true
+	q.filled.Signal()
 }
 
 // flush returns once what is queued has been written, or after limit.

@@ -16,7 +16,7 @@ const (
 	notifyLimit = 200 * time.Millisecond
 )
 
-// notify tells systemd, if it is what started us (see sd_notify(3)).
+// notify tells systemd, if systemd started this process (see sd_notify(3)).
 func notify(state string) error {
 	path := os.Getenv("NOTIFY_SOCKET")
 	if path == "" {
@@ -32,25 +32,25 @@ func notify(state string) error {
 }
 
 const (
-	// readyAnyway is when a node that has not caught up is called ready all the same: it may wait
-	// for nodes that systemd is only going to start (elsewhere, or here) after this one.
+	// readyAnyway is after what time a node that has not caught up is reported ready all the same: it may wait for
+	// nodes that systemd will only start (elsewhere, or here) after this one.
 	readyAnyway = 15 * time.Second
 	statusEvery = 200 * time.Millisecond
 )
 
-// tellSystemd says READY once the listeners are bound on an empty disk, or once a known one has
-// caught up, and keeps a line on what the node is doing for systemctl status.
+// tellSystemd reports READY once the listeners are bound on an empty disk, or once a known one has caught up, and
+// keeps a line on what the node is doing for systemctl status.
 func (d *Daemon) tellSystemd(ctx context.Context) {
 	if !d.empty {
 		waiting, cancel := context.WithTimeout(ctx, readyAnyway)
-		_ = d.WaitReady(waiting) // the time-out is what it is for
+		_ = d.WaitReady(waiting) // on a timeout go on as well
 		cancel()
 	}
 	said, prefix := "", ready+"\n"
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for {
-		// What could not be said is said again.
+		// What could not be sent is sent again.
 		if line := d.statusLine(); line != said && notify(prefix+"STATUS="+line) == nil {
 			said, prefix = line, ""
 		}
@@ -70,7 +70,7 @@ func (d *Daemon) statusLine() string {
 	case s.Waiting != "":
 		return s.Waiting
 	case s.Leader == s.Node:
-		return fmt.Sprintf("%s leads, %d sessions", s.Node, d.server.Sessions())
+		return fmt.Sprintf("%s leads, %d sessions", s.Node, d.server.Connections())
 	}
-	return fmt.Sprintf("%s follows %s, %d sessions", s.Node, s.Leader, d.server.Sessions())
+	return fmt.Sprintf("%s follows %s, %d sessions", s.Node, s.Leader, d.server.Connections())
 }

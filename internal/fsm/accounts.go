@@ -13,27 +13,34 @@ func (a *applier) signup(c *Command, version uint64) Result {
 	if a.closed {
 		return Result{Kind: KindMemoryFull}
 	}
-	// The limit comes with the command, from the file of the node that was asked: two nodes whose
-	// files differ still apply the same thing.
+	// The limit comes with the command, from the configuration of the node that took it, so that nodes whose files
+	// differ still apply the same thing.
 	if c.Limit > 0 && int64(len(a.users.byID)) >= c.Limit {
 		return Result{Kind: KindSignupFull}
 	}
 	id := a.users.last + 1
 	user := &User{ID: id, Name: string(c.Name), Hash: slices.Clone(c.Value), Epoch: 1}
+	if !a.roomForUser(user) {
+		return Result{Kind: KindAtLimit}
+	}
 	ks := a.store.Create(id)
 	if version != 0 {
 		ks.SetVersion(version)
 	}
-	a.users.add(&account{user: user, keyspace: ks})
+	made := &account{user: user, keyspace: ks}
+	a.users.add(made)
+	a.addFixed(made, user.memory())
 	return Result{Kind: KindUser, N: int64(id)}
 }
 
-// passwd changes the password if it is still the one that was verified: of two that race, one wins.
+// passwd changes the password if the hash is still the one that was verified: of two changes that race, one wins.
 func (a *applier) passwd(c *Command) Result {
 	if !bytes.Equal(a.account.user.Hash, c.Arg) {
 		return Result{Kind: KindAuthFailed}
 	}
+	before := a.account.user.memory()
 	a.users.setHash(a.account, c.Value)
+	a.addFixed(a.account, a.account.user.memory()-before)
 	a.changed = append(a.changed, c.User)
 	return Result{Kind: KindOK}
 }
@@ -43,6 +50,7 @@ func (a *applier) unregister(c *Command) Result {
 		return Result{Kind: KindAuthFailed}
 	}
 	a.users.remove(a.account)
+	a.leaveLedger(a.account)
 	a.sum -= a.account.once.sum
 	a.onceBytes.Add(-a.account.once.bytes)
 	a.store.Drop(c.User)

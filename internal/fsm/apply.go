@@ -8,18 +8,17 @@ import (
 	"ciderd/internal/cache"
 )
 
-// How many items that are due one entry removes. Bounded, so that a million deadlines in one
-// second do not make one entry take a second; the same on all nodes, as it is part of the state.
+// How many due items one entry removes. It is bounded, so that a million deadlines in one second do not make one
+// entry take a second. It is the same on all nodes, as the state depends on it.
 const (
 	expirePerBatch = 256
 	expirePerSweep = 4096
 
-	// SweepAtMost is what an OpSweep removes at most: its result is how many it has removed.
+	// SweepAtMost is the most that an OpSweep removes. Its result is how many it removed.
 	SweepAtMost = expirePerSweep
 )
 
-// applier runs the commands of one batch against a state. It looks at nothing but the state and
-// the command.
+// applier runs the commands of one batch against a state. It looks only at the state and the command.
 type applier struct {
 	*state
 	cmds    [cache.WarmAtOnce]Command
@@ -27,14 +26,19 @@ type applier struct {
 	account *account // of the last user looked up: most batches are of few users
 	changed []uint64 // users whose password or account changed
 	scratch []byte
+
+	epoch    uint64 // of the heat, in the last eviction
+	room     int64  // of the eviction that is applied
+	inserted int    // items that the batch's commands stored, or were refused
 }
 
-// batch applies the commands of an accepted batch; results has room for each of them.
-// A command that cannot be decoded ends the batch: it and those behind it give KindNone. Every
-// node does the same, as all of them run this code on the same bytes.
+// batch applies the commands of an accepted batch; results has one element for each of them. A command that cannot
+// be decoded ends the batch: its result and those of the commands after it are KindNone. Every node does the same,
+// as all of them run this code on the same bytes.
 func (a *applier) batch(version byte, commands []byte, count int, results []Result) {
-	a.account, a.version = nil, version
+	a.account, a.version, a.inserted = nil, version, 0
 	a.store.Expire(a.time, expirePerBatch)
+	defer a.keepUp()
 	for len(results) > 0 {
 		some, rest, err := a.decode(commands, min(count, len(a.cmds)))
 		a.warm(some)
@@ -48,7 +52,16 @@ func (a *applier) batch(version byte, commands []byte, count int, results []Resu
 	}
 }
 
-// decode reads up to n commands; with an error, those before it.
+// keepUp removes more of what is due after a batch that stored many items: at any rate of short deadlines they do not
+// pile up. Releases that know no limits remove less, so it begins once the log has held something that they do not
+// read.
+func (a *applier) keepUp() {
+	if more := 2*a.inserted - expirePerBatch; more > 0 && a.entries >= version4 {
+		a.store.Expire(a.time, more)
+	}
+}
+
+// decode reads up to n commands. If it fails, it also returns those that came before the error.
 func (a *applier) decode(commands []byte, n int) (some []Command, rest []byte, err error) {
 	for i := range n {
 		if rest, err = a.cmds[i].decode(commands, a.version); err != nil {
@@ -59,8 +72,8 @@ func (a *applier) decode(commands []byte, n int) (some []Command, rest []byte, e
 	return a.cmds[:n], commands, nil
 }
 
-// warm has the cache look at the keys of some commands, see cache.Keyspace.Warm: as far as they are of one
-// user, which most batches are.
+// warm has the cache touch the keys of some commands, see cache.Keyspace.Warm. It takes only the keys of the first
+// command's user: most batches have only one.
 func (a *applier) warm(some []Command) {
 	if len(some) < 2 {
 		return
@@ -88,12 +101,14 @@ func (a *applier) command(c *Command) Result {
 	case OpClose:
 		a.closed = c.N != 0
 		return Result{Kind: KindOK}
+	case OpLimits:
+		return a.setLimits(c)
 	case OpSignup:
 		return a.signup(c, 0)
 	case OpRegister:
 		return a.signup(c, uint64(a.time)*1000)
 	case OpRefuse:
-		if c.User == 0 && c.Flags&flagUnread != 0 { // it stands for one of nobody's
+		if c.User == 0 && c.Flags&flagUnread != 0 { // it replaces a command that needs no user
 			return a.write(c)
 		}
 	}
@@ -114,20 +129,31 @@ func (a *applier) once(c *Command) Result {
 	if first, ok := table.lookup(c.Once); ok {
 		return first
 	}
-	defer func(sum uint64, bytes int64) {
+	defer func(sum uint64, bytes, memory int64) {
 		a.sum += table.sum - sum
 		a.onceBytes.Add(table.bytes - bytes)
-	}(table.sum, table.bytes)
+		if a.account != nil {
+			a.addFixed(a.account, table.memory-memory)
+		}
+	}(table.sum, table.bytes, table.memory)
 	if table.full(a.time) {
 		return Result{Kind: KindOnceFull}
 	}
+	if !a.refuses(c.Op) { // else nothing will be remembered
+		if kind, ok := a.roomForID(c.Once); !ok {
+			return Result{Kind: kind}
+		}
+	}
 	result := a.write(c)
-	// Not if that was what the command ended, and not what may well go through when it is sent again.
+	// Not if the command removed the account, and not if the same command may well succeed when it is sent again.
 	if a.account != nil && !operations[c.Op].forgets && !result.Kind.passes() {
 		table.remember(remembered{id: string(c.Once), at: a.time, result: result})
 	}
 	return result
 }
+
+// refuses reports whether an operation is not run whatever it is applied to.
+func (a *applier) refuses(op Op) bool { return op == OpRefuse || a.closed && operations[op].grows }
 
 // write runs a command of the account that was looked up.
 func (a *applier) write(c *Command) Result {
@@ -136,7 +162,7 @@ func (a *applier) write(c *Command) Result {
 		return Result{Kind: KindUnread}
 	case c.Op == OpRefuse && c.Flags&flagBusy != 0:
 		return Result{Kind: KindBusy}
-	case c.Op == OpRefuse, a.closed && operations[c.Op].grows:
+	case a.refuses(c.Op):
 		return Result{Kind: KindMemoryFull}
 	}
 	ks := a.account.keyspace
@@ -164,11 +190,15 @@ func (a *applier) write(c *Command) Result {
 		return a.passwd(c)
 	case OpUnregister:
 		return a.unregister(c)
+	case OpQuota:
+		return a.setQuota(a.account, c)
+	case OpReserve:
+		return a.setReserve(a.account, c)
 	}
 	return Result{}
 }
 
-// deadlineIn is the time that is ttl milliseconds from now; 0 stays none.
+// deadlineIn returns the time in ttl milliseconds; 0 (no deadline) stays 0.
 func (a *applier) deadlineIn(ttl int64) int64 {
 	if ttl <= 0 {
 		return 0
@@ -189,8 +219,16 @@ func (a *applier) set(ks *cache.Keyspace, c *Command) Result {
 			return Result{Kind: KindNotFound}
 		}
 	}
-	ks.Set(c.Key, c.Value, a.deadlineIn(c.TTL))
-	return Result{Kind: KindOK}
+	return a.put(ks, c.Key, c.Value, a.deadlineIn(c.TTL), Result{Kind: KindOK})
+}
+
+// put stores an item, if there is room for it, and returns done.
+func (a *applier) put(ks *cache.Keyspace, key, value []byte, deadline int64, done Result) Result {
+	if kind, ok := a.roomFor(ks, key, len(value), deadline); !ok {
+		return Result{Kind: kind}
+	}
+	ks.Set(key, value, deadline)
+	return done
 }
 
 func (a *applier) cas(ks *cache.Keyspace, c *Command) Result {
@@ -202,8 +240,7 @@ func (a *applier) cas(ks *cache.Keyspace, c *Command) Result {
 		return Result{Kind: KindConflict, N: int64(item.Version)}
 	}
 	// Like SET without EX, CAS clears a deadline.
-	ks.Set(c.Key, c.Value, 0)
-	return Result{Kind: KindOK}
+	return a.put(ks, c.Key, c.Value, 0, Result{Kind: KindOK})
 }
 
 func (a *applier) delete(ks *cache.Keyspace, c *Command) Result {
@@ -224,7 +261,7 @@ func (a *applier) delete(ks *cache.Keyspace, c *Command) Result {
 	return Result{Kind: KindInt, N: n}
 }
 
-// deleteKey tells whether a key was there that had not expired; one that had is removed all the same.
+// deleteKey reports whether there was a key that had not expired. It removes an expired one too.
 func (a *applier) deleteKey(ks *cache.Keyspace, key []byte) bool {
 	_, there := ks.Lookup(key, a.time)
 	ks.Delete(key)
@@ -232,6 +269,9 @@ func (a *applier) deleteKey(ks *cache.Keyspace, key []byte) bool {
 }
 
 func (a *applier) mset(ks *cache.Keyspace, c *Command) Result {
+	if kind, ok := a.roomForAll(ks, c.Words); !ok {
+		return Result{Kind: kind}
+	}
 	ks.BeginCut()
 	defer ks.EndCut()
 	for i := 0; i+1 < len(c.Words); i += 2 {
@@ -255,16 +295,15 @@ func (a *applier) incr(ks *cache.Keyspace, c *Command) Result {
 		return Result{Kind: KindOverflow}
 	}
 	a.scratch = strconv.AppendInt(a.scratch[:0], sum, 10)
-	ks.Set(c.Key, a.scratch, item.Deadline)
-	return Result{Kind: KindInt, N: sum}
+	return a.put(ks, c.Key, a.scratch, item.Deadline, Result{Kind: KindInt, N: sum})
 }
 
 // maxInteger is the length of the longest 64-bit integer.
 const maxInteger = len("-9223372036854775808")
 
-// parseInteger takes a decimal 64-bit integer as INCR itself would write it, and nothing else:
-// no blanks, no plus sign, no leading zeros. What is longer than any is not looked at: a thousand INCRs
-// of half a megabyte of text would be a second of every node's.
+// parseInteger parses a decimal 64-bit integer as INCR itself would write it, and nothing else: no blanks, no plus
+// sign, no leading zeros. It does not read values longer than any integer: a thousand INCRs of half a megabyte of
+// text would cost every node a second.
 func parseInteger(b []byte) (int64, bool) {
 	if len(b) > maxInteger {
 		return 0, false
@@ -287,13 +326,16 @@ func (a *applier) append(ks *cache.Keyspace, c *Command) Result {
 		return Result{Kind: KindValueTooLarge}
 	}
 	a.scratch = append(append(a.scratch[:0], item.Value...), c.Value...)
-	ks.Set(c.Key, a.scratch, item.Deadline)
-	return Result{Kind: KindInt, N: int64(len(a.scratch))}
+	return a.put(ks, c.Key, a.scratch, item.Deadline, Result{Kind: KindInt, N: int64(len(a.scratch))})
 }
 
 func (a *applier) deadline(ks *cache.Keyspace, key []byte, deadline int64) Result {
-	if _, there := ks.Lookup(key, a.time); !there {
+	item, there := ks.Lookup(key, a.time)
+	if !there {
 		return Result{Kind: KindNotFound}
+	}
+	if kind, ok := a.roomForDeadline(key, item, deadline); !ok {
+		return Result{Kind: kind}
 	}
 	ks.SetDeadline(key, deadline)
 	return Result{Kind: KindOK}

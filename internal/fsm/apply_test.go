@@ -52,8 +52,8 @@ func TestApplyIsTheModel(t *testing.T) {
 					return
 				}
 			}
-			if marks := nodes[0].Marks(); !slices.Equal(marks, nodes[1].Marks()) || marks[0].Index != 300 || len(marks) != 2 {
-				t.Errorf("marks %v and %v", marks, nodes[1].Marks())
+			if marks := nodes[0].StateHashes(); !slices.Equal(marks, nodes[1].StateHashes()) || marks[0].Index != 300 || len(marks) != 2 {
+				t.Errorf("marks %v and %v", marks, nodes[1].StateHashes())
 			}
 			sameDump(t, "another node's state", nodes[1].FSM, nodes[0].FSM)
 			sameDump(t, "another node's state", nodes[2].FSM, nodes[0].FSM)
@@ -84,9 +84,9 @@ func checkBatch(t *testing.T, n *node, b sent) {
 func checkState(t *testing.T, n *node, m *model) {
 	t.Helper()
 	s := n.state.Load()
-	if s.time != m.now || s.closed != m.closed || n.Closed() != m.closed || s.users.last != m.last || n.Users() != len(m.users) || n.Applied() != n.index {
+	if s.time != m.now || s.closed != m.closed || n.Closed() != m.closed || s.users.last != m.last || n.Stats().Users != len(m.users) || n.Applied() != n.index {
 		t.Fatalf("time %d, last user %d, %d users, applied %d, closed %v; want %d, %d, %d, %d, %v", s.time, s.users.last,
-			n.Users(), n.Applied(), s.closed, m.now, m.last, len(m.users), n.index, m.closed)
+			n.Stats().Users, n.Applied(), s.closed, m.now, m.last, len(m.users), n.index, m.closed)
 	}
 	origins := map[string][2]uint64{}
 	for id, row := range s.origins {
@@ -95,6 +95,7 @@ func checkState(t *testing.T, n *node, m *model) {
 	if !maps.Equal(origins, m.origins) {
 		t.Fatalf("origins %v, want %v", origins, m.origins)
 	}
+	checkLimits(t, n, m)
 	first, any := int64(0), false
 	for id, u := range m.users {
 		checkUser(t, n, m, id, u)
@@ -112,12 +113,37 @@ func checkState(t *testing.T, n *node, m *model) {
 	}
 }
 
+func checkLimits(t *testing.T, n *node, m *model) {
+	t.Helper()
+	shares := n.Shares()
+	limits, set := shares.Limits()
+	got := modelLimits{set: set, reject: limits.Reject, max: limits.MaxMemory, quota: limits.Quota, working: shares.Working(), evicted: shares.Evicted()}
+	all, fixed, reserves, _ := m.memory()
+	if l := &n.state.Load().ledger; got != m.limits || shares.Memory() != all || l.fixed.Load() != fixed || l.reserves.Load() != reserves {
+		t.Fatalf("limits %+v, memory %d, fixed %d, reserves %d; want %+v, %d, %d, %d",
+			got, shares.Memory(), l.fixed.Load(), l.reserves.Load(), m.limits, all, fixed, reserves)
+	}
+	quotas := m.limits.quota > 0
+	for _, u := range m.users {
+		quotas = quotas || u.quota > 0
+	}
+	if shares.Quotas() != quotas {
+		t.Fatalf("someone has a quota: %v", !quotas)
+	}
+}
+
 func checkUser(t *testing.T, n *node, m *model, id uint64, u *modelUser) {
 	t.Helper()
 	got, ok := n.Lookup([]byte(u.name))
 	epoch, there := n.Epoch(id)
 	if !ok || !there || got.ID != id || got.Name != u.name || string(got.Hash) != u.hash || got.Epoch != u.epoch || epoch != u.epoch {
 		t.Fatalf("user %+v (%v), epoch %d (%v), want %d %+v", got, ok, epoch, there, id, u)
+	}
+	limits, _ := n.Shares().Limits()
+	usage, _ := n.Shares().Of(id)
+	want := Usage{Memory: u.memory(), Fixed: u.fixed(), Quota: m.quotaOf(u), OwnQuota: u.quota, Reserve: u.reserve, Guarantee: m.guarantee(u), Evicted: u.evicted}
+	if usage != want {
+		t.Fatalf("user %d has %+v, want %+v (limits %+v)", id, usage, want, limits)
 	}
 	ks := n.Reader(id).Keyspace()
 	if ks.Version() != u.version {
@@ -161,6 +187,8 @@ func TestRestoredOnTheWay(t *testing.T) {
 			b := s.next()
 			straight.feed(b.entry)
 			restored.feed(b.entry)
+			readSome(s, straight)
+			readSome(s, restored)
 			delete(straight.told, batchID{"a/1", b.h.Incarnation, b.h.Sequence})
 			delete(restored.told, batchID{"a/1", b.h.Incarnation, b.h.Sequence})
 			if s.r.IntN(15) == 0 {
@@ -178,6 +206,17 @@ func TestRestoredOnTheWay(t *testing.T) {
 		}
 		sameDump(t, "the copy of copies", restored.FSM, straight.FSM)
 		checkState(t, restored, s.model)
+	}
+}
+
+// readSome gives a node heat that the others do not have.
+func readSome(s *story, n *node) {
+	for range s.r.IntN(20) {
+		if ks := n.Reader(s.user()).Keyspace(); ks != nil {
+			ks.Get(s.key(), 0)
+			ks.Warmed(s.key(), uint8(s.r.IntN(8)))
+			ks.Coldest(0, 0, 100, 2, nil)
+		}
 	}
 }
 
@@ -208,12 +247,16 @@ func TestGroupsDoNotMatter(t *testing.T) {
 
 // The stories are of no use if they never get to some of the results.
 func TestStoriesGetEverywhere(t *testing.T) {
-	seen, skipped := map[Kind]int{}, 0
+	seen, skipped, evicted, stayed := map[Kind]int{}, 0, 0, 0
 	for seed := range 4 {
 		s := newStory(uint64(seed))
 		for range 300 {
+			before := s.model.limits.evicted
 			b := s.next()
-			if !b.accepted {
+			if b.eviction != nil {
+				evicted += int(s.model.limits.evicted - before)
+				stayed += len(b.eviction.Victims) - int(s.model.limits.evicted-before)
+			} else if !b.accepted {
 				skipped++
 			}
 			for _, r := range b.results {
@@ -221,10 +264,14 @@ func TestStoriesGetEverywhere(t *testing.T) {
 			}
 		}
 	}
-	for k := KindOK; k <= KindMemoryFull; k++ {
+	seen[KindOnceFull], seen[KindUnread], seen[KindBusy] = 4, 4, 4 // no story is so long; the leader makes the others
+	for k := KindOK; k <= KindReserved; k++ {
 		if seen[k] < 4 {
 			t.Errorf("kind %d came %d times", k, seen[k])
 		}
+	}
+	if evicted < 50 || stayed < 100 {
+		t.Errorf("%d victims were evicted, and %d not", evicted, stayed)
 	}
 	if skipped < 100 {
 		t.Errorf("%d batches were skipped", skipped)

@@ -51,3 +51,15 @@ func BenchmarkApplySets(b *testing.B) {
 		})
 	}
 }
+
+// What the gate does for each entry while there is room.
+func BenchmarkBoundGrowth(b *testing.B) {
+	var commands []Command
+	for i := range 1000 {
+		commands = append(commands, set(fmt.Sprint("key", i), "a value of thirty-two bytes, more"))
+	}
+	e := entry(Header{Origin: []byte("a/1"), Incarnation: 1, Sequence: 1}, commands...)
+	for b.Loop() {
+		BoundGrowth(e)
+	}
+}

@@ -2,33 +2,35 @@ package fsm
 
 import "fmt"
 
-// Bounds of what an entry can say. They are far from anything that a node makes in its life, and are here so
-// that one wrong value, from whomever, does not become everybody's for ever.
+// Bounds of the values in an entry. They are far above anything that a node reaches in its life. They keep one
+// wrong value, whatever its source, from becoming permanent on every node.
 const (
-	// MaxIncarnation is more starts than a process can have, and leaves as many again above it.
+	// MaxIncarnation is more than a process can ever be started, and leaves as many values again above it.
 	MaxIncarnation = 1 << 62
-	// maxStamp is in the year 287396: the log's time never goes back.
+	// maxStamp is in the year 287396. The bound matters because the log's time never goes back.
 	maxStamp = 1 << 53
-	// maxCommands is how many commands a batch can have; the pipeline makes them of 1,024.
+	// maxCommands is the most commands in a batch; the pipeline makes batches of up to 1,024.
 	maxCommands = 1 << 16
 )
 
-// Check tells whether an entry can be carried out: what is stored must be readable before it is stored, for
-// every node that has it would come to its end at it, and again at each start. It reads all of the entry once
-// for the checksum and once for the commands. The error is ErrCorrupt or ErrNewer, wrapped.
+// Check reports whether an entry can be applied. An entry must be readable before it is stored: otherwise every
+// node that has it would stop there, and again after each restart. Check reads the whole entry once for the
+// checksum and once for the commands. The error is ErrCorrupt or ErrNewer, wrapped.
 func Check(entry []byte) error {
 	h, commands, err := readPlausible(entry)
-	if err != nil {
+	if err != nil || h.Eviction {
 		return err
 	}
 	return eachCommand(h.Version, h.Count, commands, func(*Command, []byte) {})
 }
 
-// readPlausible is ReadEntry, and looks at what the header says.
+// readPlausible is ReadEntry with a check of the header's values.
 func readPlausible(entry []byte) (h Header, commands []byte, err error) {
 	h, commands, err = ReadEntry(entry)
 	switch {
 	case err != nil:
+	case h.Eviction:
+		err = checkEviction(entry)
 	case h.Incarnation == 0 || h.Incarnation > MaxIncarnation || h.Sequence == 0:
 		err = fmt.Errorf("%w: batch %d of incarnation %d", ErrCorrupt, h.Sequence, h.Incarnation)
 	case h.Stamp < 0 || h.Stamp > maxStamp:
@@ -39,8 +41,8 @@ func readPlausible(entry []byte) (h Header, commands []byte, err error) {
 	return h, commands, err
 }
 
-// eachCommand calls do with each command of an entry of that version, and as it is encoded. The error is
-// ErrCorrupt: a command that is malformed, or more than there should be.
+// eachCommand calls do with each command of an entry of that version, decoded and encoded. The error is ErrCorrupt:
+// a malformed command, or bytes after the last one.
 func eachCommand(version byte, count int, commands []byte, do func(c *Command, encoded []byte)) error {
 	var c Command
 	for i := range count {

@@ -12,7 +12,7 @@ func TestCheck(t *testing.T) {
 	for seed := range uint64(4) {
 		s := newStory(seed)
 		for range 300 {
-			if b := s.next(); b.h.Incarnation > 0 && b.h.Sequence > 0 {
+			if b := s.next(); b.eviction != nil || b.h.Incarnation > 0 && b.h.Sequence > 0 {
 				if err := Check(b.entry); err != nil {
 					t.Fatal(err)
 				}

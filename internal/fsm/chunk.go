@@ -10,18 +10,17 @@ import (
 	"github.com/klauspost/compress/s2"
 )
 
-// The body of a snapshot is a sequence of chunks: length, CRC32C (little endian, four bytes each),
-// and that many bytes of S2. A chunk holds whole records. A chunk of length 0 ends the body: a
-// file that was cut short has none.
+// The body of a snapshot is a sequence of chunks: length, CRC32C (little endian, four bytes each), and that many
+// bytes of S2. A chunk holds whole records. A chunk of length 0 ends the body: a truncated file has none.
 const (
 	chunkSize = 1 << 20 // before compression
 	chunkHead = 8
 )
 
-// ErrBadSnapshot: a snapshot's bytes are not those that were written.
+// ErrBadSnapshot: a snapshot's bytes are not the ones that were written.
 var ErrBadSnapshot = errors.New("corrupt snapshot")
 
-// chunkWriter collects records and writes them in chunks. The first error stays.
+// chunkWriter collects records and writes them in chunks. It keeps the first error.
 type chunkWriter struct {
 	w    io.Writer
 	buf  []byte
@@ -29,7 +28,7 @@ type chunkWriter struct {
 	err  error
 }
 
-// flushFull writes a chunk out if one is full. It is called between records.
+// flushFull writes a chunk if one is full. It is called between records.
 func (c *chunkWriter) flushFull() {
 	if len(c.buf) >= chunkSize {
 		c.flush()
@@ -58,15 +57,15 @@ func (c *chunkWriter) chunk(body []byte) {
 	}
 }
 
-// finish writes what is left and the end.
+// finish writes what is left and the end mark.
 func (c *chunkWriter) finish() error {
 	c.flush()
 	c.chunk(nil)
 	return c.err
 }
 
-// The largest chunk that is believed before memory is taken for it: one record may go beyond
-// chunkSize by a key and a value, and S2 may grow what it cannot compress.
+// The largest chunk for which memory is allocated: one record may exceed chunkSize by a key and a value, and S2 may
+// enlarge what it cannot compress.
 const (
 	maxRecord = chunkSize + 2*maxValue
 	maxChunk  = maxRecord + maxRecord/4
@@ -113,7 +112,7 @@ func (c *chunkReader) next() ([]byte, error) {
 	return out, nil
 }
 
-// noEOF keeps io.EOF from being taken for the end of the body.
+// noEOF keeps io.EOF from being mistaken for the end of the body.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

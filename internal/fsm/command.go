@@ -8,12 +8,12 @@ import (
 	"ciderd/internal/cache"
 )
 
-// Command is one write as it stands in a log entry. Which fields an Op uses is said beside it;
-// byte slices point into the entry that was decoded.
+// Command is one write as it is stored in a log entry. The operations say which fields an Op uses. Byte slices
+// point into the entry that was decoded.
 type Command struct {
 	Op      Op
 	Flags   uint8
-	User    uint64 // the user's id, from SIGNUP; ids are never used again
+	User    uint64 // the user's id, from SIGNUP; ids are never reused
 	TTL     int64  // milliseconds; 0: no deadline
 	N       int64
 	Version uint64
@@ -28,7 +28,7 @@ type Command struct {
 
 var errCommand = errors.New("malformed command")
 
-// AppendCommand appends c as it goes into a batch.
+// AppendCommand appends c in its encoding in a batch.
 func AppendCommand(dst []byte, c *Command) []byte {
 	flags := c.Flags
 	if len(c.Once) > 0 {
@@ -49,16 +49,16 @@ func appendBytes(dst, b []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }
 
-// The largest fields that are taken, in bytes. The sessions refuse far smaller ones; these are what
-// the cache and the reader of snapshots can hold, so that no entry, whoever made it, can end every
-// node that applies it, or lead to a snapshot that none can restore.
+// The largest fields that are accepted, in bytes. The sessions refuse far smaller ones. These are the limits of the
+// cache and of the snapshot reader: no entry, whatever its source, can stop every node that applies it or lead to a
+// snapshot that cannot be restored.
 const (
 	maxValue = 1 << 20
-	maxName  = cache.MaxKeySize // of everything that is no value
+	maxName  = cache.MaxKeySize // of every field that is not a value
 )
 
-// decode reads one command of an entry of that version from the front of b into c and returns what is left of
-// b. It keeps c.Words' memory from call to call.
+// decode reads one command of an entry of that version from the front of b into c and returns the rest of b. It
+// reuses the memory of c.Words.
 func (c *Command) decode(b []byte, version byte) ([]byte, error) {
 	words := c.Words[:0]
 	*c = Command{}
@@ -80,7 +80,7 @@ func (c *Command) decode(b []byte, version byte) ([]byte, error) {
 	return d.rest, nil
 }
 
-// decoder reads fields from the front of rest; bad stays set after the first that did not fit.
+// decoder reads fields from the front of rest; bad stays set after the first field that did not fit.
 type decoder struct {
 	rest []byte
 	bad  bool
@@ -106,7 +106,7 @@ func (d *decoder) varint() int64 {
 	return v
 }
 
-// words appends a list of names, or of keys and values in turn, to dst.
+// words appends a list of names, or of alternating keys and values, to dst.
 func (d *decoder) words(dst [][]byte, pairs bool) [][]byte {
 	n := d.uvarint()
 	for i := uint64(0); i < n && !d.bad; i++ {

@@ -45,8 +45,10 @@ func someCommand(r *rand.Rand, op Op) Command {
 		c.Key, c.Value, c.TTL = key, value, someInt(r)
 	case OpIncr:
 		c.Key, c.N = key, someInt(r)
-	case OpClose:
+	case OpClose, OpQuota, OpReserve:
 		c.N = someInt(r)
+	case OpLimits:
+		c.N, c.Limit = someInt(r), limit
 	case OpAppend:
 		c.Key, c.Value, c.Limit = key, value, limit
 	case OpExpire:

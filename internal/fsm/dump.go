@@ -11,6 +11,10 @@ import (
 func dumpState(w io.Writer, s *state, snap *snapshot) {
 	fmt.Fprintf(w, "index %d time %d last user %d closed %v entries %d hash %x\n",
 		s.index, s.time, s.users.last, s.closed, s.entries, s.hash())
+	if l := s.ledger.freeze(); l != (frozenLimits{}) {
+		fmt.Fprintf(w, "limits %+v memory %d fixed %d reserves %d own quotas %d\n",
+			l, s.memory(), s.ledger.fixed.Load(), s.ledger.reserves.Load(), s.ledger.owners.Load())
+	}
 	ids := make([]string, 0, len(s.origins))
 	for id := range s.origins {
 		ids = append(ids, id)
@@ -26,6 +30,9 @@ func dumpState(w io.Writer, s *state, snap *snapshot) {
 	snap.store.Each(func(id, version uint64, view *cache.View) bool {
 		u := byID[id]
 		fmt.Fprintf(w, "user %d %s %x epoch %d version %d\n", id, u.Name, u.Hash, u.Epoch, version)
+		if u.share != (frozenShare{}) {
+			fmt.Fprintf(w, "  share %+v\n", u.share)
+		}
 		for _, r := range u.once {
 			fmt.Fprintf(w, "  once %q %d %v\n", r.id, r.at, r.result)
 		}

@@ -10,15 +10,15 @@ import (
 // A log entry, which is also the frame that a follower forwards, byte for byte:
 //
 //	0      version of the format: the highest Since of the operations in it
-//	1      type (1: batch)
+//	1      type (1: batch, 2: eviction)
 //	2..6   CRC32C of bytes 0..2 and of all from 18 on
 //	6..14  the leader's stamp, Unix milliseconds, little endian
 //	14..18 CRC32C of the stamp
-//	18..   origin, incarnation, sequence, number of commands, the commands
+//	18..   of a batch: origin, incarnation, sequence, number of commands, the commands
 //
-// The stamp has a checksum of its own because it is the one field that the leader fills in, on
-// bytes that the origin has encoded and checksummed. (bbolt's data pages have no checksums: this
-// is what notices a disk that changed its mind.)
+// The stamp has a checksum of its own because it is the one field that the leader fills in, after the origin has
+// encoded and checksummed the rest. (bbolt's data pages have no checksums: this one detects a disk that returns
+// other bytes than were written.)
 const (
 	entryBatch = 1
 	stampAt    = 6
@@ -38,18 +38,19 @@ var (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Header is what an entry says of its batch.
+// Header holds what an entry says about its batch.
 type Header struct {
 	Origin      []byte // the server id of the node that made the batch; points into the entry
-	Incarnation uint64 // grows with each start of that node's process
+	Incarnation uint64 // increases with each start of that node's process
 	Sequence    uint64 // counts that process's batches from 1
 	Count       int    // commands
 	Stamp       int64  // Unix milliseconds; 0 until a leader has stamped it
 	Version     byte   // of the entry: what its commands mean depends on this and nothing else; 0: 1
+	Eviction    bool   // it is no batch: only Version and Stamp are set
 }
 
-// AppendBatch appends an entry that holds count commands, each encoded by AppendCommand, given
-// in parts that are joined. h.Version must be at least the Since of each of their operations.
+// AppendBatch appends an entry with count commands, each encoded by AppendCommand. The commands are the
+// concatenation of parts. h.Version must be at least the Since of each of their operations.
 func AppendBatch(dst []byte, h Header, parts ...[]byte) []byte {
 	start := len(dst)
 	dst = append(dst, max(h.Version, version1), entryBatch)
@@ -67,12 +68,12 @@ func AppendBatch(dst []byte, h Header, parts ...[]byte) []byte {
 	return dst
 }
 
-// Renumber is an entry made by AppendBatch as another batch of its origin. The stamp, which a leader may be writing
-// into entry, is not looked at.
+// Renumber returns an entry made by AppendBatch as another batch of its origin. It does not read the stamp, which a
+// leader may be writing into entry.
 func Renumber(entry []byte, incarnation, sequence uint64) []byte {
 	d := decoder{rest: entry[bodyAt:]}
 	h := Header{Version: entry[0], Origin: d.bytes(), Incarnation: incarnation, Sequence: sequence}
-	d.uvarint() // the incarnation and the sequence that it had
+	d.uvarint() // the old incarnation and sequence
 	d.uvarint()
 	h.Count = int(d.uvarint())
 	return AppendBatch(nil, h, d.rest)
@@ -88,7 +89,7 @@ func checksum(entry []byte) uint32 {
 	return crc32.Update(crc32.Checksum(entry[:2], castagnoli), castagnoli, entry[bodyAt:])
 }
 
-// VersionOf is the version of an entry, which is not checked.
+// VersionOf returns the version of an entry, unchecked.
 func VersionOf(entry []byte) int {
 	if len(entry) == 0 {
 		return 0
@@ -108,20 +109,26 @@ func ReadEntry(entry []byte) (Header, []byte, error) {
 	if binary.LittleEndian.Uint32(entry[stampAt+8:]) != crc32.Checksum(entry[stampAt:stampAt+8], castagnoli) {
 		return Header{}, nil, fmt.Errorf("%w: checksum of the stamp", ErrCorrupt)
 	}
-	if entry[0] < version1 || entry[0] > EntryVersion || entry[1] != entryBatch {
+	if entry[0] < version1 || entry[0] > EntryVersion || entry[1] != entryBatch && !isEviction(entry) {
 		return Header{}, nil, fmt.Errorf("%w: version %d, type %d; this release (%s) reads up to version %d",
 			ErrNewer, entry[0], entry[1], Release, EntryVersion)
+	}
+	if isEviction(entry) {
+		return Header{Version: entry[0], Stamp: stampOf(entry), Eviction: true}, nil, nil
 	}
 	return readHeader(entry)
 }
 
 func tooShort(entry []byte) error { return fmt.Errorf("%w: %d bytes", ErrCorrupt, len(entry)) }
 
-// ReadHeader is what an entry says of its batch, for whoever has it checked later: of a corrupt entry it is
-// anything, or an error.
+// ReadHeader returns what an entry says about its batch, without checking it. For a corrupt entry it returns any
+// header, or an error.
 func ReadHeader(entry []byte) (Header, error) {
 	if len(entry) < bodyAt {
 		return Header{}, tooShort(entry)
+	}
+	if entry[1] != entryBatch {
+		return Header{}, fmt.Errorf("%w: it is no batch", ErrCorrupt)
 	}
 	h, _, err := readHeader(entry)
 	return h, err
@@ -131,8 +138,8 @@ func readHeader(entry []byte) (Header, []byte, error) {
 	d := decoder{rest: entry[bodyAt:]}
 	h := Header{Version: entry[0], Origin: d.bytes(), Incarnation: d.uvarint(), Sequence: d.uvarint()}
 	count := d.uvarint()
-	h.Stamp = int64(binary.LittleEndian.Uint64(entry[stampAt:]))
-	// A command takes at least three bytes: this bounds what a count can make us allocate.
+	h.Stamp = stampOf(entry)
+	// A command takes at least three bytes, so a wrong count cannot make us allocate more than that allows.
 	if d.bad || len(h.Origin) == 0 || len(h.Origin) > MaxOrigin || count > uint64(len(d.rest))/3 {
 		return Header{}, nil, fmt.Errorf("%w: header", ErrCorrupt)
 	}

@@ -46,9 +46,9 @@ func TestSweepRemovesWhatIsDue(t *testing.T) {
 	n.do(1, set("stays", "v"))
 	const due = 6000 // the others come later
 	now := int64(1000 + due - 1)
-	n.one(now, Command{Op: OpSweep}, Result{KindInt, expirePerSweep})
-	n.one(now, Command{Op: OpSweep}, Result{KindInt, due - expirePerSweep - 2*expirePerBatch})
-	n.one(now, Command{Op: OpSweep}, Result{KindInt, 0})
+	n.one(now, Command{Op: OpSweep}, Result{Kind: KindInt, N: expirePerSweep})
+	n.one(now, Command{Op: OpSweep}, Result{Kind: KindInt, N: due - expirePerSweep - 2*expirePerBatch})
+	n.one(now, Command{Op: OpSweep}, Result{Kind: KindInt, N: 0})
 	if n.len() != 10_001-due {
 		t.Errorf("%d items left, want %d", n.len(), 10_001-due)
 	}
@@ -69,9 +69,9 @@ func TestCommandsOnAnExpiredItem(t *testing.T) {
 		"SET NX":  {Command{Op: OpSet, Flags: FlagNX, User: 1, Key: []byte("k"), Value: []byte("new")}, Result{Kind: KindOK}, "new"},
 		"SET XX":  {Command{Op: OpSet, Flags: FlagXX, User: 1, Key: []byte("k"), Value: []byte("new")}, Result{Kind: KindNotFound}, ""},
 		"DELETE":  {Command{Op: OpDelete, User: 1, Words: words("k")}, Result{Kind: KindNotFound}, ""},
-		"DELETE2": {Command{Op: OpDelete, User: 1, Words: words("k", "l")}, Result{KindInt, 0}, ""},
-		"INCR":    {incr("k"), Result{KindInt, 1}, "1"},
-		"APPEND":  {Command{Op: OpAppend, User: 1, Key: []byte("k"), Value: []byte("xy")}, Result{KindInt, 2}, "xy"},
+		"DELETE2": {Command{Op: OpDelete, User: 1, Words: words("k", "l")}, Result{Kind: KindInt, N: 0}, ""},
+		"INCR":    {incr("k"), Result{Kind: KindInt, N: 1}, "1"},
+		"APPEND":  {Command{Op: OpAppend, User: 1, Key: []byte("k"), Value: []byte("xy")}, Result{Kind: KindInt, N: 2}, "xy"},
 		"EXPIRE":  {Command{Op: OpExpire, User: 1, Key: []byte("k"), TTL: 1000}, Result{Kind: KindNotFound}, ""},
 		"PERSIST": {Command{Op: OpPersist, User: 1, Key: []byte("k")}, Result{Kind: KindNotFound}, ""},
 		"CAS":     {Command{Op: OpCAS, User: 1, Key: []byte("k"), Value: []byte("new"), Version: 1}, Result{Kind: KindNotFound}, ""},

@@ -20,13 +20,20 @@ func TestSnapshotsAreAsOldAsCanBe(t *testing.T) {
 	if used := n.copied().InUse(); used != version2 {
 		t.Errorf("restored: version %d is in use", used)
 	}
-	n.one(3, register("bob"), Result{KindUser, 2})
+	n.one(3, register("bob"), Result{Kind: KindUser, N: 2})
 	if s := persist(t, n.snapshot()); s[len(snapshotMagic)] != snapshotEntries {
 		t.Errorf("a snapshot of format %d, which the release before would misread", s[len(snapshotMagic)])
 	}
 	c := n.copied()
 	if used := c.InUse(); used != version3 {
 		t.Errorf("restored: version %d is in use", used)
+	}
+	n.one(4, Command{Op: OpQuota, User: 1, N: MinQuota}, Result{Kind: KindOK})
+	if s := persist(t, n.snapshot()); s[len(snapshotMagic)] != snapshotLimits {
+		t.Errorf("a snapshot of format %d, and there is a quota", s[len(snapshotMagic)])
+	}
+	if c = n.copied(); c.InUse() != version4 {
+		t.Errorf("restored: version %d is in use", c.InUse())
 	}
 	sameDump(t, "the copy", c.FSM, n.FSM)
 }
@@ -35,8 +42,8 @@ func TestSnapshotsAreAsOldAsCanBe(t *testing.T) {
 func TestSkippedEntriesCount(t *testing.T) {
 	n := withUser(t)
 	n.feed(entry(Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 7}, register("bob")))
-	if n.InUse() != version3 || n.Users() != 1 {
-		t.Errorf("version %d in use, %d users", n.InUse(), n.Users())
+	if n.InUse() != version3 || n.Stats().Users != 1 {
+		t.Errorf("version %d in use, %d users", n.InUse(), n.Stats().Users)
 	}
 	sameDump(t, "the copy", n.copied().FSM, n.FSM)
 }
@@ -44,13 +51,13 @@ func TestSkippedEntriesCount(t *testing.T) {
 // A name that is used again has a keyspace whose versions are behind all that the old one has given out.
 func TestVersionsGoOnOverAccounts(t *testing.T) {
 	n := newNode(t, "a/1")
-	n.one(1_700_000_000_000, register("alice"), Result{KindUser, 1})
+	n.one(1_700_000_000_000, register("alice"), Result{Kind: KindUser, N: 1})
 	for i := range 50 {
 		n.one(1_700_000_000_000+int64(i), set("k", "v"), Result{Kind: KindOK})
 	}
 	old, _ := n.Reader(1).Keyspace().Get([]byte("k"), 0)
 	n.one(1_700_000_000_050, Command{Op: OpUnregister, User: 1, Arg: []byte("hash")}, Result{Kind: KindOK})
-	n.one(1_700_000_000_051, register("alice"), Result{KindUser, 2})
+	n.one(1_700_000_000_051, register("alice"), Result{Kind: KindUser, N: 2})
 	again := Command{Op: OpSet, User: 2, Key: []byte("k"), Value: []byte("w")}
 	n.one(1_700_000_000_052, again, Result{Kind: KindOK})
 	item, _ := n.Reader(2).Keyspace().Get([]byte("k"), 0)
@@ -58,7 +65,7 @@ func TestVersionsGoOnOverAccounts(t *testing.T) {
 		t.Errorf("version %d after %d", item.Version, old.Version)
 	}
 	n.one(1_700_000_000_053, Command{Op: OpCAS, User: 2, Key: []byte("k"), Version: old.Version, Value: []byte("x")},
-		Result{KindConflict, int64(item.Version)})
+		Result{Kind: KindConflict, N: int64(item.Version)})
 }
 
 // Size counts all that a snapshot holds, and goes back to what it was when that goes.

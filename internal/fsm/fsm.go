@@ -1,21 +1,18 @@
-// Package fsm owns the replicated state: it turns log entries into users, their caches and the
-// tables that make a write happen once, and it turns that state into a snapshot and back.
+// Package fsm owns the replicated state: it turns log entries into users, their caches and the tables that make a
+// write happen only once, and it writes and restores snapshots of that state.
 //
-// It promises that two nodes that have applied the same entries hold the same state, byte for byte
-// in the snapshot's terms, whatever snapshots and restores lie in between. So it never looks at a
-// clock, at randomness, at the order of a map or at this node's configuration while it applies;
-// what limits or times the state comes with the log. It does not know who leads, and it starts no
-// goroutine.
+// It promises that two nodes that have applied the same entries hold the same state, byte for byte as a snapshot
+// stores it, whatever snapshots and restores they went through. So while it applies entries it never uses a clock,
+// randomness, the order of a map or this node's configuration; all limits and times come with the log. It does not
+// know who leads, and it starts no goroutine.
 //
-// Who calls: hashicorp/raft calls Apply, ApplyBatch, Snapshot and Restore on one goroutine, never
-// two at once; Persist and Release of a snapshot on another. Everything else may be called from
-// any goroutine.
+// hashicorp/raft calls Apply, ApplyBatch, Snapshot and Restore on one goroutine, never two at once, and a
+// snapshot's Persist and Release on another. Everything else may be called from any goroutine.
 package fsm
 
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
@@ -23,19 +20,17 @@ import (
 	"ciderd/internal/cache"
 )
 
-// Hooks is whom an FSM tells what it did. All are called on Raft's goroutine, so none may block;
-// each may be nil (without Fatal, its error is a panic).
+// Hooks are the callbacks of an FSM. All are called on Raft's goroutine, so none may block. Each may be nil
+// (without Fatal, its error is a panic).
 type Hooks struct {
-	// Stamp is told the log's time, in Unix milliseconds, before the changes made at that time
-	// can be read.
+	// Stamp is called with the log's time, in Unix milliseconds, before the changes made at that time can be read.
 	Stamp func(ms int64)
-	// Results is told what applying a batch of Self gave. The batch's changes can be read.
+	// Results is called with the results of a batch of Self. The batch's changes can be read by then.
 	Results func(incarnation, sequence uint64, results []Result)
-	// Restored is told, after a Restore, up to which batch of Self the new state goes.
+	// Restored is called after a Restore, with the last batch of Self in the new state.
 	Restored func(incarnation, sequence uint64)
-	// Fatal is told of an entry that cannot be applied. It must end the process: going on
-	// without the entry would make this node differ from the others. Until it has, nothing more
-	// is applied and no snapshot taken.
+	// Fatal is called with an entry that cannot be applied. It must end the process: without the entry this node
+	// would differ from the others. Until the process ends, nothing more is applied and no snapshot taken.
 	Fatal func(error)
 }
 
@@ -46,27 +41,16 @@ type FSM struct {
 
 	state   atomic.Pointer[state] // replaced by Restore only; changed by Raft's goroutine only
 	applier applier               // Raft's goroutine only
-	halted  error                 // what Fatal was told; Raft's goroutine only
+	halted  error                 // what Fatal was called with; Raft's goroutine only
 
-	applied atomic.Uint64 // state.index, once its changes can be read
-	closed  atomic.Bool   // state.closed
-	inUse   atomic.Uint32 // state.entries
-	bytes   atomic.Uint64 // of all entries applied by this process
-	pending struct {
-		sync.Mutex
-		waiters []waiter // for an index to be applied
-	}
-	watch struct {
-		sync.RWMutex
-		fns []func(id uint64)
-	}
-	marks    marks
+	applied  atomic.Uint64 // state.index, once its changes can be read
+	closed   atomic.Bool   // state.closed
+	inUse    atomic.Uint32 // state.entries
+	bytes    atomic.Uint64 // of all entries applied by this process
+	pending  waiters       // for an index to be applied
+	watch    watchers
+	hashes   stateHashes
 	lastTerm any // the boxed term of the last entry, so that a response costs no allocation
-}
-
-type waiter struct {
-	index uint64
-	done  chan struct{}
 }
 
 // New returns an empty FSM of the server self.
@@ -79,8 +63,8 @@ func New(self string, hooks Hooks) *FSM {
 // Apply applies one entry; see ApplyBatch.
 func (f *FSM) Apply(log *raft.Log) any { return f.ApplyBatch([]*raft.Log{log})[0] }
 
-// ApplyBatch applies committed entries. The response to each is its term (uint64), which is what a
-// leader needs for telling followers of the commit; results go to Hooks.Results.
+// ApplyBatch applies committed entries. The response to each is its term (uint64), which a leader needs to tell
+// followers of the commit. Results go to Hooks.Results.
 func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 	responses := make([]any, len(logs))
 	for i, log := range logs {
@@ -92,12 +76,12 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 		case f.halted != nil:
 		case log.Type == raft.LogCommand:
 			f.apply(log)
-		case log.Type == raft.LogConfiguration: // changes nothing here, but may be what someone waits for
+		case log.Type == raft.LogConfiguration: // changes nothing here, but a caller may be waiting for it
 			f.state.Load().index = log.Index
 			f.applied.Store(log.Index)
 		}
 	}
-	f.wake()
+	f.pending.wake(f.Applied())
 	return responses
 }
 
@@ -109,15 +93,16 @@ func (f *FSM) apply(log *raft.Log) {
 	}
 	s := f.state.Load()
 	f.applier.state = s
-	if stamp := stampOf(h); stamp > s.time {
-		s.time = stamp
-	}
+	s.time = max(s.time, h.Stamp)
 	if f.hooks.Stamp != nil {
 		f.hooks.Stamp(s.time)
 	}
-	accepted := s.accept(h)
+	accepted := !h.Eviction && s.accept(h)
 	var results []Result
-	if accepted {
+	switch {
+	case h.Eviction:
+		f.applier.evict(log.Data)
+	case accepted:
 		results = make([]Result, h.Count)
 		f.applier.batch(h.Version, commands, h.Count, results)
 	}
@@ -125,13 +110,22 @@ func (f *FSM) apply(log *raft.Log) {
 	if s.use(h.Version) {
 		f.inUse.Store(uint32(h.Version))
 	}
-	f.marks.set(s.index, s.hash())
+	s.forgetIdle()
+	f.hashes.set(s.index, s.hash())
 	f.bytes.Add(uint64(len(log.Data)))
 	f.applied.Store(log.Index)
 	f.closed.Store(s.closed)
-	f.tellWatchers()
+	f.tellChanged()
 	if accepted && f.hooks.Results != nil && string(h.Origin) == f.self {
 		f.hooks.Results(h.Incarnation, h.Sequence, results)
+	}
+}
+
+// tellChanged tells of the users that have changed since it was called last.
+func (f *FSM) tellChanged() {
+	if changed := f.applier.changed; len(changed) > 0 {
+		f.watch.tell(changed)
+		f.applier.changed = changed[:0]
 	}
 }
 
@@ -143,7 +137,7 @@ func (f *FSM) halt(err error) {
 	f.hooks.Fatal(err)
 }
 
-// Incarnation is the one of a server's last batch that has been applied here; 0: none has.
+// Incarnation returns the incarnation of a server's last batch applied here; 0: none was.
 func (f *FSM) Incarnation(server string) uint64 {
 	s := f.state.Load()
 	s.row.RLock()
@@ -151,114 +145,89 @@ func (f *FSM) Incarnation(server string) uint64 {
 	return s.origins[server].incarnation
 }
 
-// Applied is the index of the last entry whose changes can be read here.
+// Applied returns the index of the last entry whose changes can be read here.
 func (f *FSM) Applied() uint64 { return f.applied.Load() }
 
-// Closed tells whether the state is closed to whatever makes it grow (OpClose).
+// Closed reports whether the state is closed to everything that makes it grow (OpClose).
 func (f *FSM) Closed() bool { return f.closed.Load() }
 
-// InUse is the highest version of entries that the log has held: a server that does not read it cannot be
-// one of this cluster. Versions before 3 are not told apart, as every release that was ever out reads them.
+// InUse returns the highest version of entries that the log has held: a server that does not read that version
+// cannot join. Versions below 3 are not distinguished, as every release reads them.
 func (f *FSM) InUse() int { return int(max(f.inUse.Load(), version2)) }
 
-// AppliedBytes counts the bytes of all entries that this process has applied.
+// AppliedBytes returns the size of all entries that this process has applied.
 func (f *FSM) AppliedBytes() uint64 { return f.bytes.Load() }
 
-// WaitApplied returns once the entry at index is applied here, or with ctx's error.
+// WaitApplied waits until the entry at index is applied here, or returns ctx's error.
 func (f *FSM) WaitApplied(ctx context.Context, index uint64) error {
 	if f.Applied() >= index {
 		return nil
 	}
 	w := waiter{index: index, done: make(chan struct{})}
-	f.pending.Lock()
-	f.pending.waiters = append(f.pending.waiters, w)
-	f.pending.Unlock()
-	f.wake() // it may have been applied since we looked
+	f.pending.add(w)
+	f.pending.wake(f.Applied()) // it may have been applied since we looked
 	select {
 	case <-w.done:
 		return nil
 	case <-ctx.Done():
-		f.forget(w.done)
+		f.pending.forget(w.done)
 		return context.Cause(ctx)
 	}
 }
 
-func (f *FSM) wake() {
-	f.pending.Lock()
-	defer f.pending.Unlock()
-	if len(f.pending.waiters) == 0 {
-		return
-	}
-	applied, rest := f.Applied(), f.pending.waiters[:0]
-	for _, w := range f.pending.waiters {
-		if w.index <= applied {
-			close(w.done)
-		} else {
-			rest = append(rest, w)
-		}
-	}
-	f.pending.waiters = rest
-}
-
-func (f *FSM) forget(done chan struct{}) {
-	f.pending.Lock()
-	defer f.pending.Unlock()
-	for i, w := range f.pending.waiters {
-		if w.done == done {
-			f.pending.waiters = append(f.pending.waiters[:i], f.pending.waiters[i+1:]...)
-			return
-		}
-	}
-}
-
-// Watch has fn called, on Raft's goroutine, after a user's password or account has changed, and
-// with id 0 after a restore, when any may have. fn must not block.
-func (f *FSM) Watch(fn func(id uint64)) {
-	f.watch.Lock()
-	defer f.watch.Unlock()
-	f.watch.fns = append(f.watch.fns, fn)
-}
-
-func (f *FSM) tellWatchers() {
-	if len(f.applier.changed) == 0 {
-		return
-	}
-	f.watch.RLock()
-	defer f.watch.RUnlock()
-	for _, id := range f.applier.changed {
-		for _, fn := range f.watch.fns {
-			fn(id)
-		}
-	}
-	f.applier.changed = f.applier.changed[:0]
-}
+// Watch has fn called, on Raft's goroutine, after a user's password or account has changed, and with id 0 after a
+// restore, when any may have changed. fn must not block.
+func (f *FSM) Watch(fn func(id uint64)) { f.watch.add(fn) }
 
 // Lookup finds a user by name.
 func (f *FSM) Lookup(name []byte) (User, bool) { return f.state.Load().users.lookup(name) }
 
-// Epoch is the user's credential epoch, which grows with each change of the password; ok is false
-// if there is no such account (any more).
+// Epoch returns the user's credential epoch, which increases with each change of the password. ok is false if there
+// is no such account (any more).
 func (f *FSM) Epoch(id uint64) (epoch uint64, ok bool) {
 	user, account := f.state.Load().users.get(id)
 	return user.Epoch, account != nil
 }
 
-// Users counts the accounts.
-func (f *FSM) Users() int { return f.state.Load().users.count() }
+// Stats is what the state holds, the same on every node that has applied as much.
+type Stats struct {
+	Users     int
+	Items     int   // those that have expired and not been removed too
+	Deadlines int   // items that have one
+	Bytes     int64 // of keys and values
 
-// NextDeadline is the earliest deadline of all items, in Unix milliseconds.
+	Memory      int64 // what all that counts for, see cache.MemoryOf
+	MemoryLimit int64 // 0: none
+	Working     int64 // the limit that the leader works to
+	LimitsSet   bool  // some limits have been set, if only to none
+	Reject      bool  // at the limit, what would grow is refused
+	Evicted     uint64
+}
+
+// Stats returns the present numbers. It waits for nobody.
+func (f *FSM) Stats() Stats {
+	s := f.state.Load()
+	limits := s.ledger.current()
+	return Stats{
+		Users: s.users.count(), Items: s.store.Len(), Deadlines: s.store.Deadlines(), Bytes: s.store.Bytes(),
+		Memory: s.memory(), MemoryLimit: limits.MaxMemory, Working: s.ledger.working.Load(), LimitsSet: s.ledger.limits.Load() != nil,
+		Reject: limits.Reject, Evicted: s.ledger.evicted.Load(),
+	}
+}
+
+// NextDeadline returns the earliest deadline of all items, in Unix milliseconds.
 func (f *FSM) NextDeadline() (int64, bool) { return f.state.Load().store.NextDeadline() }
 
-// DueBy is how many items go when the log's time gets to now, which must be about to come.
+// DueBy returns how many items expire when the log's time reaches now, which must be about to happen.
 func (f *FSM) DueBy(now int64) int { return f.state.Load().store.DueBy(now) }
 
-// Size is about what a snapshot of the state takes, in bytes, before compression.
+// Size returns about what a snapshot of the state takes, in bytes, before compression.
 func (f *FSM) Size() int64 {
 	s := f.state.Load()
 	return s.store.Bytes() + int64(s.store.Deadlines())*deadlineBytes + s.users.bytes.Load() + s.onceBytes.Load()
 }
 
-// What Size counts beside the items' own bytes.
+// What Size counts in addition to the items' own bytes.
 const (
 	deadlineBytes = 8
 	accountBytes  = 64 // and the name and the hash
@@ -276,8 +245,8 @@ type Reader struct {
 // Reader returns a reader of the user's cache.
 func (f *FSM) Reader(id uint64) *Reader { return &Reader{fsm: f, id: id} }
 
-// Keyspace is the user's cache, or nil if the account is gone. It must be asked for anew for each
-// command: a restore replaces it, and the old one stays as it was.
+// Keyspace returns the user's cache, or nil if the account is gone. Call it again for each command: a restore
+// replaces the keyspace, and the old one no longer changes.
 func (r *Reader) Keyspace() *cache.Keyspace {
 	if s := r.fsm.state.Load(); s != r.state {
 		r.state = s
@@ -288,6 +257,9 @@ func (r *Reader) Keyspace() *cache.Keyspace {
 	}
 	return r.account.keyspace
 }
+
+// Usage returns what the user has of the memory; false: the account is gone.
+func (r *Reader) Usage() (Usage, bool) { return r.fsm.Shares().Of(r.id) }
 
 // EntryError says which entry could not be applied, and why.
 type EntryError struct {

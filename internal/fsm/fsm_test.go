@@ -132,7 +132,7 @@ func TestWaitAppliedEndsByRestore(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	n := withUser(t)
-	n.one(2, Command{Op: OpSignup, Name: []byte("bob"), Value: []byte("h")}, Result{KindUser, 2})
+	n.one(2, Command{Op: OpSignup, Name: []byte("bob"), Value: []byte("h")}, Result{Kind: KindUser, N: 2})
 	var first, second []uint64
 	n.Watch(func(id uint64) {
 		first = append(first, id)
@@ -178,7 +178,7 @@ func TestReaderOfAnAccountThatGoes(t *testing.T) {
 	if r.Keyspace() != nil || n.Reader(1).Keyspace() != nil {
 		t.Error("an account that is gone has a cache")
 	}
-	n.one(4, Command{Op: OpSignup, Name: []byte("alice"), Value: []byte("h")}, Result{KindUser, 2})
+	n.one(4, Command{Op: OpSignup, Name: []byte("alice"), Value: []byte("h")}, Result{Kind: KindUser, N: 2})
 	if r.Keyspace() != nil {
 		t.Error("the cache of another account of that name can be read")
 	}
@@ -245,7 +245,7 @@ func TestReadersBesideWrites(t *testing.T) {
 					return
 				}
 				u, _ := n.Lookup([]byte("alice"))
-				if epoch, ok := n.Epoch(1); !ok || u.ID != 1 || epoch == 0 || n.Users() != 1 || n.Size() <= 0 {
+				if epoch, ok := n.Epoch(1); !ok || u.ID != 1 || epoch == 0 || n.Stats().Users != 1 || n.Size() <= 0 {
 					t.Errorf("user %+v, epoch %d %v", u, epoch, ok)
 					return
 				}

@@ -1,14 +1,14 @@
 package fsm
 
-// Group is encoded commands that go into one batch together, in order.
+// Group holds encoded commands that go into one batch together, in order.
 type Group struct {
-	Commands []byte // each as AppendCommand has it
+	Commands []byte // each encoded by AppendCommand
 	Count    int
 	// Version is the highest Since of their operations.
 	Version int
-	// User is whose they are, as far as users take turns: all of a group's commands are of one; 0: nobody's.
+	// User is the user of all commands in the group, for sharing between users; 0: none.
 	User uint64
-	// Work is about how many bytes of stored values they make every node copy beside their own.
+	// Work is about how many bytes of stored values the commands make every node copy, beyond their own bytes.
 	Work int
 }
 

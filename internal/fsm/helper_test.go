@@ -94,7 +94,7 @@ func (n *node) one(stamp int64, c Command, want Result) {
 // withUser is a node whose user 1 is alice.
 func withUser(tb testing.TB) *node {
 	n := newNode(tb, "a/1")
-	n.one(1, Command{Op: OpSignup, Name: []byte("alice"), Value: []byte("hash")}, Result{KindUser, 1})
+	n.one(1, Command{Op: OpSignup, Name: []byte("alice"), Value: []byte("hash")}, Result{Kind: KindUser, N: 1})
 	return n
 }
 

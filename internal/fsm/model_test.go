@@ -29,6 +29,8 @@ type modelUser struct {
 	epoch, version uint64
 	items          map[string]modelItem
 	once           []modelOnce
+	quota, reserve int64
+	evicted        uint64
 }
 
 type model struct {
@@ -37,6 +39,23 @@ type model struct {
 	last    uint64
 	closed  bool
 	origins map[string][2]uint64 // incarnation, sequence
+	limits  modelLimits
+	index   uint64 // entries so far
+	version int    // the highest of them
+}
+
+// end is what comes at the end of each entry.
+func (m *model) end(version int) {
+	m.index++
+	m.version = max(m.version, version)
+	if m.version < 4 || m.last == 0 {
+		return
+	}
+	if u := m.users[1+m.index%m.last]; u != nil {
+		for n := 0; n < 256 && len(u.once) > 1000 && u.once[0].at+600_000 <= m.now; n++ {
+			u.once = u.once[1:]
+		}
+	}
 }
 
 func newModel() *model {
@@ -94,6 +113,15 @@ func (u *modelUser) put(key, value string, deadline int64) {
 	u.items[key] = modelItem{value, u.version, deadline}
 }
 
+// put stores an item if there is room.
+func (m *model) put(u *modelUser, key []byte, value string, deadline int64, done Result) Result {
+	if why := m.roomForItem(u, string(key), value, deadline); why != KindNone {
+		return Result{Kind: why}
+	}
+	u.put(string(key), value, deadline)
+	return done
+}
+
 func (u *modelUser) remove(key string) {
 	if _, ok := u.items[key]; ok {
 		u.version++
@@ -124,7 +152,7 @@ func (m *model) in(ttl int64) int64 {
 func (m *model) command(c *Command) Result {
 	switch c.Op {
 	case OpSweep:
-		return Result{KindInt, m.expire(4096)}
+		return Result{Kind: KindInt, N: m.expire(4096)}
 	case OpGone:
 		for _, id := range c.Words {
 			delete(m.origins, string(id))
@@ -133,6 +161,8 @@ func (m *model) command(c *Command) Result {
 	case OpClose:
 		m.closed = c.N != 0
 		return Result{Kind: KindOK}
+	case OpLimits:
+		return m.setLimits(c)
 	case OpSignup:
 		return m.signup(c, 0)
 	case OpRegister:
@@ -154,8 +184,12 @@ func (m *model) command(c *Command) Result {
 	if len(u.once) >= 100_000 {
 		return Result{Kind: KindOnceFull}
 	}
+	shut := m.closed && slices.Contains([]Op{OpSet, OpCAS, OpMSet, OpIncr, OpAppend}, c.Op)
+	if why := m.roomForID(u, c.Once); why != KindNone && !shut {
+		return Result{Kind: why}
+	}
 	r := m.write(u, c)
-	if r.Kind != KindMemoryFull { // which may well go through when it is sent again
+	if r.Kind != KindMemoryFull && r.Kind != KindQuota && r.Kind != KindAtLimit { // which may well go through when it is sent again
 		u.once = append(u.once, modelOnce{string(c.Once), m.now, r})
 	}
 	return r
@@ -173,9 +207,12 @@ func (m *model) signup(c *Command, version uint64) Result {
 	if c.Limit > 0 && len(m.users) >= int(c.Limit) {
 		return Result{Kind: KindSignupFull}
 	}
+	if !m.roomForUser(c.Name, c.Value) {
+		return Result{Kind: KindAtLimit}
+	}
 	m.last++
 	m.users[m.last] = &modelUser{name: string(c.Name), hash: string(c.Value), epoch: 1, version: version, items: map[string]modelItem{}}
-	return Result{KindUser, int64(m.last)}
+	return Result{Kind: KindUser, N: int64(m.last)}
 }
 
 func (m *model) write(u *modelUser, c *Command) Result {
@@ -194,7 +231,7 @@ func (m *model) write(u *modelUser, c *Command) Result {
 		if !there && c.Flags&FlagXX != 0 {
 			return Result{Kind: KindNotFound}
 		}
-		u.put(string(c.Key), string(c.Value), m.in(c.TTL))
+		return m.put(u, c.Key, string(c.Value), m.in(c.TTL), Result{Kind: KindOK})
 	case OpDelete:
 		return m.delete(u, c.Words)
 	case OpIncr:
@@ -207,18 +244,25 @@ func (m *model) write(u *modelUser, c *Command) Result {
 		if len(it.value)+len(c.Value) > limit {
 			return Result{Kind: KindValueTooLarge}
 		}
-		u.put(string(c.Key), it.value+string(c.Value), it.deadline)
-		return Result{KindInt, int64(len(it.value) + len(c.Value))}
+		return m.put(u, c.Key, it.value+string(c.Value), it.deadline, Result{Kind: KindInt, N: int64(len(it.value) + len(c.Value))})
 	case OpExpire:
+		if it.deadline == 0 && m.in(c.TTL) != 0 {
+			if why := m.room(u, itemMemory(string(c.Key), it.value, 1), it.memory(string(c.Key)), true); why != KindNone {
+				return Result{Kind: why}
+			}
+		}
 		u.put(string(c.Key), it.value, m.in(c.TTL))
 	case OpPersist:
 		u.put(string(c.Key), it.value, 0)
 	case OpCAS:
 		if it.version != c.Version {
-			return Result{KindConflict, int64(it.version)}
+			return Result{Kind: KindConflict, N: int64(it.version)}
 		}
-		u.put(string(c.Key), string(c.Value), 0)
+		return m.put(u, c.Key, string(c.Value), 0, Result{Kind: KindOK})
 	case OpMSet:
+		if why := m.roomForAll(u, c.Words); why != KindNone {
+			return Result{Kind: why}
+		}
 		for i := 0; i+1 < len(c.Words); i += 2 {
 			u.put(string(c.Words[i]), string(c.Words[i+1]), 0)
 		}
@@ -227,6 +271,8 @@ func (m *model) write(u *modelUser, c *Command) Result {
 			u.version++
 		}
 		clear(u.items)
+	case OpQuota, OpReserve:
+		return m.setShare(u, c)
 	default:
 		return m.password(u, c)
 	}
@@ -242,7 +288,7 @@ func (m *model) delete(u *modelUser, keys [][]byte) Result {
 		u.remove(string(key))
 	}
 	if len(keys) != 1 {
-		return Result{KindInt, n}
+		return Result{Kind: KindInt, N: n}
 	}
 	if n == 0 {
 		return Result{Kind: KindNotFound}
@@ -266,8 +312,7 @@ func (m *model) incr(u *modelUser, c *Command, it modelItem, there bool) Result 
 	if value.Add(value, big.NewInt(c.N)); !value.IsInt64() {
 		return Result{Kind: KindOverflow}
 	}
-	u.put(string(c.Key), strconv.FormatInt(value.Int64(), 10), it.deadline)
-	return Result{KindInt, value.Int64()}
+	return m.put(u, c.Key, strconv.FormatInt(value.Int64(), 10), it.deadline, Result{Kind: KindInt, N: value.Int64()})
 }
 
 // password is PASSWD and UNREGISTER, which need the hash that the user still has.

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 )
 
@@ -9,10 +10,10 @@ func incr(key string) Command { return Command{Op: OpIncr, User: 1, Key: []byte(
 
 func TestOnceGivesTheFirstReply(t *testing.T) {
 	n := withUser(t)
-	n.one(10, once("i", incr("n")), Result{KindInt, 1})
-	n.one(11, once("i", incr("n")), Result{KindInt, 1})
-	n.one(12, once("j", incr("n")), Result{KindInt, 2})
-	n.one(13, once("i", set("n", "another command")), Result{KindInt, 1})
+	n.one(10, once("i", incr("n")), Result{Kind: KindInt, N: 1})
+	n.one(11, once("i", incr("n")), Result{Kind: KindInt, N: 1})
+	n.one(12, once("j", incr("n")), Result{Kind: KindInt, N: 2})
+	n.one(13, once("i", set("n", "another command")), Result{Kind: KindInt, N: 1})
 
 	n.one(20, set("text", "abc"), Result{Kind: KindOK})
 	n.one(21, once("bad", incr("text")), Result{Kind: KindNotANumber})
@@ -20,21 +21,21 @@ func TestOnceGivesTheFirstReply(t *testing.T) {
 	n.one(23, once("bad", incr("text")), Result{Kind: KindNotANumber}) // though it would work by now
 
 	got := n.do(30, once("batch", incr("n")), once("batch", incr("n")), incr("n")) // within one batch too
-	if got[0] != (Result{KindInt, 3}) || got[1] != got[0] || got[2] != (Result{KindInt, 4}) {
+	if got[0] != (Result{Kind: KindInt, N: 3}) || got[1] != got[0] || got[2] != (Result{Kind: KindInt, N: 4}) {
 		t.Errorf("results %v", got)
 	}
 	n = n.copied()
-	n.one(40, once("i", incr("n")), Result{KindInt, 1})
+	n.one(40, once("i", incr("n")), Result{Kind: KindInt, N: 1})
 	n.one(41, once("bad", incr("text")), Result{Kind: KindNotANumber})
 }
 
 func TestOnceIsOfOneUser(t *testing.T) {
 	n := withUser(t)
-	n.one(2, Command{Op: OpSignup, Name: []byte("bob"), Value: []byte("h")}, Result{KindUser, 2})
+	n.one(2, Command{Op: OpSignup, Name: []byte("bob"), Value: []byte("h")}, Result{Kind: KindUser, N: 2})
 	n.one(3, once("i", set("k", "v")), Result{Kind: KindOK})
 	bobs := once("i", incr("k"))
 	bobs.User = 2
-	n.one(4, bobs, Result{KindInt, 1})
+	n.one(4, bobs, Result{Kind: KindInt, N: 1})
 	n.one(5, Command{Op: OpUnregister, User: 2, Arg: []byte("h"), Once: []byte("u")}, Result{Kind: KindOK})
 	n.one(6, bobs, Result{Kind: KindSessionEnded})
 }
@@ -79,7 +80,7 @@ func TestOnceIsRememberedByNumberAndTime(t *testing.T) {
 			t.Errorf("after hours, id %d of 2002 is remembered: %v, want %v", id, !want, want)
 		}
 	}
-	n.one(10+200*onceAge, once("1600", incr("n")), Result{KindInt, 1601})
+	n.one(10+200*onceAge, once("1600", incr("n")), Result{Kind: KindInt, N: 1601})
 	sameDump(t, "a copy", n.copied().FSM, n.FSM)
 }
 
@@ -88,11 +89,39 @@ func TestOnceIsRefusedAtItsBound(t *testing.T) {
 	fill(n, 10, 0, onceMax)
 	n.one(20, once("one more", incr("n")), Result{Kind: KindOnceFull})
 	n.one(20, once("one more", incr("n")), Result{Kind: KindOnceFull})
-	n.one(21, incr("n"), Result{KindInt, onceMax + 1}) // the refused ones were not run
-	n.one(22, once("7", incr("n")), Result{KindInt, 8})
+	n.one(21, incr("n"), Result{Kind: KindInt, N: onceMax + 1}) // the refused ones were not run
+	n.one(22, once("7", incr("n")), Result{Kind: KindInt, N: 8})
 	n.one(9+onceAge, once("one more", incr("n")), Result{Kind: KindOnceFull})
-	n.one(10+onceAge, once("one more", incr("n")), Result{KindInt, onceMax + 2})
+	n.one(10+onceAge, once("one more", incr("n")), Result{Kind: KindInt, N: onceMax + 2})
 	if table := n.state.Load().users.byID[1].once; len(table.order) != onceCount+1 || len(table.byID) != onceCount+1 {
 		t.Errorf("%d ids in order and %d by id are left", len(table.order), len(table.byID))
+	}
+}
+
+// A remembered reply is in the state's hash and in the snapshot with every field that a Result has, or is to have.
+func TestRememberedWithEveryField(t *testing.T) {
+	fields := reflect.TypeFor[Result]()
+	plain := remembered{id: "id", at: 1, result: Result{Kind: KindInt}}
+	for i := range fields.NumField() {
+		r := plain
+		f := reflect.ValueOf(&r.result).Elem().Field(i)
+		switch f.Kind() {
+		case reflect.Uint8:
+			f.SetUint(uint64(KindConflict))
+		case reflect.Int64:
+			f.SetInt(-5)
+		default:
+			t.Fatalf("%s is of a kind that this test does not set yet", fields.Field(i).Name)
+		}
+		if r.hash() == plain.hash() {
+			t.Errorf("%s is not in the hash", fields.Field(i).Name)
+		}
+		n := withUser(t)
+		n.state.Load().users.byID[1].once.remember(r)
+		n.state.Load().sum += r.hash()
+		back := n.copied()
+		if got, ok := back.state.Load().users.byID[1].once.lookup([]byte("id")); !ok || got != r.result {
+			t.Errorf("%s comes back from a snapshot as %v, %v; want %v", fields.Field(i).Name, got, ok, r.result)
+		}
 	}
 }

@@ -36,7 +36,7 @@ func TestABatchIsAppliedOnce(t *testing.T) {
 		if s.applied {
 			want++
 		}
-		n.one(int64(10+i), Command{Op: OpIncr, User: 1, Key: []byte("n"), N: 0}, Result{KindInt, want})
+		n.one(int64(10+i), Command{Op: OpIncr, User: 1, Key: []byte("n"), N: 0}, Result{Kind: KindInt, N: want})
 	}
 }
 
@@ -48,7 +48,7 @@ func TestSkippedBatchMovesTheTime(t *testing.T) {
 	if _, ok := n.Reader(1).Keyspace().Get([]byte("k"), n.stamps[len(n.stamps)-1]); ok {
 		t.Error("the item is there at its deadline")
 	}
-	n.one(90, incr("k"), Result{KindInt, 1}) // at 150, whatever its own stamp says
+	n.one(90, incr("k"), Result{Kind: KindInt, N: 1}) // at 150, whatever its own stamp says
 }
 
 func TestGoneDropsRows(t *testing.T) {
@@ -65,7 +65,7 @@ func TestGoneDropsRows(t *testing.T) {
 		t.Errorf("a copy's rows: %v", got)
 	}
 	n.feed(entry(Header{Origin: []byte("b/2"), Incarnation: 1, Sequence: 2, Stamp: 7}, incr("n"))) // of a server that is gone
-	n.one(8, incr("n"), Result{KindInt, 3})
+	n.one(8, incr("n"), Result{Kind: KindInt, N: 3})
 }
 
 // The word that a server is gone may come late (its batch is sent again after a failover, or by a node
@@ -78,7 +78,7 @@ func TestGoneComesLate(t *testing.T) {
 	n.one(6, Command{Op: OpGone, Words: words("b/2")}, Result{Kind: KindOK})
 	n.feed(first) // sent again
 	n.feed(entry(Header{Origin: []byte("b/9"), Incarnation: 1, Sequence: 2, Stamp: 7}, incr("n")))
-	n.one(8, incr("n"), Result{KindInt, 3})
+	n.one(8, incr("n"), Result{Kind: KindInt, N: 3})
 }
 
 func TestMalformedCommandEndsItsBatch(t *testing.T) {
@@ -91,8 +91,8 @@ func TestMalformedCommandEndsItsBatch(t *testing.T) {
 	h := Header{Origin: []byte("a/1"), Incarnation: 1, Sequence: n.sequence, Count: 3, Stamp: 5}
 	n.feed(AppendBatch(nil, h, body))
 	got := n.told[batchID{"a/1", 1, n.sequence}].results
-	if len(got) != 3 || got[0] != (Result{KindInt, 1}) || got[1] != (Result{}) || got[2] != (Result{}) {
+	if len(got) != 3 || got[0] != (Result{Kind: KindInt, N: 1}) || got[1] != (Result{}) || got[2] != (Result{}) {
 		t.Errorf("results %v", got)
 	}
-	n.one(6, incr("n"), Result{KindInt, 2})
+	n.one(6, incr("n"), Result{Kind: KindInt, N: 2})
 }

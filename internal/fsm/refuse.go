@@ -1,25 +1,25 @@
 package fsm
 
-// Refusal is what may not enter the log at the moment.
+// Refusal is what may not enter the log at present.
 type Refusal struct {
-	// Growth: commands that can make the state larger. A leader whose cluster has no room on its disks does
-	// not store the values that will be refused, and what is left of an entry fits where that did not.
+	// Growth: commands that can make the state larger. A leader whose cluster has no space on its disks must not
+	// store values that will be refused; without them the entry may still fit.
 	Growth bool
-	// Reads is the version of entries that every server reads, if it is less than EntryVersion: what is newer
-	// would be a malformed command to those that do not, and they would carry out another batch than the rest
-	// of the cluster. 0: all read all.
+	// Reads is the version of entries that every server reads, if it is less than EntryVersion. Servers that do not
+	// read a newer operation would take it for a malformed command and apply another batch than the rest of the
+	// cluster. 0: all servers read all versions.
 	Reads int
-	// Weights bounds what the commands of an entry make every node copy; nil: it is not bounded.
+	// Weights bounds what the commands of an entry make every node copy; nil: no bound.
 	Weights *Weights
 }
 
-// nothing tells whether r refuses nothing.
+// nothing reports whether r refuses nothing.
 func (r Refusal) nothing() bool { return !r.Growth && r.Reads == 0 && r.Weights == nil }
 
-// unread tells whether there are servers that do not read a version.
+// unread reports whether some servers do not read a version.
 func (r Refusal) unread(version byte) bool { return r.Reads != 0 && int(version) > r.Reads }
 
-// why is the flags of the OpRefuse that takes an operation's place, if r refuses that.
+// why returns the flags of the OpRefuse that replaces an operation, if r refuses it.
 func (r Refusal) why(op Op) (flags uint8, refused bool) {
 	switch {
 	case r.unread(operations[op].since):
@@ -30,15 +30,15 @@ func (r Refusal) why(op Op) (flags uint8, refused bool) {
 	return 0, false
 }
 
-// Refuse is the check of what enters the log: it returns entry with OpRefuse for every command that r refuses.
-// It never refuses a batch as a whole for what r says, which would be sent again for ever: it is still the same
-// batch, and each command has its result, KindMemoryFull or KindUnread; one of ONCE that was carried out before
-// still gives what it gave then. An OpRefuse needs no user, so that a command of nobody's has its result too. An
-// entry without such commands is returned as it is; entry is never changed. The error is that of Check: such an
-// entry is nobody's who works as it should, and every node would come to its end at it.
+// Refuse checks what enters the log: it returns entry with OpRefuse in place of every command that r refuses. It
+// never refuses a whole batch because of r, as that batch would be sent again forever. It stays the same batch, and
+// each command has its result: KindMemoryFull, KindUnread or KindBusy. A command in ONCE that was applied before
+// still returns its first result. An OpRefuse needs no user, so that a command without one has its result too. An
+// entry without such commands is returned as it is; entry is never changed. The error is that of Check: no correct
+// node makes such an entry, and every node would stop at it.
 //
-// Releases that do not know OpRefuse end at such an entry (ErrNewer): there is none to be refused by while there
-// are servers of those.
+// Releases that do not know OpRefuse stop at such an entry (ErrNewer). So nothing may be refused while such servers
+// are in the cluster.
 func Refuse(entry []byte, r Refusal) ([]byte, error) {
 	if r.nothing() {
 		return entry, Check(entry)
@@ -46,6 +46,9 @@ func Refuse(entry []byte, r Refusal) ([]byte, error) {
 	h, commands, err := readPlausible(entry)
 	if err != nil {
 		return nil, err
+	}
+	if h.Eviction {
+		return entry, nil
 	}
 	out := refusing{refusal: r, commands: commands, work: entryWork{weights: r.Weights}, changed: r.unread(h.Version)}
 	if err := eachCommand(h.Version, h.Count, commands, out.command); err != nil {
@@ -58,7 +61,7 @@ func Refuse(entry []byte, r Refusal) ([]byte, error) {
 	return AppendBatch(nil, h, out.rest), nil
 }
 
-// refusing makes the entry without what is refused. As long as nothing is, it copies nothing.
+// refusing builds the entry without the refused commands. It copies nothing until one is refused.
 type refusing struct {
 	refusal  Refusal
 	commands []byte
@@ -89,9 +92,9 @@ func (r *refusing) command(c *Command, encoded []byte) {
 	}
 }
 
-// refused is what takes c's place.
+// refused returns the command that replaces c.
 func (c *Command) refused(flags uint8) Command {
-	if operations[c.Op].nobody {
+	if operations[c.Op].userless {
 		return Command{Op: OpRefuse, Flags: flags, Words: c.Words}
 	}
 	return Command{Op: OpRefuse, Flags: flags, User: c.User, Once: c.Once, Words: c.Words}

@@ -14,16 +14,15 @@ import (
 	"ciderd/internal/cache"
 )
 
-// ErrOldSnapshot: a snapshot that does not go as far as what has been applied here.
+// ErrOldSnapshot: a snapshot that ends before the last entry applied here.
 var ErrOldSnapshot = errors.New("the snapshot is older than the state that is here")
 
-// Restore builds the state of a snapshot aside and swaps it in. On an error the old one stays. It
-// never goes back: Raft installs whatever snapshot comes with the present term, and one that was on
-// its way for long, or is sent a second time by whoever heard it pass, would take back what has been
-// read here.
+// Restore builds the state of a snapshot separately and swaps it in. On an error the old state stays. It never goes
+// back: Raft installs any snapshot of the current term, and one that was delayed, or that a third party replays,
+// would undo what has been read here.
 func (f *FSM) Restore(r io.ReadCloser) error {
 	defer r.Close()
-	s, err := f.build(r)
+	s, err := readSnapshot(r)
 	if err != nil {
 		return err
 	}
@@ -37,9 +36,9 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 	f.applied.Store(s.index)
 	f.closed.Store(s.closed)
 	f.inUse.Store(uint32(s.entries))
-	f.wake()
+	f.pending.wake(f.Applied())
 	f.applier.changed = append(f.applier.changed[:0], 0)
-	f.tellWatchers()
+	f.tellChanged()
 	if f.hooks.Restored != nil {
 		row := s.origins[f.self]
 		f.hooks.Restored(row.incarnation, row.sequence)
@@ -49,8 +48,8 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 
 var _ raft.BatchingFSM = (*FSM)(nil)
 
-// CheckSnapshot reads a snapshot to its end and tells whether it could be restored, by the index
-// it goes up to or an error.
+// CheckSnapshot reads a snapshot to its end and returns the index that it goes up to, or why it could not be
+// restored.
 func CheckSnapshot(r io.Reader) (index uint64, err error) {
 	s, err := readSnapshot(r)
 	if err != nil {
@@ -59,14 +58,13 @@ func CheckSnapshot(r io.Reader) (index uint64, err error) {
 	return s.index, nil
 }
 
-func readSnapshot(r io.Reader) (*state, error) { return readInto(newState(), r) }
-
-func readInto(s *state, r io.Reader) (*state, error) {
+// readSnapshot builds the state of a snapshot, separate from the current one.
+func readSnapshot(r io.Reader) (*state, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	if err := readHead(br); err != nil {
 		return nil, err
 	}
-	b := &builder{state: s}
+	b := &builder{state: newState()}
 	chunks := &chunkReader{r: br}
 	for {
 		records, err := chunks.next()
@@ -139,8 +137,12 @@ func (b *builder) record(d *decoder) error {
 	case tagOrigin:
 		id := d.bytes()
 		b.setOrigin(id, origin{d.uvarint(), d.uvarint()})
+	case tagLimits:
+		ok = b.limits(d)
 	case tagUser:
 		ok = b.user(d)
+	case tagShare:
+		ok = b.share(d)
 	case tagOnce:
 		ok = b.once(d)
 	case tagItem:
@@ -156,7 +158,7 @@ func (b *builder) record(d *decoder) error {
 	return nil
 }
 
-// entriesUsed refuses a state that holds what this release does not know of.
+// entriesUsed refuses a state with entries of a version that this release does not know.
 func (b *builder) entriesUsed(d *decoder) bool {
 	v := d.uvarint()
 	if v < version3 || v > EntryVersion {
@@ -175,6 +177,33 @@ func (b *builder) user(d *decoder) bool {
 	b.account = &account{user: user, keyspace: b.store.Create(user.ID)}
 	b.account.keyspace.SetVersion(version)
 	b.users.add(b.account)
+	b.addFixed(b.account, user.memory())
+	return true
+}
+
+func (b *builder) limits(d *decoder) bool {
+	set := d.uvarint() != 0
+	l := Limits{MaxMemory: d.varint(), Quota: d.varint(), Reject: d.uvarint() != 0}
+	if set {
+		b.ledger.limits.Store(&l)
+	}
+	b.ledger.working.Store(d.varint())
+	b.ledger.evicted.Store(d.uvarint())
+	return true
+}
+
+func (b *builder) share(d *decoder) bool {
+	quota, reserve, evicted := d.varint(), d.varint(), d.uvarint()
+	if d.bad || b.account == nil {
+		return false
+	}
+	b.ledger.reserves.Add(reserve)
+	b.ledger.owners.Add(int64(flag(quota > 0)))
+	b.users.setShare(b.account, func(s *share) {
+		s.quota.Store(quota)
+		s.reserve.Store(reserve)
+		s.evicted.Store(evicted)
+	})
 	return true
 }
 
@@ -186,6 +215,7 @@ func (b *builder) once(d *decoder) bool {
 	r.result.Kind, d.rest = Kind(d.rest[0]), d.rest[1:]
 	r.result.N = d.varint()
 	b.account.once.remember(r)
+	b.addFixed(b.account, onceMemory(len(r.id)))
 	b.sum += r.hash()
 	b.onceBytes.Add(r.size())
 	return true

@@ -24,10 +24,15 @@ const (
 	KindOnceFull      // the user has too many ids of ONCE that are younger than ten minutes
 	KindUnread        // not every server of the cluster reads the operation: see Refuse
 	KindBusy          // too many large values would have been copied at once: see Weights
+	KindQuota         // the user's quota, or for what cannot be evicted its guarantee, does not allow it
+	KindAtLimit       // it would take memory beyond the limit
+	KindReserved      // reserves do not fit in that: N is the most that would, in bytes
 )
 
-// passes tells whether the same command may well go through when it is sent again.
-func (k Kind) passes() bool { return k == KindMemoryFull || k == KindUnread || k == KindBusy }
+// passes reports whether the same command may well go through when it is sent again.
+func (k Kind) passes() bool {
+	return k == KindMemoryFull || k == KindUnread || k == KindBusy || k == KindQuota || k == KindAtLimit
+}
 
 // Result is what applying one command gave: the same on every node.
 type Result struct {

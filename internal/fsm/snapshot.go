@@ -13,36 +13,39 @@ import (
 	"ciderd/internal/cache"
 )
 
-// A snapshot is a head (magic, version of the format, the release that wrote it, CRC32C of these;
-// the same in all formats to come, so that any release can tell what to install) and a body of
-// chunks. The records in it, each behind its tag: the state's own figures, the origins, then user
-// by user the account, its ids of ONCE and its items, and at last the counts.
+// A snapshot is a head (magic, format version, the release that wrote it, CRC32C of these; the same in all future
+// formats, so that any release can say what to install) and a body of chunks. In the body each record follows its
+// tag: the state's own figures, the origins, then for each user the account, its ids of ONCE and its items, and
+// finally the counts.
 const (
 	snapshotMagic = "CIDERSNP"
-	maxRelease    = 100 // bytes of Release that are written
+	maxRelease    = 100 // bytes of Release that are written at most
 
 	tagState   = 'S' // index, time, last user id, whether it is closed
 	tagEntries = 'V' // the highest version of entries that the log has held; from format 2 on
 	tagOrigin  = 'O' // server id, incarnation, sequence
 	tagUser    = 'U' // id, name, hash, epoch, version counter of the keyspace
-	tagOnce    = 'R' // of the user before it: id, time, kind, number
-	tagItem    = 'I' // of the user before it: key, value, version, deadline
+	tagLimits  = 'L' // limits, see frozenLimits.write; from format 3 on
+	tagShare   = 'Q' // of the preceding user: quota, reserve, evicted; from format 3 on
+	tagOnce    = 'R' // of the preceding user: id, time, kind, number
+	tagItem    = 'I' // of the preceding user: key, value, version, deadline
 	tagEnd     = 'E' // users, items, hash of the state
 )
 
-// The formats. A state is written in the oldest one that can hold it, so that the release before this one
-// reads it for as long as nothing has been used that it does not know.
+// The formats. A state is written in the oldest format that can hold it, so that the previous release can read it
+// until something is used that it does not know.
 const (
 	snapshotFirst   = 1
 	snapshotEntries = 2 // format 1, and tagEntries
-	snapshotNewest  = snapshotEntries
+	snapshotLimits  = 3 // format 2, and tagLimits and tagShare
+	snapshotNewest  = snapshotLimits
 )
 
-// Release is the version of ciderd that snapshots are marked with, so that an older release that
-// meets a newer format can say what to install.
+// Release is the version of ciderd that snapshots are marked with, so that an older release that reads a newer
+// format can say what to install.
 var Release = "dev"
 
-// snapshot is the state as it was at one index; the state itself goes on changing.
+// snapshot is the state as it was at one index, while the state itself keeps changing.
 type snapshot struct {
 	index, time uint64
 	last        uint64
@@ -52,15 +55,30 @@ type snapshot struct {
 	users       []frozenUser
 	store       *cache.StoreView
 	hash        uint64
+	limits      frozenLimits
 }
 
 type frozenUser struct {
 	*User
-	once []remembered
+	once  []remembered
+	share frozenShare
 }
 
-// Snapshot freezes the state. It copies a few words for each user and origin and no item at all:
-// no entry is applied while it runs.
+type frozenShare struct {
+	quota, reserve int64
+	evicted        uint64
+}
+
+// frozenLimits is what of the ledger does not follow from the users.
+type frozenLimits struct {
+	Limits
+	set     bool
+	working int64
+	evicted uint64
+}
+
+// Snapshot freezes the state. No entry is applied while it runs, so it copies only a few words for each user and
+// origin, and no item.
 func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	if f.halted != nil {
 		return nil, fmt.Errorf("no snapshot after %w", f.halted)
@@ -74,27 +92,27 @@ func (f *FSM) freeze() *snapshot {
 		index: s.index, time: uint64(s.time), last: s.users.last, closed: s.closed, entries: s.entries,
 		origins: make(map[string]origin, len(s.origins)),
 		users:   make([]frozenUser, 0, len(s.users.byID)),
-		store:   s.store.Freeze(), hash: s.hash(),
+		store:   s.store.Freeze(), hash: s.hash(), limits: s.ledger.freeze(),
 	}
 	for id, row := range s.origins {
 		snap.origins[id] = row
 	}
 	for _, a := range s.users.byID {
-		snap.users = append(snap.users, frozenUser{a.user, a.once.order})
+		snap.users = append(snap.users, frozenUser{a.user, a.once.order, a.share.freeze()})
 	}
 	return snap
 }
 
-// Persist streams the snapshot out while entries go on being applied.
+// Persist streams the snapshot while entries continue to be applied.
 func (s *snapshot) Persist(sink raft.SnapshotSink) error {
 	if err := s.write(sink); err != nil {
-		_ = sink.Cancel() // the error that made us cancel is the one to tell
+		_ = sink.Cancel() // the error that made us cancel is the one to return
 		return err
 	}
 	return sink.Close()
 }
 
-// Release does nothing: what was frozen is freed with the snapshot.
+// Release does nothing: the garbage collector frees what was frozen with the snapshot.
 func (s *snapshot) Release() {}
 
 func (s *snapshot) write(w io.Writer) error {
@@ -110,6 +128,7 @@ func (s *snapshot) write(w io.Writer) error {
 	if s.entries != 0 {
 		c.buf = binary.AppendUvarint(append(c.buf, tagEntries), uint64(s.entries))
 	}
+	s.limits.write(c)
 	s.writeOrigins(c)
 	items := s.writeUsers(c)
 	c.buf = append(c.buf, tagEnd)
@@ -120,6 +139,9 @@ func (s *snapshot) write(w io.Writer) error {
 }
 
 func (s *snapshot) format() byte {
+	if s.entries >= version4 {
+		return snapshotLimits
+	}
 	if s.entries != 0 {
 		return snapshotEntries
 	}
@@ -133,6 +155,26 @@ func snapshotHead(format byte) []byte {
 func sealHead(version byte, release string) []byte {
 	head := appendBytes(append([]byte(snapshotMagic), version), []byte(release))
 	return binary.LittleEndian.AppendUint32(head, crc32.Checksum(head, castagnoli))
+}
+
+func (l *ledger) freeze() frozenLimits {
+	return frozenLimits{Limits: l.current(), set: l.limits.Load() != nil, working: l.working.Load(), evicted: l.evicted.Load()}
+}
+
+func (s *share) freeze() frozenShare {
+	return frozenShare{quota: s.quota.Load(), reserve: s.reserve.Load(), evicted: s.evicted.Load()}
+}
+
+func (l frozenLimits) write(c *chunkWriter) {
+	if l == (frozenLimits{}) {
+		return
+	}
+	c.buf = binary.AppendUvarint(append(c.buf, tagLimits), flag(l.set))
+	c.buf = binary.AppendVarint(c.buf, l.MaxMemory)
+	c.buf = binary.AppendVarint(c.buf, l.Quota)
+	c.buf = binary.AppendUvarint(c.buf, flag(l.Reject))
+	c.buf = binary.AppendVarint(c.buf, l.working)
+	c.buf = binary.AppendUvarint(c.buf, l.evicted)
 }
 
 func (s *snapshot) writeOrigins(c *chunkWriter) {
@@ -159,7 +201,7 @@ func (s *snapshot) writeUsers(c *chunkWriter) (items uint64) {
 	})
 	next := 0
 	s.store.Each(func(id, version uint64, view *cache.View) bool {
-		// Users and keyspaces are made and dropped together, so the two lists run in step.
+		// Users and keyspaces are created and dropped together, so the two lists run in step.
 		user := s.users[next]
 		next++
 		c.user(user, version)
@@ -179,6 +221,12 @@ func (c *chunkWriter) user(u frozenUser, version uint64) {
 	c.buf = binary.AppendUvarint(c.buf, u.Epoch)
 	c.buf = binary.AppendUvarint(c.buf, version)
 	c.flushFull()
+	if u.share != (frozenShare{}) {
+		c.buf = binary.AppendVarint(append(c.buf, tagShare), u.share.quota)
+		c.buf = binary.AppendVarint(c.buf, u.share.reserve)
+		c.buf = binary.AppendUvarint(c.buf, u.share.evicted)
+		c.flushFull()
+	}
 	for _, r := range u.once {
 		c.buf = appendBytes(append(c.buf, tagOnce), []byte(r.id))
 		c.buf = binary.AppendVarint(c.buf, r.at)
@@ -195,8 +243,8 @@ func (c *chunkWriter) item(key, value []byte, version uint64, deadline int64) {
 	c.flushFull()
 }
 
-// Dump writes the whole state as text in one canonical order, for tests that compare nodes.
-// It must not run beside Apply.
+// Dump writes the whole state as text in one canonical order, for tests that compare nodes. It must not run
+// concurrently with Apply.
 func (f *FSM) Dump() string {
 	var b strings.Builder
 	dumpState(&b, f.state.Load(), f.freeze())

@@ -15,7 +15,7 @@ import (
 // filled is a node with users, items, deadlines, ids and origins.
 func filled(tb testing.TB, items, valueSize int) *node {
 	n := withUser(tb)
-	n.one(2, Command{Op: OpSignup, Name: []byte("bob"), Value: []byte("hash2")}, Result{KindUser, 2})
+	n.one(2, Command{Op: OpSignup, Name: []byte("bob"), Value: []byte("hash2")}, Result{Kind: KindUser, N: 2})
 	r := rand.New(rand.NewPCG(1, uint64(items)))
 	for i := range items {
 		c := setFor(fmt.Sprintf("key%d", i), string(someBytes(r, valueSize, valueSize)), int64(i%3)*1000)

@@ -10,34 +10,35 @@ import (
 	"ciderd/internal/cache"
 )
 
-// state is everything that the log has made: all of it is in the snapshot, and nothing in it
-// depends on anything but the log. A Restore makes a new one.
+// state is everything that the log has made. All of it is in the snapshot, and nothing in it depends on anything
+// but the log. A Restore makes a new one.
 type state struct {
 	index   uint64 // the last entry applied
 	time    int64  // the largest stamp seen, Unix milliseconds
-	closed  bool   // to whatever makes it grow, for want of disks: OpClose
+	closed  bool   // to everything that makes it grow, as disks are full: OpClose
 	entries byte   // the highest version of entries applied, from version 3 on; 0: none
 	users   *users
 	store   *cache.Store
-	origins map[string]origin // server id -> what of it has been applied
-	// row is held while a row is changed, by Raft's goroutine, and while one is read by another.
+	origins map[string]origin // server id -> its last batch applied
+	// row is held while Raft's goroutine changes a row, and while another reads one.
 	row sync.RWMutex
 	sum uint64 // of the origins' and the ONCE tables' hashes, for hash
 
 	onceBytes atomic.Int64 // of all ONCE tables, for Size
+	ledger    ledger
 }
 
-// hash stands for all of the state but the index: two nodes that have applied the same entries have
-// the same. Every change keeps it up, by adding and subtracting the hashes of what it replaces.
+// hash covers all of the state but the index: two nodes that have applied the same entries have the same hash.
+// Every change updates it, by adding and subtracting the hashes of what it replaces.
 func (s *state) hash() uint64 {
 	h := s.store.Hash() + s.users.sum + s.sum + hashOf(nil, uint64(s.time), s.users.last, flag(s.closed))
-	if s.entries != 0 { // as before for the releases that know no such thing
+	if s.entries != 0 { // unchanged for releases that have no entries field
 		h += hashOf([]byte("entries"), uint64(s.entries))
 	}
-	return h
+	return h + s.ledger.hash()
 }
 
-// use notes the version of an entry, and tells whether it is one that has not been used before.
+// use notes the version of an entry and reports whether it is used for the first time.
 func (s *state) use(version byte) (first bool) {
 	if version < version3 || version <= s.entries {
 		return false
@@ -53,7 +54,7 @@ func flag(b bool) uint64 {
 	return 0
 }
 
-// hashOf is a hash without a seed, so that all nodes agree on it.
+// hashOf is a hash without a seed, so that it is the same on all nodes.
 func hashOf(b []byte, numbers ...uint64) uint64 {
 	var buf [128]byte
 	rest := buf[:0]
@@ -75,17 +76,17 @@ func newState() *state {
 	return &state{users: newUsers(), store: cache.New(), origins: map[string]origin{}}
 }
 
-// accept tells whether a batch is the next one of its origin, and notes it if so. It is what makes
-// sending a batch again harmless: of any number of copies in the log, one is applied, and only
-// after all that its origin had sent before it.
+// accept reports whether a batch is the next one of its origin, and notes it if so. This makes it harmless to send
+// a batch again: of any number of copies in the log only one is applied, and only after all earlier batches of its
+// origin.
 func (s *state) accept(h Header) bool {
 	row := s.origins[string(h.Origin)]
 	next := h.Incarnation == row.incarnation && h.Sequence == row.sequence+1 ||
 		h.Incarnation > row.incarnation && h.Sequence == 1
-	if next || plantNoOrigin {
+	if next {
 		s.setOrigin(h.Origin, origin{h.Incarnation, h.Sequence})
 	}
-	return next || plantNoOrigin
+	return next
 }
 
 func (s *state) setOrigin(id []byte, row origin) {
@@ -98,9 +99,9 @@ func (s *state) setOrigin(id []byte, row origin) {
 	s.sum += row.hash(id)
 }
 
-// dropOrigins drops the rows of the servers ids. A server that is gone never comes back under its
-// id, so nothing of it can arrive any more that a row would have to stop. Who is gone is named, and
-// not who is left: this command may be sent again long after, when others have come.
+// dropOrigins drops the rows of the servers ids. A removed server never comes back under its id, so no batch of it
+// can arrive that a row would have to stop. The command names the servers that are gone, not those that are left:
+// it may be sent again long after, when others have joined.
 func (s *state) dropOrigins(ids [][]byte) {
 	for _, id := range ids {
 		if row, known := s.origins[string(id)]; known {

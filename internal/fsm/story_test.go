@@ -27,6 +27,7 @@ type sent struct {
 	entry    []byte
 	results  []Result
 	accepted bool
+	eviction *Eviction // it is one, and no batch
 }
 
 var storyOrigins = []string{"a/1", "b/1", "c/1"}
@@ -38,6 +39,9 @@ func newStory(seed uint64) *story {
 // next writes one batch to the log.
 func (s *story) next() sent {
 	var b sent
+	if s.r.IntN(5) == 0 {
+		return s.evict()
+	}
 	if len(s.sent) > 0 && s.r.IntN(8) == 0 {
 		b = s.sent[s.r.IntN(len(s.sent))] // once more
 		b.entry = slices.Clone(b.entry)
@@ -51,7 +55,29 @@ func (s *story) next() sent {
 	b.h.Stamp = s.tick()
 	SetStamp(b.entry, b.h.Stamp)
 	b.results, b.accepted = s.model.apply(b.h, b.commands)
+	s.model.end(int(b.entry[0]))
 	s.sent = append(s.sent, b)
+	return b
+}
+
+// evict writes an eviction to the log: its victims are there, or were, or never have been; some stand twice.
+func (s *story) evict() sent {
+	e := &Eviction{Epoch: s.r.Uint64N(50), Target: s.r.Int64N(2 * max(s.model.limits.max, 1)), Room: s.r.Int64N(3) * 500}
+	for range s.r.IntN(20) {
+		v := Victim{User: s.user(), Key: s.key()}
+		if u := s.model.users[v.User]; u != nil {
+			v.Version = u.items[string(v.Key)].version - min(uint64(s.r.IntN(6)/5), u.items[string(v.Key)].version)
+		}
+		e.Victims = append(e.Victims, v)
+		if s.r.IntN(8) == 0 {
+			e.Victims = append(e.Victims, v)
+		}
+	}
+	b := sent{entry: AppendEviction(nil, e), eviction: e}
+	b.h.Stamp = s.tick()
+	SetStamp(b.entry, b.h.Stamp)
+	s.model.evict(b.h.Stamp, e)
+	s.model.end(version4)
 	return b
 }
 
@@ -156,7 +182,7 @@ func (s *story) command() Command {
 		if u := s.model.users[c.User]; u != nil {
 			c.Version = u.items[string(c.Key)].version + uint64(s.r.IntN(4)/3)
 		}
-	case n < 87:
+	case n < 86:
 		c.Op = OpMSet
 		for range s.r.IntN(5) {
 			c.Words = append(c.Words, s.key(), s.value())
@@ -170,8 +196,8 @@ func (s *story) command() Command {
 // rare is what concerns more than one item.
 func (s *story) rare(c *Command, n int) {
 	switch {
-	case n < 88:
-		c.Op = OpFlush
+	case n < 89:
+		s.share(c)
 	case n < 92:
 		c.Op = []Op{OpSignup, OpRegister}[s.r.IntN(2)]
 		c.Name, c.Value, c.Limit = s.pick("ann", "bob", "cid", "dan", "eve"), s.newHash(), int64(s.r.IntN(8))
@@ -190,5 +216,20 @@ func (s *story) rare(c *Command, n int) {
 				c.Words = append(c.Words, []byte(id))
 			}
 		}
+	}
+}
+
+// share is what concerns the limits, or a FLUSH.
+func (s *story) share(c *Command) {
+	switch s.r.IntN(7) {
+	case 0, 5:
+		c.Op, c.N = OpQuota, []int64{0, 0, 1500, 4000, -1}[s.r.IntN(5)]
+	case 1, 6:
+		c.Op, c.N = OpReserve, []int64{0, 500, 2000, 1 << 40, -1}[s.r.IntN(5)]
+	case 2, 3:
+		c.Op, c.N = OpLimits, []int64{0, 4000, 10_000, 25_000, -5}[s.r.IntN(5)]
+		c.Limit, c.Flags = []int64{0, 0, 2500, 6000, -1}[s.r.IntN(5)], []uint8{0, FlagReject, FlagFirst}[s.r.IntN(3)]
+	default:
+		c.Op = OpFlush
 	}
 }

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,16 +12,17 @@ import (
 // User is an account as it stands in the replicated state. It is never changed once published:
 // a new password makes a new User.
 type User struct {
-	ID    uint64 // from 1, never used again
+	ID    uint64 // from 1, never reused
 	Name  string
 	Hash  []byte // bcrypt; not to be modified
-	Epoch uint64 // grows with each change of the password, from 1
+	Epoch uint64 // increases with each change of the password, from 1
 }
 
 // account is a user with what belongs to it.
 type account struct {
 	user     *User
 	keyspace *cache.Keyspace
+	share    share       // FSM's goroutine changes it
 	once     onceTable   // FSM's goroutine only
 	gone     atomic.Bool // unregistered
 }
@@ -30,12 +32,12 @@ type users struct {
 	mu     sync.RWMutex // the maps and every account's user field, for readers on other goroutines
 	byID   map[uint64]*account
 	byName map[string]*account
-	last   uint64 // the last id given out
+	last   uint64 // the last id assigned
 	sum    uint64 // of all users' hashes, for state.hash; FSM's goroutine only
 	bytes  atomic.Int64
 }
 
-// size is what Size counts for an account.
+// size returns what Size counts for an account.
 func (u *User) size() int64 { return int64(accountBytes + len(u.Name) + len(u.Hash)) }
 
 func newUsers() *users {
@@ -57,7 +59,7 @@ func (u *users) remove(a *account) {
 	defer u.mu.Unlock()
 	delete(u.byID, a.user.ID)
 	delete(u.byName, a.user.Name)
-	u.sum -= a.user.hash()
+	u.sum -= a.user.hash() + a.share.hash(a.user.ID)
 	u.bytes.Add(-a.user.size())
 	a.gone.Store(true)
 }
@@ -71,6 +73,20 @@ func (u *users) setHash(a *account, hash []byte) {
 	u.sum += changed.hash() - a.user.hash()
 	u.bytes.Add(changed.size() - a.user.size())
 	a.user = &changed
+}
+
+// setShare changes what a user has of the ledger, and its part of the hash.
+func (u *users) setShare(a *account, change func(s *share)) {
+	u.sum -= a.share.hash(a.user.ID)
+	change(&a.share)
+	u.sum += a.share.hash(a.user.ID)
+}
+
+// all may be called from any goroutine.
+func (u *users) all() []*account {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	return slices.Collect(maps.Values(u.byID))
 }
 
 func (u *User) hash() uint64 {

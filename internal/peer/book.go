@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// Lookup gives the addresses of a host's name.
+// Lookup returns the addresses of a host name.
 type Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
 const (
 	// lookupTimeout is how long a name may take to resolve: an election waits for it.
 	lookupTimeout = 300 * time.Millisecond
-	// lookupAgain is how long a name that did not resolve is not asked for again, while there is an address.
+	// lookupAgain is how long a name that did not resolve is not looked up again, while there is an address.
 	lookupAgain = 2 * time.Second
 )
 
-// Book finds nodes by the names in the file, and remembers where each was met: a name server that is down
-// must not keep nodes from finding each other. A name that resolves has the last word. A nil Book remembers nothing.
+// Book finds nodes by the names in the file, and remembers where each was last met: a name server that is down must
+// not keep nodes from finding each other. A name that resolves wins. A nil Book remembers nothing.
 type Book struct {
 	lookup Lookup
 
@@ -32,8 +32,8 @@ type Book struct {
 	failed map[string]time.Time // host:port -> when its name did not resolve
 }
 
-// NewBook returns a Book that resolves by lookup, or where that is nil as the machine does. met is what one
-// before it had Met.
+// NewBook returns a Book that resolves with lookup, or as the machine does if lookup is nil. met is what an earlier
+// Book's Met returned.
 func NewBook(lookup Lookup, met map[string]string) *Book {
 	if lookup == nil {
 		lookup = resolve
@@ -47,7 +47,8 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// Met is where nodes were met last: their addresses in the file, and what those were then. Only names count.
+// Met returns where nodes were last met: their addresses in the file, and what those resolved to then. It has only
+// those that are names.
 func (b *Book) Met() map[string]string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -81,8 +82,8 @@ func (b *Book) Connect(ctx context.Context, address string) (net.Conn, error) {
 	return connectAny(ctx, places)
 }
 
-// connectAny tries each address in turn. Each gets its part of the time that is left: one that does not answer
-// must not keep the next from being tried.
+// connectAny tries each address in turn. Each gets its share of the remaining time: one that does not answer must
+// not keep the next from being tried.
 func connectAny(ctx context.Context, places []string) (conn net.Conn, err error) {
 	var errs []error
 	for i, place := range places {
@@ -100,7 +101,7 @@ func connectAny(ctx context.Context, places []string) (conn net.Conn, err error)
 	return nil, errors.Join(errs...)
 }
 
-// places is what an address of the file resolves to now; or where its node was met last, if it does not.
+// places returns what an address of the file resolves to now, or where its node was last met if it does not.
 func (b *Book) places(ctx context.Context, address string) ([]string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -126,13 +127,13 @@ func (b *Book) places(ctx context.Context, address string) ([]string, error) {
 	if last != "" {
 		return []string{last}, nil
 	}
-	if looking.Err() != nil && ctx.Err() == nil { // whatever the resolver makes of its deadline
+	if looking.Err() != nil && ctx.Err() == nil { // whatever error the resolver returned at its deadline
 		err = &net.DNSError{Err: fmt.Sprintf("no answer in %v", lookupTimeout), Name: host, IsTimeout: true}
 	}
 	return nil, err
 }
 
-// placesOf has where the node was met last come first, if it is among them.
+// placesOf returns the addresses with the one where the node was last met first, if it is among them.
 func placesOf(ips []netip.Addr, port, last string) (places []string) {
 	for _, ip := range ips {
 		place := net.JoinHostPort(ip.Unmap().String(), port)
@@ -145,7 +146,7 @@ func placesOf(ips []netip.Addr, port, last string) (places []string) {
 	return places
 }
 
-// last is where the node of an address was met last, and whether its name did not resolve lately.
+// last returns where the node of an address was last met, and whether its name failed to resolve lately.
 func (b *Book) last(address string) (place string, lately bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -55,7 +55,7 @@ func TestBookWithoutAnswerFromDNS(t *testing.T) {
 	b := NewBook(dns.lookup, nil)
 	meets := func(b *Book, within time.Duration) error {
 		start := time.Now()
-		conn, _, err := b.Dial(t.Context(), address, alice, "bob", KindForward)
+		conn, _, err := dialler{book: b}.dial(t.Context(), address, &hello{kind: KindForward, from: alice, want: "bob"})
 		if err == nil {
 			conn.Close()
 		}
@@ -103,11 +103,11 @@ func TestBookRemembersNodesAlone(t *testing.T) {
 	dns := &names{}
 	dns.set(nil, false, "127.0.0.1")
 	b := NewBook(dns.lookup, nil)
-	if _, _, err := b.Dial(t.Context(), net.JoinHostPort("carol.example", port), alice, "carol", KindForward); !errors.Is(err, ErrRefused) {
+	if _, _, err := (dialler{book: b}).dial(t.Context(), net.JoinHostPort("carol.example", port), &hello{kind: KindForward, from: alice, want: "carol"}); !errors.Is(err, ErrRefused) {
 		t.Errorf("error %v", err)
 	}
 	asked := dns.asked
-	conn, _, err := b.Dial(t.Context(), s.address, alice, "bob", KindForward)
+	conn, _, err := dialler{book: b}.dial(t.Context(), s.address, &hello{kind: KindForward, from: alice, want: "bob"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,23 +6,23 @@ import (
 	"sync"
 )
 
-// MaxUnfinished bounds the memory of all messages that have begun to come in and are not whole yet: the largest
-// that there can be, and some.
+// MaxUnfinished bounds the memory of all messages that have begun to arrive and are not complete yet: the largest
+// possible message, and some more.
 const MaxUnfinished = 320 << 20
 
-// ErrGaveWay ends a message that has to give its memory to others.
+// ErrGaveWay ends a message whose memory others need.
 var ErrGaveWay = errors.New("too much memory is taken by messages that are not whole")
 
-// Budget is the memory of unfinished messages, shared by all connections. When it is used up the message that
-// began first gives way: a node's are whole within moments, so that is somebody's who takes memory and does not
-// go on.
+// Budget is the memory of unfinished messages, shared by all connections. When it is used up the message that began
+// first is ended: a node's messages are complete within moments, so the oldest is a foreign one that holds memory
+// without continuing.
 type Budget struct {
 	mu     sync.Mutex // all below, and all of every share
 	free   int
 	shares list.List // of *share that hold something, the oldest in front
 }
 
-// NewBudget returns one of so many bytes.
+// NewBudget returns a budget of that many bytes.
 func NewBudget(bytes int) *Budget { return &Budget{free: bytes} }
 
 // share is what one message holds.
@@ -60,7 +60,7 @@ func (s *share) take(n int) error {
 	return nil
 }
 
-// oldestBut is the oldest share that is not s; nil: none.
+// oldestBut returns the oldest share other than s; nil: none.
 func (b *Budget) oldestBut(s *share) *share {
 	for e := b.shares.Front(); e != nil; e = e.Next() {
 		if o := e.Value.(*share); o != s {
@@ -70,7 +70,7 @@ func (b *Budget) oldestBut(s *share) *share {
 	return nil
 }
 
-// release gives all back; the budget's mu is held.
+// release returns all of it to the budget, whose mu is held.
 func (s *share) release() {
 	if s.element != nil {
 		s.budget.shares.Remove(s.element)

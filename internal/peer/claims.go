@@ -9,41 +9,41 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// A server's process says to every other node which one it is, over a connection that it keeps open for as long as
-// it runs: its claim. Who has heard a claim believes no other process that says it is that server, one that was
-// started on a copy of the directory, say, unless the first one is gone: its connection has ended, or nothing comes
-// back when it is asked along it (a machine that died leaves connections that look alive). So a process that starts,
-// and claims its server before it does anything as that, learns of one that runs; and one that runs is put out by
-// nobody.
+// A server's process tells every other node which one it is, over a connection that it keeps open as long as it
+// runs: its claim. A node that holds a claim believes no other process that says it is that server, such as one
+// started on a copy of the directory, unless the first one is gone: its connection has ended, or it does not answer
+// on it (a machine that died leaves connections that look alive). So a starting process, which claims its server
+// before it does anything as that server, learns of one that runs; and another process cannot displace one that
+// runs.
 
 const (
-	// claimPing is how long a claim's process has for saying that it is there.
+	// claimPing is how long a claim's process has to answer that it is alive.
 	claimPing = time.Second
-	// claimFresh is for how long it is not asked again: hellos may come by the thousand.
+	// claimFresh is how long it is not asked again: hellos may arrive by the thousand.
 	claimFresh = time.Second
-	// claimSaid is how often it is said that two processes are one server.
+	// claimSaid is how often it is logged that two processes are one server.
 	claimSaid = 10 * time.Second
 )
 
-// What is said along a claim, a byte each.
+// The messages on a claim, one byte each.
 const (
 	askAlive = '?'
 	sayAlive = '!'
 	sayRuns  = 'r' // until then it is starting
 )
 
-// claims are those that others hold here.
+// claims are those that other processes hold here.
 type claims struct {
 	log hclog.Logger
 
 	mu   sync.Mutex // all below
 	held map[string]*claim
-	// old has the connections of the release before, which claims nothing, and the hosts that they are from.
+	// old has the connections of the previous release, which has no claims, and their hosts.
 	old  map[string]map[net.Conn]string
 	said map[string]time.Time // when a conflict over a server was logged
 }
 
-// claim is one process's.
+// claim is one process's claim.
 type claim struct {
 	conn  net.Conn
 	nonce string
@@ -53,8 +53,9 @@ type claim struct {
 
 	mu    sync.Mutex // all below
 	runs  bool
-	heard time.Time     // when it last was known to be there
+	heard time.Time     // when it was last known to be alive
 	alive chan struct{} // signalled by each answer
+	mute  bool          // it did not answer
 }
 
 func newClaims(log hclog.Logger) *claims {
@@ -67,7 +68,7 @@ func (c *claims) holder(id string) *claim {
 	return c.held[id]
 }
 
-// other is the process that is a server, if that is not from and it lives; nil: there is none.
+// other returns another live process than from that is the server; nil: there is none.
 func (c *claims) other(from Identity, address net.Addr) *Other {
 	other := c.otherClaim(from)
 	if other == nil && from.Nonce != "" {
@@ -84,13 +85,11 @@ func (c *claims) otherClaim(from Identity) *Other {
 	if h == nil || h.nonce == from.Nonce || !h.lives() {
 		return nil
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return &Other{Address: h.conn.RemoteAddr().String(), Nonce: h.nonce, Runs: h.runs}
+	return h.other()
 }
 
-// otherOld is a process of the release before that is the server, on another host: on the same one it is what
-// was there before.
+// otherOld returns a process of the previous release that is the server, on another host. One on the same host is
+// this node's earlier process.
 func (c *claims) otherOld(id, host string) *Other {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +101,7 @@ func (c *claims) otherOld(id, host string) *Other {
 	return nil
 }
 
-// noteOld takes down a connection of the release before until forget is called.
+// noteOld notes a connection of the previous release until forget is called.
 func (c *claims) noteOld(id string, conn net.Conn) (forget func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,36 +140,36 @@ func (c *claims) say(id, first, second string) {
 		"server", id, "first", first, "second", second)
 }
 
-// proven tells whether from is the process that holds the claim of its server.
+// proven reports whether from is the process that holds the claim of its server.
 func (c *claims) proven(from Identity) bool {
 	h := c.holder(from.ServerID)
 	return h != nil && from.Nonce != "" && h.nonce == from.Nonce
 }
 
-// serve holds a claim for as long as its connection is open. Between the look for another one and now one may have
-// come: the first has it.
-func (c *claims) serve(conn net.Conn, h *hello) {
+// take gives the process that greeted the claim of its server, before it is told so: whoever is welcomed has it. Else
+// it returns the process that took it since it was looked for.
+func (c *claims) take(conn net.Conn, h *hello) (*claim, *Other) {
 	mine := &claim{conn: conn, nonce: h.from.Nonce, runs: h.runs, heard: time.Now(), ended: make(chan struct{}), alive: make(chan struct{}, 1)}
-	defer close(mine.ended)
 	c.mu.Lock()
-	old := c.held[h.from.ServerID]
-	if old != nil && old.nonce != mine.nonce && !old.gone() {
-		c.mu.Unlock()
-		return
+	defer c.mu.Unlock()
+	if old := c.held[h.from.ServerID]; old != nil && old.nonce != mine.nonce && !old.gone() {
+		return nil, old.other()
 	}
 	c.held[h.from.ServerID] = mine
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.held[h.from.ServerID] == mine {
-			delete(c.held, h.from.ServerID)
-		}
-	}()
-	mine.listen()
+	return mine, nil
 }
 
-// listen hears what the process says along its claim.
+// drop ends a claim; the process may have made it again over another connection.
+func (c *claims) drop(id string, mine *claim) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held[id] == mine {
+		delete(c.held, id)
+	}
+	close(mine.ended)
+}
+
+// listen reads what the process says on its claim.
 func (c *claim) listen() {
 	b := make([]byte, 1)
 	for {
@@ -188,13 +187,21 @@ func (c *claim) listen() {
 	}
 }
 
+func (c *claim) other() *Other {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &Other{Address: c.conn.RemoteAddr().String(), Nonce: c.nonce, Runs: c.runs}
+}
+
 func (c *claim) gone() bool {
 	select {
 	case <-c.ended:
 		return true
 	default:
-		return false
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mute
 }
 
 func (c *claim) fresh() bool {
@@ -203,11 +210,11 @@ func (c *claim) fresh() bool {
 	return time.Since(c.heard) < claimFresh
 }
 
-// lives asks the process along its claim whether it is there; a claim that is not answered ends.
+// lives asks the process on its claim whether it is alive; a claim that is not answered ends.
 func (c *claim) lives() bool {
 	c.asking.Lock()
 	defer c.asking.Unlock()
-	// What was heard before may have been the last of it.
+	// What was heard earlier may have been its last message.
 	if c.gone() {
 		return false
 	}
@@ -215,7 +222,7 @@ func (c *claim) lives() bool {
 		return true
 	}
 	select {
-	case <-c.alive: // of before
+	case <-c.alive: // an earlier answer
 	default:
 	}
 	_ = c.conn.SetWriteDeadline(time.Now().Add(claimPing))
@@ -228,6 +235,9 @@ func (c *claim) lives() bool {
 		case <-time.After(claimPing):
 		}
 	}
+	c.mu.Lock()
+	c.mute = true
+	c.mu.Unlock()
 	c.conn.Close()
 	return false
 }

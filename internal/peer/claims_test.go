@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -250,4 +251,27 @@ func TestUnfinishedFrame(t *testing.T) {
 			t.Errorf("%d bytes are lost", MaxUnfinished-budget.free)
 		}
 	})
+}
+
+// mutes is a connection on which nothing can be sent any more, as one with TLS after a write that took too long.
+type mutes struct{ net.Conn }
+
+func (m mutes) Write([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+
+// A claim on which nothing can be said ends, to be made again: it would seem to be that of a process that is silent.
+func TestClaimThatCannotSpeakEnds(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	runs := make(chan struct{})
+	close(runs)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		(&Claim{Runs: runs}).keep(t.Context(), mutes{here})
+	}()
+	select {
+	case <-ended:
+	case <-time.After(helloTimeout):
+		t.Error("it goes on")
+	}
 }

@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// MaxFrame is the largest frame of a forward connection, in bytes: one command of the largest
-// line there can be, and some.
+// MaxFrame is the largest frame of a forward connection, in bytes: one command of the largest possible line, and
+// some more.
 const MaxFrame = 16 << 20
 
-// ErrFrameSize: a frame said that it is empty or longer than any is.
+// ErrFrameSize: a frame's length is zero or above MaxFrame.
 var ErrFrameSize = errors.New("frame of an impossible size")
 
-// AppendFrame appends the head of a frame of n bytes.
+// AppendFrame appends the header of a frame of n bytes.
 func AppendFrame(dst []byte, n int) []byte { return binary.LittleEndian.AppendUint32(dst, uint32(n)) }
 
-// ReadFrame reads one frame into memory of its own, which the caller may keep.
+// ReadFrame reads one frame into new memory, which the caller may keep.
 func (in *Incoming) ReadFrame() ([]byte, error) {
 	n, err := in.head()
 	if err != nil {
@@ -33,7 +33,7 @@ func (in *Incoming) ReadFrame() ([]byte, error) {
 	return frame, nil
 }
 
-// head begins a message that begins with its length.
+// head begins a message that starts with its length.
 func (in *Incoming) head() (uint32, error) {
 	first, err := in.Begin()
 	if err != nil {

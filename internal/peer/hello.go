@@ -1,12 +1,3 @@
-// Package peer owns the connections between nodes: where a node is to be found, and one port for all of
-// them, where each connection first proves which cluster and which node it is from and says what it is for.
-//
-// It promises that no byte of an unproven connection reaches Raft, that no length that comes from
-// the net is believed before it is capped, that what has begun to come in has a bound of memory and an end, that
-// strangers keep nobody from being heard, and that of two processes that say they are one node the one that was
-// heard first is believed while it lives (claims.go). It never looks into
-// what it carries. Traffic is not encrypted and names are not secrets: whoever can reach the port and knows a server's
-// id can pass for it while it does not run, which is why the configuration refuses such ports unless it is told not to.
 package peer
 
 import (
@@ -25,55 +16,55 @@ type Kind byte
 // The kinds of connections.
 const (
 	KindRaft    Kind = 'R' // hashicorp/raft's own transport
-	KindForward Kind = 'F' // batches on their way to the leader
+	KindForward Kind = 'F' // batches in flight to the leader
 	KindQuery   Kind = 'Q' // questions and answers, see Client
-	KindClaim   Kind = 'C' // says for as long as it is open that its process is this server, see Claim
+	KindClaim   Kind = 'C' // says while it is open that its process is this server, see Claim
 )
 
-// Identity is who stands at one end of a connection.
+// Identity is the process at one end of a connection.
 type Identity struct {
 	Cluster  string
 	Node     string // the name in the configuration
 	ServerID string // name/short-id: which data directory of that name
-	// Nonce is drawn by each process, and tells it from one that runs on a copy of its directory. Empty: of the
-	// release before.
+	// Nonce is drawn by each process, and distinguishes it from one that runs on a copy of its directory. Empty:
+	// the previous release.
 	Nonce string
-	// Incarnation is that of the batches that come from there; 0: not said.
+	// Incarnation is that of the batches that this process sends; 0: not given.
 	Incarnation uint64
-	// Release is what the process runs; empty: not said. It is for people, and decides nothing.
+	// Release is what the process runs; empty: not given. It is only for people to read.
 	Release string
 }
 
 const (
-	// magic begins a hello; magicOld one of the release before, which has nothing behind the fields.
+	// magic begins a hello; magicOld one of the previous release, which has nothing after the fields.
 	magic        = "CIDERPEER\x02"
 	magicOld     = "CIDERPEER\x01"
 	helloTimeout = 5 * time.Second
 	maxField     = 255 // bytes
 )
 
-// notOurs is how anything that is no hello is answered. The release before answers the present hello so.
+// notOurs answers anything that is not a hello. The previous release answers the current hello with it.
 const notOurs = "this is the port between ciderd nodes"
 
-// errOld: the other side is of the release before, and wants its hello.
+// errOld: the other side runs the previous release, and needs its hello.
 var errOld = errors.New("a node of the release before")
 
-// ErrRefused: the other side is there and does not want us; the message says why. It is a *Refusal.
+// ErrRefused: the other side answers and refuses us; the message says why. It is a *Refusal.
 var ErrRefused = errors.New("refused")
 
-// Refusal is why the other side does not want us.
+// Refusal says why the other side refuses us.
 type Refusal struct {
-	By     string // its server id; empty: it does not say that
+	By     string // its server id; empty: not given
 	Reason string
-	// Other is where another process is that says it is us; nil: that is not the reason.
+	// Other is another process that says it is us; nil: that is not the reason.
 	Other *Other
 }
 
-// Other is a process that says it is a server that another says it is as well.
+// Other is a process that says it is the same server as another one.
 type Other struct {
-	Address string `json:",omitempty"` // that it was heard from
-	Nonce   string `json:",omitempty"` // empty: it is of the release before
-	Runs    bool   `json:",omitempty"` // it takes part; else it is starting, and asks as we do
+	Address string `json:",omitempty"` // where it was heard from
+	Nonce   string `json:",omitempty"` // empty: the previous release
+	Runs    bool   `json:",omitempty"` // it takes part; else it is starting, as we are
 }
 
 func (r *Refusal) Error() string {
@@ -90,14 +81,14 @@ func (r *Refusal) Is(target error) bool { return target == ErrRefused }
 type hello struct {
 	kind Kind
 	from Identity
-	want string // the server id, or if that is not known the name, that the caller means to reach
-	old  bool   // it is one of the release before, and the answer must be
-	// runs is false while a process that claims its server has yet to begin.
+	want string // the server id, or if unknown the name, that the caller wants to reach
+	old  bool   // it is one of the previous release, and so must be the answer
+	// runs is false while a process that claims its server has not begun to take part.
 	runs bool
 }
 
-// helloMore and replyMore are the last field of each, in JSON: what a release does not know it leaves out, and
-// passes over.
+// helloMore and replyMore are the last field of each, in JSON: a release leaves out and skips what it does not
+// know.
 type helloMore struct {
 	Nonce       string `json:",omitempty"`
 	Incarnation uint64 `json:",omitempty"`
@@ -111,7 +102,7 @@ type replyMore struct {
 	Release string `json:",omitempty"`
 }
 
-// The fields go out in one write each way: a length byte and that many bytes.
+// The fields are sent in one write each way: a length byte and that many bytes.
 func appendField(dst []byte, s string) []byte {
 	if len(s) > maxField {
 		s = s[:maxField]
@@ -142,13 +133,13 @@ func readFields(r *bufio.Reader, into ...*string) error {
 
 func appendJSON(dst []byte, v any) []byte {
 	text, err := json.Marshal(v)
-	if err != nil || len(text) > maxField { // a nonce that is not ours, say
+	if err != nil || len(text) > maxField { // such as a nonce in another format
 		text = []byte("{}")
 	}
 	return appendField(dst, string(text))
 }
 
-// short keeps a release from taking the room of what is needed.
+// short keeps a release from taking the space of more important fields.
 func short(release string) string { return release[:min(len(release), 40)] }
 
 func readJSON(r *bufio.Reader, v any) error {
@@ -194,7 +185,7 @@ func readHello(r *bufio.Reader) (*hello, error) {
 	return h, err
 }
 
-// encodeReply is the answer to a hello; refusal nil: welcome. Whoever is refused learns no more than the refusal
+// encodeReply returns the answer to a hello; refusal nil: welcome. A refused caller learns no more than the refusal
 // says.
 func encodeReply(self Identity, refusal *Refusal, old bool) []byte {
 	b, reason, more := []byte{1}, "", replyMore{Nonce: self.Nonce, Release: short(self.Release)}
@@ -214,7 +205,7 @@ func encodeReply(self Identity, refusal *Refusal, old bool) []byte {
 	return appendJSON(b, more)
 }
 
-// readReply reads the answer to a hello; old: to one of the release before.
+// readReply reads the answer to a hello; old: to one of the previous release.
 func readReply(r *bufio.Reader, old bool) (remote Identity, err error) {
 	ok, err := r.ReadByte()
 	if err != nil {

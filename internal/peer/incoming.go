@@ -13,25 +13,24 @@ import (
 )
 
 const (
-	// MessageTime is how long a message that has begun to come in may take until it is whole: longer than
-	// whoever sends one waits for the answer.
+	// MessageTime is how long a message that has begun may take to complete: longer than its sender waits for the
+	// answer.
 	MessageTime = 10 * time.Second
-	// chunk is the memory that a message is given at first, a full batch and some; then as its bytes come, not
-	// as it says.
+	// chunk is the memory that a message gets at first, a full batch and some more. After that it grows with the
+	// bytes that arrive, not with the length that was announced.
 	chunk      = 288 << 10
 	readBuffer = 64 << 10
 )
 
-// Incoming is one connection's messages as they come in. Between two it waits for as long as it takes; one that
-// has begun must come on, and has no more memory than has come of it. Its methods are for one goroutine, but
-// for Interrupt.
+// Incoming reads one connection's messages. Between two it waits without a limit; one that has begun must continue,
+// and has no more memory than bytes of it have arrived. Its methods are for one goroutine, except Interrupt.
 type Incoming struct {
 	conn   net.Conn
 	r      *bufio.Reader
 	budget *Budget
-	share  *share        // of the message that has begun; nil: none has
-	until  time.Time     // when it must be whole; zero: no such time
-	stall  time.Duration // how long a stream may stand still; 0: it is no stream
+	share  *share        // of the message that has begun; nil: none
+	until  time.Time     // when it must be complete; zero: no limit
+	stall  time.Duration // how long a stream may stall; 0: not a stream
 
 	mu          sync.Mutex
 	interrupted bool
@@ -44,7 +43,7 @@ func NewIncoming(conn net.Conn, budget *Budget) *Incoming {
 	return in
 }
 
-// deadlined is the connection, with the deadline of the moment set before each read.
+// deadlined is the connection with the current deadline set before each read.
 type deadlined struct{ *Incoming }
 
 func (d deadlined) Read(p []byte) (int, error) {
@@ -57,7 +56,7 @@ func (d deadlined) Read(p []byte) (int, error) {
 	}
 	n, err := d.conn.Read(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) && (d.stall > 0 || !d.until.IsZero()) {
-		d.conn.Close() // what may still come would be taken for the next message
+		d.conn.Close() // later bytes would be taken for the next message
 		err = fmt.Errorf("a message that has begun does not come on: %w", err)
 	}
 	return n, err
@@ -80,7 +79,7 @@ func (in *Incoming) Interrupt() {
 	_ = in.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// Begin waits for a message to begin, as long as it takes, and returns its first byte.
+// Begin waits for a message to begin, without a limit, and returns its first byte.
 func (in *Incoming) Begin() (byte, error) {
 	b, err := in.r.ReadByte()
 	if err == nil {
@@ -96,11 +95,11 @@ func (in *Incoming) ReadByte() (byte, error) {
 	return b, unfinished(err)
 }
 
-// Append appends the next n bytes of the message to dst, which is of memory that this message was given, or
-// none.
+// Append appends the next n bytes of the message to dst, which must be nil or memory from an earlier Append for
+// this message.
 func (in *Incoming) Append(dst []byte, n int) ([]byte, error) {
 	for n > 0 {
-		step := min(n, max(chunk, len(dst))) // as much again as has come
+		step := min(n, max(chunk, len(dst))) // as much again as has arrived
 		if grow := len(dst) + step - cap(dst); grow > 0 {
 			if err := in.share.take(step); err != nil {
 				return dst, err
@@ -117,30 +116,30 @@ func (in *Incoming) Append(dst []byte, n int) ([]byte, error) {
 	return dst, nil
 }
 
-// End says that the message is whole.
+// End notes that the message is complete.
 func (in *Incoming) End() {
 	in.share.close()
 	in.share, in.until = nil, time.Time{}
 }
 
-// Stream reads n bytes that follow a message: slow is not cut off, but what stands still for stall is. It ends
-// with EndStream.
+// Stream reads n bytes that follow a message. It may be slow, but if it stalls for longer than stall it fails. It
+// ends with EndStream.
 func (in *Incoming) Stream(n int64, stall time.Duration) io.Reader {
 	in.stall = stall
 	return io.LimitReader(in.r, n)
 }
 
-// EndStream says that what follows is the next message; without a stream it does nothing.
+// EndStream notes that the next bytes are a message again; without a stream it does nothing.
 func (in *Incoming) EndStream() { in.stall = 0 }
 
-// Close gives back what an unfinished message holds.
+// Close releases what an unfinished message holds.
 func (in *Incoming) Close() {
 	if in.share != nil {
 		in.share.close()
 	}
 }
 
-// unfinished is what an end in the middle of a message is called.
+// unfinished returns the error for an end in the middle of a message.
 func unfinished(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
@@ -199,4 +200,53 @@ func TestCloseEndsEverything(t *testing.T) {
 			t.Errorf("a connection lives on: %v", err)
 		}
 	})
+}
+
+// The TLS handshake and the hello have no more time together than a hello alone, however they are dragged out.
+func TestSlowHandshake(t *testing.T) {
+	begin := clientHello(t)
+	dribble := func(conn net.Conn, b []byte) {
+		for i := range b {
+			if _, err := conn.Write(b[i : i+1]); err != nil {
+				return
+			}
+			time.Sleep(time.Second)
+		}
+	}
+	for name, behave := range map[string]func(net.Conn, *Security){
+		"a byte":       func(c net.Conn, _ *Security) { _, _ = c.Write(begin[:1]) },
+		"drop by drop": func(c net.Conn, _ *Security) { dribble(c, begin) },
+		"deaf":         func(c net.Conn, _ *Security) { _, _ = c.Write(begin) },
+		"late": func(c net.Conn, s *Security) {
+			time.Sleep(helloTimeout - time.Second)
+			if err := tls.Client(c, s.dialConfig("bob")).Handshake(); err != nil {
+				t.Error(err)
+			}
+		},
+		"then drop by drop": func(c net.Conn, s *Security) {
+			time.Sleep(helloTimeout - time.Second)
+			dribble(tls.Client(c, s.dialConfig("bob")), goodHello())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, p *pipes, l *Listener) {
+				ca := newAuthority(t)
+				l.security = ca.of("bob", Require)
+				start := time.Now()
+				conn := p.dial()
+				var wg sync.WaitGroup
+				wg.Go(func() { behave(conn, ca.of("alice", Require)) })
+				defer wg.Wait()
+				time.Sleep(helloTimeout + time.Millisecond)
+				synctest.Wait()
+				_ = conn.SetReadDeadline(time.Now().Add(time.Hour))
+				if _, err := io.Copy(io.Discard, conn); err != nil {
+					t.Errorf("not dropped: %v", err)
+				}
+				if waited := time.Since(start); waited > helloTimeout+time.Second {
+					t.Errorf("dropped after %v", waited)
+				}
+			})
+		})
+	}
 }

@@ -11,17 +11,16 @@ type Member struct {
 	Address string // of its peer port, host:port
 }
 
-// Members are the nodes of the file, in its order. They say where to look for nodes, and no more: who has
-// a vote is Raft's to know.
+// Members are the nodes of the file, in its order. They only say where to find nodes; Raft knows which have a vote.
 type Members []Member
 
-// NodeName is the name in a server id, name/short-id.
+// NodeName returns the name in a server id, name/short-id.
 func NodeName(serverID string) string {
 	name, _, _ := strings.Cut(serverID, "/")
 	return name
 }
 
-// Has tells whether there is a node of that name.
+// Has reports whether there is a node of that name.
 func (m Members) Has(name string) bool {
 	for _, member := range m {
 		if member.Name == name {
@@ -31,7 +30,7 @@ func (m Members) Has(name string) bool {
 	return false
 }
 
-// Address is where the server's node is to be found today.
+// Address returns the current address of the server's node.
 func (m Members) Address(serverID string) (string, error) {
 	name := NodeName(serverID)
 	for _, member := range m {
@@ -42,9 +41,9 @@ func (m Members) Address(serverID string) (string, error) {
 	return "", fmt.Errorf("no node %q in the configuration", name)
 }
 
-// Others lists the nodes besides self.
-func (m Members) Others(self string) []Member {
-	var others []Member
+// Others returns the nodes other than self.
+func (m Members) Others(self string) Members {
+	var others Members
 	for _, member := range m {
 		if member.Name != self {
 			others = append(others, member)
@@ -53,7 +52,7 @@ func (m Members) Others(self string) []Member {
 	return others
 }
 
-// Names are those of all nodes, in the order of the file, for comparing two nodes' files.
+// Names returns the names of all nodes, in the order of the file, for comparing two nodes' files.
 func (m Members) Names() []string {
 	names := make([]string, 0, len(m))
 	for _, member := range m {

@@ -5,24 +5,30 @@ import (
 	"sync"
 )
 
+// The owners of places of connections that have not proved yet which node they are from.
 const (
-	// maxHandshakes is how many connections may be proving who they are at a time.
+	strangers = ""
+	certified = "certified"
+)
+
+const (
+	// maxHandshakes is how many connections may be in their handshake at a time. Those whose certificate is verified and
+	// that have not said yet which node they are from have as many of their own, which no stranger takes.
 	maxHandshakes = 64
-	// maxConns is how many connections one node may have here. It has a handful; those of a machine that died
-	// are among them for a while.
+	// maxConns is how many connections one node may have here. It has a handful, plus for a while those of a
+	// machine that died.
 	maxConns = 64
 )
 
-// places bounds the connections of each of a number of owners. When all places of one are taken its oldest
-// connection gives way: so whoever takes places and says nothing keeps nobody out for longer than it takes to
-// come back.
+// places bounds the connections of each owner. When all of an owner's places are taken its oldest connection is
+// closed: so a foreign process that takes places and sends nothing keeps a node out only until it reconnects.
 type places struct {
 	mu     sync.Mutex // all below
 	taken  map[string][]net.Conn
 	closed bool
 }
 
-// take gives conn a place of owner's, of which there are most; false: all is closed.
+// take gives conn one of owner's places, of which there are most; false: all is closed.
 func (p *places) take(owner string, most int, conn net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -41,7 +47,7 @@ func (p *places) take(owner string, most int, conn net.Conn) bool {
 	return true
 }
 
-// leave gives up conn's place, if it has one still.
+// leave gives up conn's place, if it still has one.
 func (p *places) leave(owner string, conn net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,7 +62,17 @@ func (p *places) leave(owner string, conn net.Conn) {
 	}
 }
 
-// close ends every connection, and gives no more places.
+// count returns how many connections have places.
+func (p *places) count() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conns := range p.taken {
+		n += len(conns)
+	}
+	return n
+}
+
+// close ends every connection and gives no more places.
 func (p *places) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// A query is a length (four bytes, little endian) and that much JSON; so is the answer. There are
-// a handful a second, so it is legibility and room to grow that count here.
+// A query is a length (four bytes, little endian) and that many bytes of JSON; so is the answer. There are a
+// handful a second, so legibility and extensibility matter most.
 const maxMessage = 64 << 10 // bytes
 
-// ErrTooBig: a message said that it is longer than any is.
+// ErrTooBig: a message's length is above the limit.
 var ErrTooBig = errors.New("message over 64 KiB")
 
 func writeMessage(w io.Writer, v any) error {
@@ -59,8 +59,8 @@ func (in *Incoming) readMessage(v any) error {
 	return json.Unmarshal(body, v)
 }
 
-// ServeQueries answers the queries of one connection until it ends. answer gets each query's
-// decoded Q and returns what to send back.
+// ServeQueries answers the queries of one connection until it ends. answer gets each query's decoded Q and returns
+// what to send back.
 func ServeQueries[Q, A any](conn net.Conn, budget *Budget, answer func(Q) A) {
 	in := NewIncoming(conn, budget)
 	defer in.Close()
@@ -76,41 +76,42 @@ func ServeQueries[Q, A any](conn net.Conn, budget *Budget, answer func(Q) A) {
 	}
 }
 
-// Client asks one node, over one connection that it keeps and makes anew when it has to. It asks
-// one question at a time; others wait their turn, or for their context.
+// Client asks one node, over one connection that it keeps and reopens when needed. It asks one question at a time;
+// other callers wait until it is free, or until their context ends.
 type Client struct {
 	address func() string
 	self    Identity
 	want    string
-	book    *Book
-	turn    chan struct{} // holds a token while nobody asks
-	conn    net.Conn      // whoever holds the turn
+	dialler dialler
+	sem     chan struct{} // holds a token while no question is in flight
+	conn    net.Conn      // belongs to the holder of the token
 	closed  context.Context
 	close   context.CancelFunc
 }
 
 // NewClient returns a client of the node want (a name or a server id) at address().
 func NewClient(address func() string, self Identity, want string) *Client {
-	c := &Client{address: address, self: self, want: want, turn: make(chan struct{}, 1)}
-	c.turn <- struct{}{}
+	c := &Client{address: address, self: self, want: want, sem: make(chan struct{}, 1)}
+	c.sem <- struct{}{}
 	c.closed, c.close = context.WithCancel(context.Background())
-	return c
-}
-
-// By has the client dial by a book, before the first call.
-func (c *Client) By(book *Book) *Client {
-	c.book = book
 	return c
 }
 
 // Call asks q and decodes the answer into a. After Close the error is net.ErrClosed.
 func (c *Client) Call(ctx context.Context, q, a any) error {
+	return c.call(ctx, context.Background(), q, a)
+}
+
+// call is Call, but gives up if wanted ends while other calls use the connection.
+func (c *Client) call(ctx, wanted context.Context, q, a any) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(c.closed, func() { cancel(net.ErrClosed) })()
 	select {
-	case <-c.turn:
-		defer func() { c.turn <- struct{}{} }()
+	case <-c.sem:
+		defer func() { c.sem <- struct{}{} }()
+	case <-wanted.Done():
+		return context.Cause(wanted)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -120,7 +121,7 @@ func (c *Client) Call(ctx context.Context, q, a any) error {
 	fresh := c.conn == nil
 	err := c.exchange(ctx, q, a)
 	if err != nil && !fresh && ctx.Err() == nil {
-		// The kept connection may have died long ago: that says nothing of the node.
+		// The kept connection may have died long ago: that says nothing about the node.
 		err = c.exchange(ctx, q, a)
 	}
 	if err != nil && ctx.Err() != nil {
@@ -134,7 +135,7 @@ func (c *Client) Call(ctx context.Context, q, a any) error {
 
 func (c *Client) exchange(ctx context.Context, q, a any) (err error) {
 	if c.conn == nil {
-		if c.conn, _, err = c.book.Dial(ctx, c.address(), c.self, c.want, KindQuery); err != nil {
+		if c.conn, _, err = c.dialler.dial(ctx, c.address(), &hello{kind: KindQuery, from: c.self, want: c.want}); err != nil {
 			c.conn = nil
 			return err
 		}
@@ -146,7 +147,7 @@ func (c *Client) exchange(ctx context.Context, q, a any) (err error) {
 		err = readMessage(conn, a)
 	}
 	if !stop() || err != nil {
-		// Either the connection is broken, or its deadline is set and an answer may be on the way.
+		// Either the connection is broken, or its deadline is set and an answer may be in flight.
 		conn.Close()
 		c.conn = nil
 	}
@@ -156,10 +157,10 @@ func (c *Client) exchange(ctx context.Context, q, a any) (err error) {
 // Close ends every call and the connection.
 func (c *Client) Close() {
 	c.close()
-	<-c.turn // of the call that is ending
+	<-c.sem // of the call that is ending
 	if c.conn != nil {
 		c.conn.Close()
 		c.conn = nil
 	}
-	c.turn <- struct{}{}
+	c.sem <- struct{}{}
 }

@@ -11,16 +11,16 @@ type Batch struct {
 	incarnation, sequence uint64
 
 	entry     []byte // as fsm.AppendBatch made it
-	given     bool   // entry has been given away: copies from now on
+	given     bool   // entry was given away: from now on Give copies
+	sent      bool   // at least once
 	proposals []*Proposal
 	count     int
 }
 
-// Entry is the log entry as fsm.AppendBatch made it, to be read only.
+// Entry returns the log entry made by fsm.AppendBatch, to be read only.
 func (b *Batch) Entry() []byte { return b.entry }
 
-// Give is the log entry for somebody who keeps it and stamps it (Raft): each call gives bytes of
-// their own.
+// Give returns the log entry for a caller that keeps and stamps it (Raft). Each call returns separate bytes.
 func (b *Batch) Give() []byte {
 	if b.given {
 		return slices.Clone(b.entry)

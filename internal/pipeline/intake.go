@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// What waits in the intake at most; beyond it the answer is ErrBusy (or ErrNoLeader).
+// The most that waits in the intake; beyond it the answer is ErrBusy (or ErrNoLeader).
 const (
 	maxIntakeCommands = 1 << 19
 	maxIntakeBytes    = 128 << 20
@@ -21,9 +21,9 @@ func (s *size) sub(o size) {
 	s.commands, s.bytes, s.work = s.commands-o.commands, s.bytes-o.bytes, s.work-o.work
 }
 
-// intake is the proposals that are in no batch yet. Each user's stand in a line of their own and are taken in
-// order; the users take turns. So whoever proposes most, or what costs most, waits for it, and others wait for
-// one of its proposals in each batch.
+// intake holds the proposals that are in no batch yet. Each user has a queue, taken in order, and the users take
+// turns. So a user with many or expensive proposals waits for its own, and the others for one of its proposals in
+// each batch.
 //
 // Invariants: size is the sum over all lines; a line is in lines and in ring only while something is in it.
 // Pipeline.mu guards all of it.
@@ -33,7 +33,7 @@ type intake struct {
 	ring  list.List // of *line, the next to be taken from in front
 }
 
-// line is one user's proposals, the oldest first.
+// line is one user's queue of proposals, oldest first.
 type line struct {
 	size
 	user    uint64
@@ -41,8 +41,8 @@ type line struct {
 	inRing  *list.Element
 }
 
-// admits tells whether a proposal may wait here. A user may have no more than what would still be free behind
-// it: one user alone half of the intake, two a third each. So there is always room for somebody who has
+// admits reports whether a proposal may wait here. A user may have no more than what would remain free after it:
+// one user alone has half of the intake, two have a third each. So there is always space for a user that has
 // nothing here yet.
 func (in *intake) admits(p *Proposal) bool {
 	own := p.size
@@ -70,7 +70,7 @@ func (in *intake) add(p *Proposal) {
 	in.size.add(p.size)
 }
 
-// took notes that p has been taken out of l, and drops a line that is then empty.
+// took notes that p was taken out of l, and drops l if it is empty.
 func (in *intake) took(l *line, p *Proposal) {
 	l.size.sub(p.size)
 	in.size.sub(p.size)
@@ -80,7 +80,7 @@ func (in *intake) took(l *line, p *Proposal) {
 	}
 }
 
-// remove takes a proposal out; false means that it is not there any more.
+// remove takes a proposal out; false means that it is no longer there.
 func (in *intake) remove(p *Proposal) bool {
 	l := in.lines[p.user]
 	if l == nil {
@@ -95,8 +95,8 @@ func (in *intake) remove(p *Proposal) bool {
 	return true
 }
 
-// take takes out what goes into the next batch: one proposal of each user after the other, for as long as they
-// fit. A user whose next one does not fit is first the next time.
+// take takes out what goes into the next batch: one proposal of each user in turn, as long as they fit. A user
+// whose next proposal does not fit is first the next time.
 func (in *intake) take() (taken []*Proposal, total size) {
 	fits := func(p *Proposal) bool {
 		return len(taken) == 0 || total.commands+p.size.commands <= maxBatchCommands &&
@@ -120,18 +120,18 @@ func (in *intake) take() (taken []*Proposal, total size) {
 		in.ring.MoveToBack(e)
 		in.took(l, p)
 		if next == nil && len(l.waiting) > 0 {
-			next = e // the last, and nobody has come to be behind it
+			next = e // it was last in the ring, so it is next again
 		}
 		e = next
 	}
 	return taken, total
 }
 
-// maxSkipped is how many users whose proposals do not fit are passed over for others whose do: what it takes to look
-// at them is far less than a commit.
+// maxSkipped is how many users whose proposals do not fit are skipped in favor of others whose proposals do:
+// looking at them costs far less than a commit.
 const maxSkipped = 4096
 
-// all takes everything out, in no order of users.
+// all takes everything out, in no particular order of users.
 func (in *intake) all() (all []*Proposal) {
 	for e := in.ring.Front(); e != nil; e = e.Next() {
 		all = append(all, e.Value.(*line).waiting...)

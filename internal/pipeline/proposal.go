@@ -6,8 +6,8 @@ import (
 	"ciderd/internal/fsm"
 )
 
-// Proposal is a group of commands on its way into the log. All of them go into one batch, so they
-// have one end: results for all, or one error for all.
+// Proposal is a group of commands in flight to the log. All of them go into one batch, so they have one outcome:
+// results for all, or one error for all.
 type Proposal struct {
 	commands []byte
 	size     size
@@ -19,23 +19,20 @@ type Proposal struct {
 
 	results []fsm.Result
 	err     error
-	// acked is set by a planted bug only: it has had its end before the log knew.
-	acked bool
 }
 
-// Wait returns the results, one for each command, or the error that holds for all of them:
-// ErrBusy, ErrNoLeader and ErrShutdown mean that nothing was done and nothing will be, ErrTimeout
-// that the outcome is not known.
+// Wait returns the results, one for each command, or the error that holds for all of them: ErrBusy, ErrNoLeader and
+// ErrShutdown mean that nothing was done and nothing will be, ErrTimeout that the outcome is unknown.
 func (p *Proposal) Wait() ([]fsm.Result, error) {
-	timer := time.NewTimer(time.Until(p.deadline))
-	defer timer.Stop()
+	timer := p.pipeline.timer(time.Until(p.deadline))
+	defer p.pipeline.release(timer)
 	select {
 	case <-p.done:
 		return p.results, p.err
 	case <-timer.C:
 	}
 	if !p.pipeline.withdraw(p) {
-		// In the window, or done this very moment: the latter is worth another look.
+		// It is in the window, or was just resolved: so look again.
 		select {
 		case <-p.done:
 			return p.results, p.err
@@ -46,10 +43,21 @@ func (p *Proposal) Wait() ([]fsm.Result, error) {
 	return nil, ErrNoLeader
 }
 
-func (p *Proposal) finish(results []fsm.Result, err error) {
-	if p.acked {
-		return
+// timer returns a timer that fires after d. Every write needs one for a moment, so they are reused.
+func (p *Pipeline) timer(d time.Duration) *time.Timer {
+	if t, ok := p.timers.Get().(*time.Timer); ok {
+		t.Reset(d)
+		return t
 	}
+	return time.NewTimer(d)
+}
+
+func (p *Pipeline) release(t *time.Timer) {
+	t.Stop() // it does not fire after that
+	p.timers.Put(t)
+}
+
+func (p *Proposal) finish(results []fsm.Result, err error) {
 	p.results, p.err = results, err
 	close(p.done)
 }

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// retryDelay is the pause between two tries to find a leader that takes batches. What changes
-	// on the way wakes the sender earlier.
+	// retryDelay is the pause between two tries to find a leader that takes batches. A change of the leader wakes
+	// the sender earlier.
 	retryDelay = 10 * time.Millisecond
-	// stallCheck is how often an idle sender looks whether the window has stopped moving.
+	// stallCheck is how often an idle sender checks whether the window has stalled.
 	stallCheck = 250 * time.Millisecond
 )
 
-// Run sends until ctx ends. It is the only goroutine that makes batches and touches the sink.
+// Run sends until ctx ends. It is the only goroutine that makes batches and uses the sink.
 func (p *Pipeline) Run(ctx context.Context) {
 	s := sender{Pipeline: p, timer: time.NewTimer(time.Hour)}
 	defer s.timer.Stop()
@@ -55,7 +55,11 @@ func (s *sender) step(ctx context.Context) {
 		return
 	}
 	s.mu.Lock()
-	if b.incarnation == s.incarnation { // else it is another one by now
+	if b.sent {
+		s.counts.Resent++
+	}
+	b.sent = true
+	if b.incarnation == s.incarnation { // else it was renewed meanwhile
 		s.sentTo = max(s.sentTo, b.sequence)
 	}
 	s.mu.Unlock()
@@ -67,8 +71,8 @@ func (s *sender) hasWork() bool {
 	return !s.intake.empty() || len(s.window) > 0
 }
 
-// retryLater waits for another leader, or a moment. New proposals do not cut it short: a thousand
-// clients would make it a busy loop.
+// retryLater waits for another leader, or a moment. New proposals do not shorten it: with a thousand clients that
+// would be a busy loop.
 func (s *sender) retryLater(ctx context.Context) {
 	s.timer.Reset(retryDelay)
 	select {
@@ -78,7 +82,7 @@ func (s *sender) retryLater(ctx context.Context) {
 	}
 }
 
-// sleep waits until something happened that may give next work, at most for d.
+// sleep waits until there may be more to send, at most for d.
 func (s *sender) sleep(ctx context.Context, d time.Duration) {
 	var broken <-chan struct{}
 	if s.sink != nil {
@@ -110,7 +114,7 @@ func (s *sender) connect(ctx context.Context) bool {
 	return true
 }
 
-// drop closes the sink; all of the window will be sent again through the next one.
+// drop closes the sink; the whole window will be sent again through the next one.
 func (s *sender) drop(reason string) {
 	if s.sink == nil {
 		return
@@ -123,8 +127,8 @@ func (s *sender) drop(reason string) {
 	s.mu.Unlock()
 }
 
-// next gives the batch to send now, or how long to wait at most before asking again. It is asked
-// only while there is a sink: what is in no batch can still be answered that nothing was done.
+// next returns the batch to send now, or how long to wait at most before calling it again. It is called only while
+// there is a sink: proposals that are in no batch can still be answered that nothing was done.
 func (s *sender) next(now time.Time) (*Batch, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +148,7 @@ func (s *sender) next(now time.Time) (*Batch, time.Duration) {
 	return s.form(), 0
 }
 
-// holdBack tells how long the waiting proposals had better not be made into a batch yet; 0: now.
+// holdBack returns how long the waiting proposals should not be made into a batch yet; 0: now.
 func (s *sender) holdBack(now time.Time) time.Duration {
 	full := s.intake.commands >= maxBatchCommands || s.intake.bytes >= maxBatchBytes
 	switch {
@@ -160,18 +164,17 @@ func (s *sender) holdBack(now time.Time) time.Duration {
 	case s.intake.commands >= s.expected:
 		return 0
 	}
-	return s.lingering.left(now, s.intake.commands)
+	return s.delay.left(now, s.intake.commands)
 }
 
-// form makes a batch of the proposals that wait.
+// form makes a batch of the waiting proposals.
 func (s *sender) form() *Batch {
-	s.lingering = lingering{}
+	s.delay = delay{}
 	taken, total := s.intake.take()
 	b := &Batch{incarnation: s.incarnation, sequence: s.sequence + 1, count: total.commands, proposals: taken}
 	parts := make([][]byte, len(taken))
 	version := 0
 	for i, p := range taken {
-		p.ackEarly()
 		version = max(version, p.version)
 		parts[i], p.commands = p.commands, nil
 	}
@@ -183,6 +186,8 @@ func (s *sender) form() *Batch {
 	if len(s.window) == 0 {
 		s.progress = time.Now()
 	}
+	s.counts.Batches++
+	s.counts.Commands += uint64(total.commands)
 	s.window = append(s.window, b)
 	s.windowBytes += len(b.entry)
 	return b

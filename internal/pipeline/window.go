@@ -14,50 +14,50 @@ import (
 const (
 	maxBatchCommands = 1024
 	maxBatchBytes    = 256 << 10
-	// maxWindow is how many batches may be unresolved. Three keep the log, the net and the FSM busy
-	// at once; more made batches smaller and nothing faster.
+	// maxWindow is how many batches may be unresolved. Three keep the log, the network and the FSM busy at once;
+	// more made batches smaller and nothing faster.
 	maxWindow = 3
 	// maxWindowBytes stops the window earlier when batches are large.
 	maxWindowBytes = 16 << 20
-	// maxBatchWork bounds the bytes of stored values that a batch makes every node copy beside its own: a few
-	// bytes of EXPIRE or APPEND copy a whole value, and a thousand of them, of however many sessions, would
-	// hold up everybody's writes for most of a second.
+	// maxBatchWork bounds the bytes of stored values that a batch makes every node copy, beyond its own bytes. A
+	// few bytes of EXPIRE or APPEND copy a whole value, and a thousand of them, from any number of sessions, would
+	// hold up all writes for most of a second.
 	maxBatchWork = maxBatchBytes
-	// worthCommands and worthBytes are what has to wait before a batch is made beside others in
-	// flight: each log entry costs a commit round of about a millisecond of two cores, whatever is
-	// in it, so small batches side by side make all of them slower.
+	// worthCommands and worthBytes are how much must wait before a batch is made while others are in flight: each
+	// log entry costs a commit round of about a millisecond of two cores, whatever is in it, so small batches next
+	// to each other make all of them slower.
 	worthCommands = 256
 	worthBytes    = 32 << 10
-	// stallTimeout is how long the oldest batch may be on its way before everything is sent again.
-	// Whatever was lost where, sending again is harmless (see fsm: a batch is applied if and only
-	// if it is the next one of its origin).
+	// stallTimeout is how long the oldest batch may be in flight before everything is sent again. Whatever was
+	// lost, sending again is harmless (see fsm: a batch is applied if and only if it is the next one of its
+	// origin).
 	stallTimeout = 2 * time.Second
 )
 
 // Sink is where batches go: this node's own log while it leads, or the leader. One goroutine uses it.
 type Sink interface {
-	// Send takes a batch on; that says nothing of its fate. An error breaks the sink.
+	// Send takes a batch; that says nothing about its outcome. An error breaks the sink.
 	Send(b *Batch) error
 	// Broken is closed when the sink is known to have lost something.
 	Broken() <-chan struct{}
-	// Leader is the server id of the node that it leads to.
+	// Leader returns the server id of the node that the sink leads to.
 	Leader() string
-	// Close gives it up; what it has taken may or may not get into the log.
+	// Close closes it; what it has taken may or may not enter the log.
 	Close()
 }
 
 // Config is what a pipeline needs to know.
 type Config struct {
-	// Origin and Incarnation stand in each batch: the server id, and the number of this process.
+	// Origin and Incarnation are part of each batch: the server id, and the number of this process.
 	Origin      string
 	Incarnation uint64
-	// Leader gives the leader's server id; empty: none is known.
+	// Leader returns the leader's server id; empty: none is known.
 	Leader func() string
-	// Open finds the way to the present leader, or fails.
+	// Open connects to the current leader, or fails.
 	Open func(ctx context.Context) (Sink, error)
-	// Outrun is told that the state has batches of this server that it has not made: what it makes as this
-	// incarnation will never be applied. Until Renew nothing is. It is called on Raft's goroutine, and must
-	// not block. Nil: nobody is told.
+	// Outrun is called when the state has batches of this server that this process has not made: what it makes as
+	// this incarnation will never be applied. Nothing is applied until Renew. Outrun is called on Raft's goroutine
+	// and must not block. Nil: it is not reported.
 	Outrun func(incarnation uint64)
 	Log    hclog.Logger
 }
@@ -69,12 +69,13 @@ type Config struct {
 //     sequences, oldest first, none of which has been applied here; window ends at sequence.
 //   - batches up to sentTo have been sent through the present sink.
 //
-// One goroutine (Run) makes batches and sends. Raft's goroutine resolves them, through Applied and
-// Restored: it alone says that a batch is done. A sink never does, so it may lose, repeat or
-// reorder nothing but time: after any trouble the whole window is sent again, in order.
+// One goroutine (Run) makes batches and sends them. Raft's goroutine resolves them, through Applied and Restored:
+// it alone reports that a batch is done. A sink never does, so it may lose, repeat or reorder batches at the cost
+// of time only: after any trouble the whole window is sent again, in order.
 type Pipeline struct {
 	config Config
 
+	timers        sync.Pool     // of *time.Timer, for Wait
 	wake          chan struct{} // there may be something to send
 	leaderChanged chan struct{}
 
@@ -86,9 +87,10 @@ type Pipeline struct {
 	sequence     uint64
 	sentTo       uint64
 	expected     int       // commands that were unresolved when the last batch was done, its own included
-	lingering    lingering // for them
-	progress     time.Time // when the window's oldest batch became that
+	delay        delay     // while waiting for as many
+	progress     time.Time // when the window's oldest batch became the oldest
 	haveSink     bool
+	counts       Stats
 	closed       bool
 	closedWindow chan struct{} // closed when closed and nothing is left
 }
@@ -101,7 +103,7 @@ func New(c Config) *Pipeline {
 	}
 }
 
-// LeaderChanged says that Leader, or what Open would do, may have changed. It never blocks.
+// LeaderChanged notes that Leader, or what Open would do, may have changed. It never blocks.
 func (p *Pipeline) LeaderChanged() { signal(p.leaderChanged) }
 
 func (p *Pipeline) poke() { signal(p.wake) }
@@ -113,9 +115,9 @@ func signal(c chan struct{}) {
 	}
 }
 
-// Propose hands over a group, to become part of one log entry. Its commands must not be touched any more.
-// More than 1,024 of them, or 256 KiB, or as much work, are only right where one command is larger. It never
-// blocks; timeout is when Wait gives up.
+// Propose hands over a group, to become part of one log entry. The caller must not touch its commands any more. A
+// group may exceed 1,024 commands, 256 KiB or as much work only if it is a single command. Propose never blocks;
+// timeout is when Wait gives up.
 func (p *Pipeline) Propose(g fsm.Group, timeout time.Duration) *Proposal {
 	prop := &Proposal{
 		commands: g.Commands, size: size{g.Count, len(g.Commands), g.Work}, version: g.Version, user: g.User,
@@ -133,8 +135,8 @@ func (p *Pipeline) Propose(g fsm.Group, timeout time.Duration) *Proposal {
 	return prop
 }
 
-// worthWaking tells whether the sender would do something with what waits: with many clients most
-// proposals only join others that are being held back. mu is held.
+// worthWaking reports whether the sender would do anything with what waits: with many clients most proposals only
+// join others that are held back. mu is held.
 func (p *Pipeline) worthWaking() bool {
 	switch {
 	case len(p.window) >= maxWindow:
@@ -142,7 +144,7 @@ func (p *Pipeline) worthWaking() bool {
 	case len(p.window) > 0:
 		return p.intake.commands >= worthCommands || p.intake.bytes >= worthBytes
 	}
-	return !p.lingering.begun() || p.intake.commands >= p.expected
+	return !p.delay.begun() || p.intake.commands >= p.expected
 }
 
 func (p *Pipeline) admit(prop *Proposal) error {
@@ -159,7 +161,7 @@ func (p *Pipeline) admit(prop *Proposal) error {
 	return nil
 }
 
-// withdraw takes a proposal out of the intake; false means that it is not there any more.
+// withdraw takes a proposal out of the intake; false means that it is no longer there.
 func (p *Pipeline) withdraw(prop *Proposal) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -167,18 +169,18 @@ func (p *Pipeline) withdraw(prop *Proposal) bool {
 		return false
 	}
 	if p.intake.empty() {
-		p.lingering = lingering{} // else the next one would believe that the sender is about to look
+		p.delay = delay{} // else the next proposal would assume that the sender is about to look
 	}
 	p.checkClosed()
 	return true
 }
 
-// Applied is called on Raft's goroutine: a batch of this server has taken effect here.
+// Applied is called on Raft's goroutine when a batch of this server has been applied here.
 func (p *Pipeline) Applied(incarnation, sequence uint64, results []fsm.Result) {
 	p.mu.Lock()
 	if p.outrun(incarnation, sequence) || incarnation < p.incarnation {
 		p.mu.Unlock()
-		return // of the process before this one, or of none: nobody here waits for it
+		return // of an earlier process, or of none: no caller here waits for it
 	}
 	var done *Batch
 	if len(p.window) > 0 && p.window[0].sequence == sequence {
@@ -192,8 +194,8 @@ func (p *Pipeline) Applied(incarnation, sequence uint64, results []fsm.Result) {
 	}
 }
 
-// Restored is called on Raft's goroutine: a snapshot has taken effect here that holds this
-// server's batches up to sequence. Their results went with the entries.
+// Restored is called on Raft's goroutine when a snapshot has been restored here that holds this server's batches up
+// to sequence. Their results are lost with the entries.
 func (p *Pipeline) Restored(incarnation, sequence uint64) {
 	p.mu.Lock()
 	if p.outrun(incarnation, sequence) || incarnation < p.incarnation {
@@ -212,8 +214,8 @@ func (p *Pipeline) Restored(incarnation, sequence uint64) {
 	p.poke()
 }
 
-// outrun tells whether a batch of this server has been applied that is behind all that this process has made, and
-// tells whoever is to do something about it; mu is held.
+// outrun reports whether a batch of this server has been applied that comes after all that this process has made,
+// and if so calls Config.Outrun; mu is held.
 func (p *Pipeline) outrun(incarnation, sequence uint64) bool {
 	ahead := incarnation > p.incarnation || incarnation == p.incarnation && sequence > p.sequence
 	if ahead && p.config.Outrun != nil {
@@ -222,15 +224,15 @@ func (p *Pipeline) outrun(incarnation, sequence uint64) bool {
 	return ahead
 }
 
-// Incarnation is the one that batches are made with now.
+// Incarnation returns the incarnation that batches are made with now.
 func (p *Pipeline) Incarnation() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.incarnation
 }
 
-// Renew makes the window's batches those of another incarnation, which must be above the one that has outrun this
-// one. None of them has been applied, and as what they were none will ever be: a batch of a lower incarnation is
+// Renew gives the window's batches another incarnation, which must be above the one that has outrun this one. None
+// of them has been applied, and none would ever be under the old incarnation: a batch of a lower incarnation is
 // skipped. So each is still applied once.
 func (p *Pipeline) Renew(incarnation uint64) {
 	p.mu.Lock()
@@ -261,8 +263,8 @@ func (p *Pipeline) pop() *Batch {
 	return b
 }
 
-// Close refuses what comes from now on, and returns when everything accepted has its end, when
-// nobody waits for it any more, or when ctx ends: then what is left gets ErrShutdown or ErrTimeout.
+// Close refuses new proposals, and returns when everything accepted is resolved, when no caller waits for it any
+// more, or when ctx ends: then what is left gets ErrShutdown or ErrTimeout.
 func (p *Pipeline) Close(ctx context.Context) {
 	p.mu.Lock()
 	p.closed = true
@@ -277,7 +279,7 @@ func (p *Pipeline) Close(ctx context.Context) {
 	p.Abandon()
 }
 
-// Abandon refuses what comes from now on, and gives everything accepted its end now.
+// Abandon refuses new proposals, and resolves everything accepted now.
 func (p *Pipeline) Abandon() {
 	p.mu.Lock()
 	p.closed = true
@@ -293,7 +295,7 @@ func (p *Pipeline) Abandon() {
 	}
 }
 
-// lastDeadline is when the last of those who wait gives up; mu is held.
+// lastDeadline returns when the last waiting caller gives up; mu is held.
 func (p *Pipeline) lastDeadline() (last time.Time) {
 	latest := func(prop *Proposal) {
 		if prop.deadline.After(last) {
@@ -309,7 +311,7 @@ func (p *Pipeline) lastDeadline() (last time.Time) {
 	return last
 }
 
-// checkClosed is called with mu held after something was resolved.
+// checkClosed is called with mu held after proposals were resolved.
 func (p *Pipeline) checkClosed() {
 	if !p.closed || len(p.window) > 0 || !p.intake.empty() {
 		return

@@ -1,16 +1,12 @@
-// Package protocol is the client protocol of ciderd as bytes: it turns a stream into lines, a line
-// into a Request, and a value or an error into the bytes of a reply.
+// Package protocol is what a client and a node say to each other, without how it is written: the table
+// of commands, requests, replies, error codes, and the limits, durations and globs in them.
 //
-// There are few types. A [Reader] splits a stream into lines and takes telnet's sequences out of
-// it (a [Filter] does that). A [Parser] turns one line into a [Request] or an [Error]. A [Glob] is
-// a compiled pattern of KEYS. The table in command.go is the only list of commands: parsing, usage
-// texts, HELP and the rules of ONCE and of login all come from it.
+// There are few types. A [Request] is one command. The table of [Command] rows is the only list of
+// commands: parsers, help, and what serves a command go by it. A session answers through a [Reply].
+// A [Glob] is a compiled pattern of KEYS. Each way to write all this is a package below this one.
 //
-// It promises that hostile input costs bounded memory and time, that a line is parsed the same
-// however the network cut it, that SET stores what GET printed ([AppendValue]), and that the
-// common commands are read and parsed without allocating.
+// It promises that hostile durations and patterns cost bounded memory and time.
 //
-// It never starts a goroutine, sets a deadline, writes to a connection, knows who is logged in, or
-// puts a value, a key or a password into an error message. Whether a user name or a password is
-// acceptable is decided elsewhere.
+// It never knows a syntax, a session or a connection, starts a goroutine, or puts a value, a key or a
+// password into an error message. Whether a user name or a password is acceptable is decided elsewhere.
 package protocol

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"bytes"
 	"math/bits"
 	"time"
 )
@@ -53,9 +52,9 @@ func cutDigits(b []byte) (digits, rest []byte) {
 	return b[:n], b[n:]
 }
 
-// parseDuration reads a duration such as 60, 1.5s, 200ms or 7d. Parts of a millisecond are cut
+// ParseDuration reads a duration such as 60, 1.5s, 200ms or 7d. Parts of a millisecond are cut
 // off; what is then less than one, or more than maxDuration, is an error.
-func parseDuration(word []byte) (time.Duration, *Error) {
+func ParseDuration(word []byte) (time.Duration, *Error) {
 	whole, frac, unit, ok := splitDuration(word)
 	if !ok {
 		return 0, fail(Syntax, "a duration is a number with ms, s, m, h or d, such as 60, 1.5s or 7d")
@@ -95,60 +94,4 @@ func fraction(digits []byte, unit time.Duration) time.Duration {
 	hi, lo := bits.Mul64(n, uint64(unit))
 	q, _ := bits.Div64(hi, lo, scale)
 	return time.Duration(q)
-}
-
-// endsInOption reports whether v, as an unquoted value, ends in what looks like an option, which would be
-// stored as text (interface 1.2): behind a blank EX, PX, EXAT, PXAT or TTL in any case and a word that begins with
-// a digit or a sign, or NX, XX or KEEPTTL in capitals. Something must stand before it: "EX 60" alone is a value.
-func endsInOption(v []byte) bool {
-	at := lastBlank(v)
-	if at < 0 {
-		return false // nearly every value
-	}
-	head, last := v[:at], v[at+1:]
-	switch {
-	case len(trimBlanks(head)) == 0 || len(last) == 0:
-		return false
-	case string(last) == "NX", string(last) == "XX", string(last) == "KEEPTTL":
-		return true
-	case last[0] != '+' && last[0] != '-' && (last[0] < '0' || last[0] > '9'):
-		return false
-	}
-	head = bytes.TrimRight(head, " \t")
-	name := head[lastBlank(head)+1:]
-	if len(name) == len(head) {
-		return false
-	}
-	for _, option := range []string{"EX", "PX", "EXAT", "PXAT", "TTL"} {
-		if foldEqual(name, option) {
-			return len(trimBlanks(head[:len(head)-len(name)])) > 0
-		}
-	}
-	return false
-}
-
-// lastBlank is the place of the last blank in b, -1 if there is none. It is called for every value that is read or
-// written: most have no blank, which IndexByte sees many bytes at a time; LastIndexByte goes byte by byte.
-func lastBlank(b []byte) int {
-	if bytes.IndexByte(b, ' ') < 0 && bytes.IndexByte(b, '\t') < 0 {
-		return -1
-	}
-	at := len(b) - 1
-	for at >= 0 && !isBlank(b[at]) {
-		at--
-	}
-	return at
-}
-
-// foldEqual reports whether word is upper, which has only the letters A to Z, in any case.
-func foldEqual(word []byte, upper string) bool {
-	if len(word) != len(upper) {
-		return false
-	}
-	for i, c := range word {
-		if c&^0x20 != upper[i] {
-			return false
-		}
-	}
-	return true
 }

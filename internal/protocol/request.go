@@ -41,6 +41,8 @@ const (
 	VerbOnce
 	VerbPasswd
 	VerbUnregister
+
+	verbs // how many there are, VerbNone counted
 )
 
 // Request is one parsed line. Its byte slices point into the line (quoted words are decoded in
@@ -61,7 +63,7 @@ type Request struct {
 	Version uint64 // CAS
 
 	Glob  []byte // KEYS; nil: every key
-	Limit int    // KEYS; 1,000 unless given
+	Limit int    // KEYS; DefaultLimit unless given
 	After []byte // KEYS; nil: from the first
 
 	// User and Password are set by the one-line forms of SIGNUP and LOGIN (User is nil when the
@@ -117,6 +119,8 @@ type Error struct {
 // Error returns the reply without its line end.
 func (e *Error) Error() string { return "ERR " + string(e.Code) + " " + e.Message }
 
+func fail(code Code, message string) *Error { return &Error{code, message} }
+
 // The limits of the protocol, in bytes.
 const (
 	MaxKey       = 1024
@@ -127,4 +131,10 @@ const (
 	DefaultValue = 512 << 10 // limits.max_value_size unless configured
 	MaxLoginLine = 512       // the longest line before login
 	MaxWords     = 16384     // the most words in one line
+)
+
+// How many keys one KEYS answers.
+const (
+	DefaultLimit = 1000
+	MaxLimit     = 1_000_000
 )

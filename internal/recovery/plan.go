@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -16,7 +16,7 @@ import (
 	"ciderd/internal/storage"
 )
 
-// answerTimeout is how long another node of the cluster is waited for.
+// answerTimeout is how long to wait for another node of the cluster.
 const answerTimeout = time.Second
 
 // Survivor is a stopped node of a cluster that has lost its quorum for good.
@@ -25,23 +25,25 @@ type Survivor struct {
 	Node    string
 	Members peer.Members
 	DataDir string
-	Log     hclog.Logger
+	// Security is how other nodes are asked; nil: without encryption.
+	Security *peer.Security
+	Log      hclog.Logger
 }
 
-// Plan is what a directory has, and what recovering from it means.
+// Plan says what a directory has, and what recovering from it means.
 type Plan struct {
 	DataDir   string
 	ServerID  string    // what it is now
 	Recovered time.Time // when it was recovered the last time; zero: never
-	// BrokenOff is the kept copy of a recovery that was begun here and not finished; empty: there is none.
-	// The server and the voters below are those of before it.
+	// BrokenOff is the kept copy of a recovery that was begun here and not finished; empty: there is none. The
+	// server and the voters below are those from before it.
 	BrokenOff string
 
 	SnapshotIndex, SnapshotTerm uint64 // zero: there is none
 	LastIndex, LastTerm         uint64
 	// LastWrite is the cluster's time of the last write that the directory has; zero: there is none.
 	LastWrite time.Time
-	// The log behind the snapshot: a follower's disk does not tell how much of it was committed.
+	// The log after the snapshot: a follower's disk does not tell how much of it was committed.
 	Open, OpenCommands int
 	Users              int
 	Bytes              int64 // of keys and values, about
@@ -53,7 +55,7 @@ type Plan struct {
 	servers []raft.Server       // Voters and NonVoters
 }
 
-// QuorumLost tells whether those that answer are too few to go on together with this one.
+// QuorumLost reports whether too few servers answer to continue together with this one.
 func (p *Plan) QuorumLost() bool {
 	alive := 0
 	for _, v := range p.Voters {
@@ -69,8 +71,8 @@ func (p *Plan) QuorumLost() bool {
 	return alive < len(p.Voters)/2+1
 }
 
-// Plan reads all of the directory, as recovering would, and changes nothing. It fails while a
-// process uses the directory.
+// Plan reads the whole directory, as recovering would, and changes nothing. It fails while a process uses the
+// directory.
 func (r *Survivor) Plan(ctx context.Context) (*Plan, error) {
 	st, err := storage.Look(r.DataDir, r.Log)
 	if err != nil {
@@ -88,7 +90,7 @@ func (r *Survivor) plan(ctx context.Context, st *storage.Storage) (*Plan, error)
 	if err := st.BelongsTo(r.DataDir, storage.Owner{Cluster: r.Cluster, Node: r.Node}); err != nil {
 		return nil, err
 	}
-	last, err := st.Recovered()
+	last, err := st.Notes().Recovered()
 	if err != nil {
 		return nil, err
 	}
@@ -103,13 +105,13 @@ func (r *Survivor) plan(ctx context.Context, st *storage.Storage) (*Plan, error)
 	if err := s.read(st); err != nil {
 		return nil, err
 	}
-	p.Users, p.Bytes = s.fsm.Users(), s.fsm.Size()
+	p.Users, p.Bytes = s.fsm.Stats().Users, s.fsm.Size()
 	p.servers = s.configuration.Servers
-	if p.begun, err = st.Recovering(); err != nil {
+	if p.begun, err = st.Notes().Recovering(); err != nil {
 		return nil, err
 	}
 	if p.begun != nil {
-		// Who must not be left out of the count is in what the directory was.
+		// The servers that count are those from before the recovery.
 		p.BrokenOff = filepath.Join(filepath.Dir(filepath.Clean(r.DataDir)), p.begun.Copy)
 		p.ServerID, p.servers = p.begun.ServerID, p.begun.Servers
 	}
@@ -120,7 +122,7 @@ func (r *Survivor) plan(ctx context.Context, st *storage.Storage) (*Plan, error)
 			p.NonVoters = append(p.NonVoters, string(server.ID))
 		}
 	}
-	met, err := st.Met()
+	met, err := st.Notes().Met()
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +130,7 @@ func (r *Survivor) plan(ctx context.Context, st *storage.Storage) (*Plan, error)
 	return p, nil
 }
 
-// survey goes through a directory as Raft would at a start with everything committed.
+// survey reads a directory as Raft would at a start with everything committed.
 type survey struct {
 	plan          *Plan
 	fsm           *fsm.FSM
@@ -180,39 +182,17 @@ func (s *survey) entry(st *storage.Storage, index uint64) error {
 		if h, _, err := fsm.ReadEntry(l.Data); err == nil {
 			p.OpenCommands += h.Count
 		}
-		s.fsm.Apply(&l) // which reports what ReadEntry has to say
+		s.fsm.Apply(&l) // which reports ReadEntry's error
 	}
 	return s.err
 }
 
-// answering finds out who of the configuration is still there, also while names do not resolve.
-func (r *Survivor) answering(ctx context.Context, p *Plan, book *peer.Book) (ids []string) {
-	all := append(append([]string(nil), p.Voters...), p.NonVoters...)
+// answering returns which servers of the configuration still answer, also while names do not resolve.
+func (r *Survivor) answering(ctx context.Context, p *Plan, book *peer.Book) []string {
 	self := peer.Identity{Cluster: r.Cluster, Node: r.Node, ServerID: p.ServerID}
-	there := make([]bool, len(all))
-	var wg sync.WaitGroup
-	for i, id := range all {
-		address, err := r.Members.Address(id)
-		if err != nil || id == p.ServerID {
-			continue
-		}
-		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-			defer cancel()
-			conn, _, err := book.Dial(ctx, address, self, id, peer.KindQuery)
-			if err == nil {
-				conn.Close()
-			}
-			// One that takes this for another process of a server that it hears is there as well.
-			var refusal *peer.Refusal
-			there[i] = err == nil || errors.As(err, &refusal) && refusal.Other != nil
-		})
-	}
-	wg.Wait()
-	for i, id := range all {
-		if there[i] {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+	others := slices.DeleteFunc(slices.Concat(p.Voters, p.NonVoters), func(id string) bool { return id == p.ServerID })
+	network := peer.NewNetwork(self, r.Members, book, r.Log)
+	network.Security = r.Security
+	defer network.Close()
+	return network.Reachable(ctx, others, answerTimeout)
 }

@@ -21,15 +21,15 @@ type Result struct {
 	Now  string // the server id from now on
 }
 
-// Run recovers: it copies the directory to a new one beside it, makes this one a new server (so that
-// old servers that come back can neither count it nor be counted by it), and makes that the only
-// one of its configuration. Everything in the log counts as committed from then on. It refuses while the
+// Run recovers: it copies the directory to a new one next to it, makes this one a new server (so that old servers
+// that come back can neither count it nor be counted by it), and makes that the only one of its configuration.
+// Everything in the log counts as committed from then on. It refuses while the
 // quorum is not lost.
 //
-// Whenever it is broken off, the directory is what it was, or a recovered one, or one that no node
-// starts on and that another Run finishes: see Steps.
+// If it is interrupted, the directory is what it was, or a recovered one, or one that no node starts on and that
+// another Run finishes: see Steps.
 func (r *Survivor) Run(ctx context.Context) (*Result, error) {
-	// Looked at first without a change: opening is one (it counts a start).
+	// The plan comes first, as opening the directory changes it (it counts a start).
 	p, err := r.Plan(ctx)
 	if err != nil {
 		return nil, err
@@ -62,23 +62,23 @@ func (r *Survivor) Run(ctx context.Context) (*Result, error) {
 	return done, errors.Join(err, storage.GiveToOwner(r.DataDir))
 }
 
-// refusal is why it must not be recovered; nil: it may.
+// refusal returns why the directory must not be recovered; nil: it may.
 func (p *Plan) refusal() error {
 	switch {
 	case p.QuorumLost():
 		return nil
 	case p.BrokenOff != "":
-		return fmt.Errorf("the quorum is not lost: %v are there, and go on without this node; "+
+		return fmt.Errorf("the quorum is not lost: %v answer, and go on without this node; "+
 			"recovering it was begun and broken off: put %s back in the place of %s, or remove that to let this node join as a new one",
 			p.Answering, p.BrokenOff, p.DataDir)
 	}
-	return fmt.Errorf("the quorum is not lost: with this node, %d of the %d voters are there; start it instead",
+	return fmt.Errorf("the quorum is not lost: with this node, %d of the %d voters answer; start it instead",
 		len(p.Answering)+1, len(p.Voters))
 }
 
-// Steps is what Run does, in the order that makes any end between two of them, and within one, a safe one. From the
-// second to the last a node refuses to start on the directory. The mark, on whose word servers of before
-// the recovery end, is stored when all else is: until then nobody can have seen it.
+// Steps returns what Run does, in an order that makes it safe to stop between two of them, or within one. From the
+// second to the last a node refuses to start on the directory. The mark that ends servers from before the recovery
+// is stored last: until then no server can have seen it.
 func (r *Survivor) Steps(st *storage.Storage, done *Result) []func() error {
 	return []func() error{
 		func() error { return r.keepCopy(done) },
@@ -90,12 +90,12 @@ func (r *Survivor) Steps(st *storage.Storage, done *Result) []func() error {
 			return r.rewrite(st, done.Now)
 		},
 		func() error { return r.mark(st) },
-		func() error { return st.SetRecovering(nil) },
+		func() error { return st.Notes().SetRecovering(nil) },
 	}
 }
 
-// keepCopy copies the directory as it was, and never as a recovery that was broken off has left it. A copy
-// that is not there any more was taken away by somebody, to have room for the rest perhaps.
+// keepCopy copies the directory as it was, never as an interrupted recovery has left it. If an earlier copy is
+// missing, someone removed it, perhaps to make space.
 func (r *Survivor) keepCopy(done *Result) (err error) {
 	if done.BrokenOff != "" {
 		if _, err := os.Stat(done.BrokenOff); err == nil {
@@ -110,12 +110,12 @@ func (r *Survivor) keepCopy(done *Result) (err error) {
 	return nil
 }
 
-// begin makes the directory one that is being recovered.
+// begin marks the directory as being recovered.
 func (r *Survivor) begin(st *storage.Storage, done *Result) error {
 	if done.begun != nil {
 		return nil
 	}
-	err := st.SetRecovering(&storage.Recovering{
+	err := st.Notes().SetRecovering(&storage.Recovering{
 		Copy: filepath.Base(done.Copy), ServerID: done.ServerID, Servers: done.servers,
 	})
 	if err != nil {
@@ -124,14 +124,14 @@ func (r *Survivor) begin(st *storage.Storage, done *Result) error {
 	return nil
 }
 
-// mark makes the directory's cluster another one than it was, later than the one before also if this
-// machine's clock is not.
+// mark gives the directory's cluster a new recovery time, later than the previous one even if this machine's clock
+// is not.
 func (r *Survivor) mark(st *storage.Storage) error {
-	before, err := st.Recovered()
+	before, err := st.Notes().Recovered()
 	if err != nil {
 		return err
 	}
-	return st.SetRecovered(max(time.Now().UnixMilli(), before+1))
+	return st.Notes().SetRecovered(max(time.Now().UnixMilli(), before+1))
 }
 
 // rewrite makes id the only server.

@@ -3,43 +3,52 @@ package server
 import (
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"strconv"
 	"time"
 
 	"ciderd/internal/protocol"
+	"ciderd/internal/protocol/text"
 )
 
 type admission int
 
 const (
 	admitted       admission = iota
-	crowded                  // this node has all the connections that it may
-	crowdedAddress           // the client's address has
-	noPlace                  // not even for telling it so
+	crowded                  // this node has reached its limit of connections
+	crowdedAddress           // the client's address has reached its limit
+	noPlace                  // not even for refusing it
 )
 
-// admit gives a connection a session of its own, or refuses it.
-func (s *Server) admit(conn net.Conn) {
-	session := newSession(s, conn)
-	switch a, limit := s.enter(session); a {
+// admit makes a client for a connection, or refuses the connection.
+func (s *Server) admit(conn net.Conn, p port) {
+	if s.config.Load().fromProxy(conn.RemoteAddr()) {
+		s.admitFromProxy(conn, p)
+		return
+	}
+	s.admitAs(conn, conn.RemoteAddr(), p)
+}
+
+// admitAs admits a connection of the client at an address.
+func (s *Server) admitAs(conn net.Conn, addr net.Addr, p port) {
+	k := newSocket(conn, addr)
+	switch a, limit := s.enter(k); a {
 	case noPlace:
 		conn.Close()
 	case crowded, crowdedAddress:
 		go func() {
-			defer s.leave(session)
-			session.turnAway(a, limit)
+			defer s.leave(k)
+			s.refuse(k, p, a, limit)
 		}()
 	case admitted:
 		go func() {
-			defer s.leave(session)
-			session.run()
+			defer s.leave(k)
+			newTextClient(s, k, p).run()
 		}()
 	}
 }
 
-// enter counts a session in, and gives the limit that it is over if it is over one.
-func (s *Server) enter(session *session) (a admission, limit int) {
+// enter counts a connection, and returns the limit that it exceeds, if any.
+func (s *Server) enter(k *socket) (a admission, limit int) {
 	cfg := s.config.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,54 +56,80 @@ func (s *Server) enter(session *session) (a admission, limit int) {
 		return noPlace, 0
 	}
 	switch {
-	case cfg.MaxPerAddress > 0 && s.addresses[session.origin] >= cfg.MaxPerAddress:
+	case cfg.MaxPerAddress > 0 && s.addresses[k.address] >= cfg.MaxPerAddress:
 		a, limit = crowdedAddress, cfg.MaxPerAddress
-	case cfg.MaxConnections > 0 && len(s.sessions)-s.refused >= cfg.MaxConnections:
+	case cfg.MaxConnections > 0 && len(s.open)-s.refusing >= cfg.MaxConnections:
 		a, limit = crowded, cfg.MaxConnections
 	}
-	if a != admitted && s.refused >= maxRefusals {
-		return noPlace, 0
+	if a != admitted {
+		s.refused++
+		if s.refusing >= maxRefusals {
+			return noPlace, 0
+		}
 	}
-	s.sessions[session] = struct{}{}
+	s.open[k] = struct{}{}
 	s.running.Add(1)
 	if a != admitted {
-		session.refused = true
-		s.refused++
+		k.refused = true
+		s.refusing++
 		return a, limit
 	}
-	s.addresses[session.origin]++
+	s.accepted++
+	s.addresses[k.address]++
 	return admitted, 0
 }
 
-func (s *Server) leave(session *session) {
+func (s *Server) leave(k *socket) {
 	defer s.running.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.sessions, session)
-	if session.refused {
-		s.refused--
+	delete(s.open, k)
+	if k.refused {
+		s.refusing--
 		return
 	}
-	if s.addresses[session.origin]--; s.addresses[session.origin] == 0 {
-		delete(s.addresses, session.origin)
+	if s.addresses[k.address]--; s.addresses[k.address] == 0 {
+		delete(s.addresses, k.address)
 	}
 }
 
-// turnAway says TOO_MANY_CONNECTIONS in the banner's place.
-func (s *session) turnAway(a admission, limit int) {
-	s.conn.SetWriteDeadline(time.Now().Add(lingerTime))
-	message := "this node has its limit of " + strconv.Itoa(limit) + " connections; try another node, or again later"
+// refusal is what a socket needs of a client that is being refused.
+type refusal struct{}
+
+func (refusal) stallTimeout() time.Duration { return lingerTime }
+func (refusal) takesNothing()               {}
+
+// refusalTime is for the handshake with a client that is then refused.
+const refusalTime = 3 * time.Second
+
+// refuse writes TOO_MANY_CONNECTIONS in place of the banner. With TLS that is worth a handshake: refusals are bounded
+// in number, and handshakes in what they compute at a time.
+func (s *Server) refuse(k *socket, p port, a admission, limit int) {
+	k.user = refusal{}
+	var e *encryption
+	out := output{to: k, after: func() {}}
+	if p.tls != nil {
+		e = newEncryption(k)
+		if e.handshake(p.tls(), s.shaking, time.Now().Add(refusalTime), s.stopped) != nil {
+			k.close()
+			return
+		}
+		out.to = e
+	}
+	message := "this node has reached its limit of " + strconv.Itoa(limit) + " connections; try another node, or try again later"
 	if a == crowdedAddress {
-		message = "your address has its limit of " + strconv.Itoa(limit) + " connections to this node; close one first"
+		message = "your address has reached its limit of " + strconv.Itoa(limit) + " connections to this node; close one first"
 	}
-	s.fail(protocol.TooManyConnections, message)
-	s.flush()
-	s.linger()
+	w := text.NewWriter(&out, s.config.Load().CRLF)
+	w.Error(protocol.TooManyConnections, message)
+	out.Flush()
+	k.linger(!out.Gone(), e)
+	out.release()
 }
 
-// origin is what counts as one client for the limit per address: an IPv4 address, or the /64 of an
-// IPv6 address, since a single customer has all of it.
-func origin(addr net.Addr) string {
+// clientAddress returns what counts as one client: an IPv4 address, or the /64 of an IPv6 address, since a single
+// customer has all of it.
+func clientAddress(addr net.Addr) string {
 	ap, err := netip.ParseAddrPort(addr.String())
 	if err != nil {
 		return addr.String()
@@ -105,20 +140,4 @@ func origin(addr net.Addr) string {
 		return prefix.String()
 	}
 	return ip.String()
-}
-
-// recovered ends a session whose code has panicked: the others go on. What was panicked with may hold
-// a client's bytes, so only the runtime's own errors are logged in words.
-func (s *session) recovered(cause any) {
-	message := "not an error of the runtime"
-	if err, ok := cause.(interface {
-		error
-		RuntimeError()
-	}); ok {
-		message = err.Error()
-	}
-	s.srv.log.Error("a session panicked", "error", message, "stack", string(debug.Stack()))
-	s.fail(protocol.Internal, "this session has failed, this node's log says how; the outcome of its last commands is not known")
-	s.flush()
-	s.linger()
 }

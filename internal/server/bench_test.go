@@ -1,29 +1,58 @@
 package server
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/hashicorp/go-hclog"
+	"time"
 )
 
-// benchmarkBursts has conns clients send bursts of depth requests over TCP and read the replies, each
-// of which has replySize bytes. The clients take part of the machine's time.
-func benchmarkBursts(b *testing.B, conns, depth int, request string, replySize int) {
-	s := New(Config{}, newFakeNode(), newHasher(b), hclog.NewNullLogger())
-	defer s.Close()
+// benchmarkPort opens a port, and returns how to connect to it.
+func benchmarkPort(b *testing.B, encrypted bool) func() net.Conn {
+	b.Helper()
+	s, _ := newTestServer(b, Config{})
+	b.Cleanup(func() { s.Close() })
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	go s.Serve(l)
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { c.Close() })
+		return c
+	}
+	if !encrypted {
+		go s.Serve(l)
+		return dial
+	}
+	a := newAuthority(b)
+	config := a.serverConfig("cider-1")
+	go s.ServeTLS(l, func() *tls.Config { return config })
+	return func() net.Conn { return tls.Client(dial(), a.clientConfig("cider-1")) }
+}
+
+// eachTransport runs a benchmark on a plain port and on one that encrypts.
+func eachTransport(b *testing.B, run func(b *testing.B, encrypted bool)) {
+	b.Run("plain", func(b *testing.B) { run(b, false) })
+	b.Run("tls", func(b *testing.B) { run(b, true) })
+}
+
+// benchmarkBursts has conns clients send bursts of depth requests over TCP and read the replies, each
+// of which has replySize bytes. The clients take part of the machine's time.
+func benchmarkBursts(b *testing.B, encrypted bool, conns, depth int, request string, replySize int) {
+	dial := benchmarkPort(b, encrypted)
 	clients := make([]net.Conn, conns)
 	for i := range clients {
-		clients[i] = benchmarkLogin(b, l.Addr().String(), i == 0)
+		clients[i] = dial()
+		benchmarkLogin(b, clients[i], i == 0)
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -46,13 +75,8 @@ func benchmarkBursts(b *testing.B, conns, depth int, request string, replySize i
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
 }
 
-func benchmarkLogin(b *testing.B, addr string, first bool) net.Conn {
+func benchmarkLogin(b *testing.B, c net.Conn, first bool) {
 	b.Helper()
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { c.Close() })
 	hello := "LOGIN u x\n"
 	want := "LOGIN or SIGNUP\nLogin successful\n"
 	if first {
@@ -65,21 +89,91 @@ func benchmarkLogin(b *testing.B, addr string, first bool) net.Conn {
 			b.Fatalf("%q, %v", got, err)
 		}
 	}
-	return c
 }
 
 func BenchmarkGet(b *testing.B) {
-	for _, depth := range []int{1, 128} {
-		b.Run(fmt.Sprintf("pipe=%d", depth), func(b *testing.B) {
-			benchmarkBursts(b, 50, depth, "GET key:000000000001\n", 33)
+	eachTransport(b, func(b *testing.B, encrypted bool) {
+		for _, depth := range []int{1, 128} {
+			b.Run(fmt.Sprintf("pipe=%d", depth), func(b *testing.B) {
+				benchmarkBursts(b, encrypted, 50, depth, "GET key:000000000001\n", 33)
+			})
+		}
+	})
+}
+
+func BenchmarkSet(b *testing.B) {
+	eachTransport(b, func(b *testing.B, encrypted bool) {
+		for _, depth := range []int{1, 128} {
+			b.Run(fmt.Sprintf("pipe=%d", depth), func(b *testing.B) {
+				benchmarkBursts(b, encrypted, 50, depth, "SET key:000000000001 "+strings.Repeat("v", 32)+"\n", 3)
+			})
+		}
+	})
+}
+
+// BenchmarkConnect connects and reads the banner, four at a time. With TLS that is a whole handshake, of which the
+// client's half takes part of the machine's time.
+func BenchmarkConnect(b *testing.B) {
+	eachTransport(b, func(b *testing.B, encrypted bool) {
+		dial := benchmarkPort(b, encrypted)
+		b.ResetTimer()
+		var wg sync.WaitGroup
+		const workers = 4
+		for range workers {
+			wg.Go(func() {
+				for range b.N/workers + 1 {
+					c := dial()
+					if _, err := io.ReadFull(c, make([]byte, len("LOGIN or SIGNUP\n"))); err != nil {
+						b.Error(err)
+						return
+					}
+					c.Close()
+				}
+			})
+		}
+		wg.Wait()
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "conns/s")
+	})
+}
+
+// BenchmarkIdleMemory tells what a connection takes that is logged in and idle, without the client's half; after a burst
+// that filled its buffers, too.
+func BenchmarkIdleMemory(b *testing.B) {
+	for _, burst := range []int{0, 5000} {
+		b.Run(fmt.Sprintf("burst=%d", burst), func(b *testing.B) {
+			eachTransport(b, func(b *testing.B, encrypted bool) { idleMemory(b, encrypted, burst) })
 		})
 	}
 }
 
-func BenchmarkSet(b *testing.B) {
-	for _, depth := range []int{1, 128} {
-		b.Run(fmt.Sprintf("pipe=%d", depth), func(b *testing.B) {
-			benchmarkBursts(b, 50, depth, "SET key:000000000001 "+strings.Repeat("v", 32)+"\n", 3)
-		})
+func idleMemory(b *testing.B, encrypted bool, burst int) {
+	dial := benchmarkPort(b, encrypted)
+	benchmarkLogin(b, dial(), true)
+	const conns = 1000
+	request, replies := []byte(strings.Repeat("GET key:000000000001\n", burst)), make([]byte, burst*33)
+	for b.Loop() {
+		heap, stacks := memoryInUse()
+		for range conns {
+			c := dial()
+			benchmarkLogin(b, c, false)
+			go c.Write(request)
+			if _, err := io.ReadFull(c, replies); err != nil {
+				b.Fatal(err)
+			}
+		}
+		time.Sleep(2 * burstHold)
+		h, s := memoryInUse()
+		b.ReportMetric(float64(h-heap)/conns, "heap-B/conn")
+		b.ReportMetric(float64(s-stacks)/conns, "stack-B/conn")
 	}
+}
+
+// memoryInUse returns the bytes of the heap and of the stacks, once the garbage collector has made both small.
+func memoryInUse() (heap, stacks int64) {
+	for range 5 { // each may halve a stack
+		heap = heapInUse()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return heap, int64(m.StackInuse)
 }

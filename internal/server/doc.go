@@ -1,48 +1,46 @@
-// Package server owns the client sessions: it reads lines from connections, turns each into a read of
-// this node's copy or a write handed to the node, and prints the replies in order. It also owns who is
-// logged in on this node, and the limits on connections.
+// Package server owns the ports that clients connect to and their connections: accepting, the limits on
+// connections and on the memory that clients may take, deadlines, and shutdown.
 //
-// One goroutine serves a connection from its banner to its end, so a session's state needs no locks.
-// It goes round one loop (session.run):
+// One goroutine serves a connection from beginning to end. A socket is the transport: it has the deadlines, and
+// only it knows that it is TCP. On a port that encrypts an encryption lies between it and what is above. An output
+// holds the replies in flight to the client. A client is one client of any protocol: its socket, its output, its
+// session, and the time and memory it may take. textClient speaks the line protocol; another protocol gets its own
+// client type.
 //
-//   - While complete lines are buffered it does them. A read is answered at once; writes gather in a
-//     group (group.go) that goes to the node as one; whatever is not a write waits for the writes
-//     before it. Nothing in this part looks at a timer, takes a lock or, for a GET, allocates.
-//   - When none is left (session.fill) it waits for the writes, sends all answers at once, gives its
-//     buffers back and blocks in a Read: an idle connection costs its stack and about 2 KiB.
+// It promises: every complete line that came before an EOF is done; a client that does not read its replies is not
+// read from, so it holds bounded memory; a session that has been told to end does so before its next command, and
+// at once if it is idle; a panic ends only one session.
 //
-// What it promises: exactly one reply for each command line, in order, as long as the session lasts;
-// every complete line that came before an EOF is done; a client that does not read its replies is not
-// read from, so it holds bounded memory; a session ends before its next command once its user's
-// password has changed or the account is gone, and at once if it is idle; a panic ends one session.
+// A port that encrypts promises all of that too, and: a handshake takes of the time of the login that follows, counts
+// as a connection, and computes in a slot of a fair queue over client addresses (see handshakes); a certificate can be
+// replaced at any time, for the handshakes to come; nobody who ends a connection waits for its client.
 //
-// What it never does: apply a write itself, ask another node for a read, know where the leader is, or
-// log a key, a value or a password.
+// A connection from one of Config.ProxyFrom must begin with a header of the PROXY protocol, version 2. The client
+// address that it names is the one that limits, logins and logs see. Without a header that is right it is closed. From
+// all other addresses a header is bad input.
 //
-// Where the interface is silent:
+// It never decides what a client may do or is answered, applies a write, knows a node or its cluster, or logs a
+// key, a value or a password.
+//
+// Where the interface document is silent:
 //
 //   - PING text is answered by the rule for values, quoted where it could be misread.
-//   - A LOGIN or SIGNUP that is refused for what it says (AUTH_FAILED, BAD_*, USER_EXISTS, QUOTA,
-//     SIGNUP_CLOSED, a malformed line) counts as one of the five failures; the fifth answer is the last
-//     line. One that this node could not look at (LOADING, BUSY, NO_LEADER, TIMEOUT) does not count.
-//   - LOGOUT starts the time for the login anew. What a client sends before login does not.
-//   - A LOGIN that waits for its turn gives that up when its client resets the connection; see untilHungUp.
-//     After a mere end of input, as of who closes a socket that it has read to the end, it does not.
-//   - A line that has begun before login must come at some pace, else LOGIN_TIMEOUT; see pace. It is
-//     bounded by 20 s of silence, and leaves alone whoever types a character a second. A long line after
-//     login has a pace too, of 8 KiB a second, else IDLE_TIMEOUT.
+//   - A reset ends the wait of a LOGIN, see watch. A mere end of input does not: it may come from a client
+//     that half-closes its socket and reads to the end.
+//   - A line that has begun before login must arrive at some rate, else LOGIN_TIMEOUT; see minimumRate. It is
+//     bounded by 20 s of silence, and allows a person who types a character a second. A long line after
+//     login has a minimum rate too, of 8 KiB a second, else IDLE_TIMEOUT.
 //   - A line that is dropped because the long lines of its user, or of its address, take more than their share
 //     of the memory for such lines (see shares) is answered BUSY, not LINE_TOO_LONG: it is fine to send it again.
-//   - A large value is sent as it is stored, or quoted in pieces, and an MGET keeps the values that it has yet
-//     to send as they were at its cut. What that takes beside the cache, of all sessions whose clients take
-//     nothing at the moment, is bounded by MaxOutput: those that hold most are cut off. A session is cut off
-//     too when its client takes nothing for StallTimeout; while it takes a little now and then, it is not.
-//   - A KEYS goes over all keys of its user in slices of some milliseconds, and between two it lets the
-//     KEYS of others have their turn. It ends there, unfinished, with SESSION_ENDED or SHUTTING_DOWN, or
-//     without an answer when its client has reset the connection: lines that came behind it are still
-//     done in that last case only. What has been answered before it is sent before it begins.
-//   - A pattern that takes more than scanSteps on the user's keys is answered BUSY: there is no MORE for
-//     it, as the keys are looked at in no order. Only ? and classes behind a * can take that much.
-//   - After the write side of a connection has failed, the lines that come are still done, as after an
-//     EOF; but a client that was cut off for not reading is not served any more.
+//   - A large value is sent as it is stored, or quoted in pieces. What that takes in addition to the cache, of
+//     all clients that take nothing at present, is bounded by MaxOutput: those that hold most are disconnected.
+//     So is a client that takes nothing for StallTimeout; one that takes a little now and then is not.
+//   - TLS's close_notify from a client is the end of its input, as a FIN is on the plain port; a FIN without it is
+//     as well, see encryption. The server's own comes behind the last reply, before its FIN.
+//   - What does not speak TLS on a port that does gets a line that says so, and is closed.
+//   - A client over a limit is told so on a port that encrypts, too: it gets a handshake, within three seconds.
+//   - A connection of a proxy that speaks for itself (LOCAL), or for a client without an address, counts for the
+//     proxy's address.
+//   - After the write side of a connection has failed, the lines that arrive are still done, as after an
+//     EOF; but a client that was disconnected for not reading is no longer served.
 package server

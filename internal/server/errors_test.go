@@ -1,22 +1,19 @@
 package server
 
 import (
-	"context"
 	"io"
-	"net"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/hashicorp/go-hclog"
-
-	"ciderd/internal/auth"
+	"ciderd/internal/accounts"
 	"ciderd/internal/cluster"
-	"ciderd/internal/fsm"
 	"ciderd/internal/protocol"
 )
 
 func TestErrors(t *testing.T) {
-	w := start(t, Config{MaxValue: 100, MaxUsers: 2})
+	w := start(t, Config{MaxValue: 100})
+	w.accounts.SetConfig(accounts.Config{MaxUsers: 2, WriteTimeout: time.Second})
 	c := w.dial()
 	c.expect("LOGIN or SIGNUP")
 	c.talk(`
@@ -94,18 +91,18 @@ func TestErrorsOfTheWritePath(t *testing.T) {
 		{cluster.ErrTimeout, protocol.Timeout},
 		{io.ErrUnexpectedEOF, protocol.Internal},
 	} {
-		w.node.setFailure(step.err)
+		w.node.Fail(step.err)
 		c.send("SET a 1\nSET b 2\nSYNC\nPASSWD pw-u x\nUNREGISTER pw-u\nPING\n")
 		for range 5 {
 			c.expectCode(string(step.code))
 		}
 		c.expect("PONG")
 	}
-	w.node.setFailure(nil)
+	w.node.Fail(nil)
 	c.talk(`
 		> COUNT
 		0`)
-	w.node.setFailure(cluster.ErrShutdown)
+	w.node.Fail(cluster.ErrShutdown)
 	c.talk(`
 		> SET a 1
 		!SHUTTING_DOWN
@@ -115,7 +112,7 @@ func TestErrorsOfTheWritePath(t *testing.T) {
 func TestLoading(t *testing.T) {
 	w := start(t, Config{Version: "v"})
 	c := w.user("u")
-	w.node.ready.Store(false)
+	w.node.SetReady(false)
 	c.talk(`
 		> SET a 1
 		!LOADING
@@ -145,65 +142,15 @@ func TestLoading(t *testing.T) {
 		!LOADING
 		> SIGNUP v x
 		!LOADING`)
-	for range 2 * loginAttempts { // it is not the client who failed
+	for range 10 { // it is not the client who failed
 		c.send("LOGIN\nu\npw-u\n")
-		c.expectText("Enter username: Enter password: ERR LOADING " + loading + "\n")
+		c.expectText("Enter username: Enter password: ERR LOADING this node is catching up; nothing was done; try another node, or try again soon\n")
 	}
-	w.node.ready.Store(true)
+	w.node.SetReady(true)
 	c.talk(`
 		> LOGIN u pw-u
 		Login successful
 		> QUIT
 		BYE
 		.`)
-}
-
-// The answers that are hard to bring about from outside.
-func TestAnswers(t *testing.T) {
-	srv := New(Config{}, newFakeNode(), newHasher(t), hclog.NewNullLogger())
-	defer srv.Close()
-	kind := func(k fsm.Kind) func(*session) { return func(s *session) { s.result(fsm.Result{Kind: k}) } }
-	login := func(err error) func(*session) { return func(s *session) { s.failAuth(err) } }
-	inSession := func(err error) func(*session) {
-		return func(s *session) {
-			s.reader = &fsm.Reader{}
-			s.failAuth(err)
-		}
-	}
-	for name, step := range map[string]struct {
-		answer func(*session)
-		code   protocol.Code
-		ends   bool
-	}{
-		"number":            {kind(fsm.KindNotANumber), protocol.NotANumber, false},
-		"overflow":          {kind(fsm.KindOverflow), protocol.Overflow, false},
-		"value":             {kind(fsm.KindValueTooLarge), protocol.ValueTooLarge, false},
-		"memory":            {kind(fsm.KindMemoryFull), protocol.MemoryFull, false},
-		"too much copied":   {kind(fsm.KindBusy), protocol.Busy, false},
-		"once":              {kind(fsm.KindOnceFull), protocol.Quota, false},
-		"signup":            {kind(fsm.KindSignupFull), protocol.Quota, false},
-		"exists":            {kind(fsm.KindUserExists), protocol.UserExists, false},
-		"auth":              {kind(fsm.KindAuthFailed), protocol.AuthFailed, false},
-		"ended":             {kind(fsm.KindSessionEnded), protocol.SessionEnded, true},
-		"no result":         {kind(fsm.KindNone), protocol.Internal, false},
-		"bcrypt is busy":    {login(auth.ErrBusy), protocol.Busy, false},
-		"a later release":   {kind(fsm.KindBusy + 1), protocol.Internal, false},
-		"an upgrade":        {kind(fsm.KindUnread), protocol.UnknownCommand, false},
-		"bad hash":          {login(auth.ErrBadHash), protocol.Internal, false},
-		"closing":           {login(context.Canceled), protocol.ShuttingDown, true},
-		"late":              {login(context.DeadlineExceeded), protocol.LoginTimeout, true},
-		"late in a session": {inSession(context.DeadlineExceeded), protocol.Busy, false},
-	} {
-		ours, theirs := net.Pipe()
-		s := newSession(srv, theirs)
-		step.answer(s)
-		if got := string(s.buffer()); !strings.HasPrefix(got, "ERR "+string(step.code)+" ") || !strings.HasSuffix(got, "\n") {
-			t.Errorf("%s: answered %q, want %s", name, got, step.code)
-		}
-		if s.over != step.ends {
-			t.Errorf("%s: the session ends: %v", name, s.over)
-		}
-		ours.Close()
-		theirs.Close()
-	}
 }

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"ciderd/internal/protocol"
 )
 
@@ -37,12 +35,11 @@ func FuzzSession(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	hasher := newHasher(f)
 	f.Fuzz(func(t *testing.T, input []byte) {
-		s := New(Config{MaxValue: 1000}, newFakeNode(), hasher, hclog.NewNullLogger())
+		s, _ := newTestServer(t, Config{MaxValue: 1000})
 		defer s.Close()
 		ours, theirs := net.Pipe()
-		s.admit(theirs)
+		s.admit(theirs, port{})
 		ours.SetDeadline(time.Now().Add(testPatience))
 		go func() {
 			io.WriteString(ours, "SIGNUP u x\n")
@@ -104,10 +101,10 @@ func withoutTelnet(b []byte) []byte {
 
 // An allocation budget: a GET costs none, a SET in a burst none either, but for its group's.
 func TestAllocations(t *testing.T) {
-	s := New(Config{}, newFakeNode(), newHasher(t), hclog.NewNullLogger())
+	s, _ := newTestServer(t, Config{})
 	defer s.Close()
 	ours, theirs := net.Pipe()
-	s.admit(theirs)
+	s.admit(theirs, port{})
 	c := newClient(t, ours)
 	c.talk("LOGIN or SIGNUP\n> SIGNUP u x\nUser created successfully\n> SET k 12345678\nOK")
 	const burst = 500

@@ -7,42 +7,39 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ciderd/internal/session"
 )
 
-// errHungUp ends the wait of a login whose client is gone.
-var errHungUp = errors.New("the client has reset its connection")
-
-// untilHungUp returns ctx, ending with errHungUp when the client resets the connection; stop ends the
-// watch and must be called, by the session's goroutine. It is for a command that has no effect but on
-// the client, so that who has gone does not keep a place in a queue.
+// watch returns a context that ends with session.ErrHungUp when the client resets the connection. It is for a
+// command that affects only the client, so that a client that has gone does not keep a place in a queue. The
+// connection's goroutine must stop it.
 //
-// Only a reset can be told: an end of input may be half of the connection, with somebody waiting for
-// the answers. It is no reset either while lines that came before it have yet to be done: a shell that
-// writes to its socket and closes it, without reading the banner, resets the connection.
+// Only a reset can be detected: an end of input may be a half-close, with the client waiting for the answers. Nor
+// does it count as a reset while lines that came earlier are not done: a shell that writes to its socket and closes
+// it, without reading the banner, resets the connection.
 //
-// Nothing is done until somebody asks for ctx's Done: a login that need not wait costs no more.
-func (s *session) untilHungUp(ctx context.Context) (watched context.Context, stop func()) {
-	if s.raw == nil || s.in.Buffered() > 0 {
-		return ctx, func() {}
-	}
-	w := &hangupWatch{session: s, done: make(chan struct{})}
+// It costs nothing until the context's Done is called: a login that need not wait is not slower.
+func (k *socket) watch(ctx context.Context) *hangupWatch {
+	w := &hangupWatch{socket: k, done: make(chan struct{})}
 	w.Context, w.cancel = context.WithCancelCause(ctx)
-	return w, w.stop
+	return w
 }
 
 type hangupWatch struct {
 	context.Context
 	cancel  context.CancelCauseFunc
-	session *session
+	socket  *socket
 	start   sync.Once
 	started bool
 	done    chan struct{} // closed when the watch has ended
+	gone    bool          // the client has reset the connection; to be read when done is closed
 }
 
 func (w *hangupWatch) Done() <-chan struct{} {
 	w.start.Do(func() {
 		w.started = true
-		w.session.setReadDeadline(time.Time{})
+		w.socket.setReadDeadline(time.Time{})
 		go w.run()
 	})
 	return w.Context.Done()
@@ -50,38 +47,39 @@ func (w *hangupWatch) Done() <-chan struct{} {
 
 func (w *hangupWatch) run() {
 	defer close(w.done)
-	gone := false
 	// An error is the deadline that ends the watch.
-	_ = w.session.raw.Read(func(fd uintptr) bool {
+	_ = w.socket.raw.Read(func(fd uintptr) bool {
 		reset := wasReset(fd)
-		gone = reset && nothingToRead(fd)
+		w.gone = reset && nothingToRead(fd, w.socket.encrypted)
 		return reset
 	})
-	if gone {
-		w.cancel(errHungUp)
+	if w.gone {
+		w.cancel(session.ErrHungUp)
 	}
 }
 
-func (w *hangupWatch) stop() {
+// stop ends the watch, and reports whether the client has reset the connection.
+func (w *hangupWatch) stop() (gone bool) {
 	if w.started {
-		w.session.setReadDeadline(time.Unix(1, 0))
+		w.socket.setReadDeadline(time.Unix(1, 0))
 		<-w.done
-		w.session.setReadDeadline(time.Time{})
+		w.socket.setReadDeadline(time.Time{})
+		gone = w.gone
 	}
 	w.cancel(nil)
+	return gone
 }
 
-// setReadDeadline sets the deadline of the next Read, unless the session is to end: that has set one.
-func (s *session) setReadDeadline(to time.Time) {
-	s.wake.Lock()
-	defer s.wake.Unlock()
-	if s.ending.Load() == endNone {
-		s.conn.SetReadDeadline(to)
-		s.readUntil = to
+// hungUp reports whether the client has reset the connection. Earlier lines may still have to be done.
+func (k *socket) hungUp() bool {
+	gone := false
+	if k.raw != nil {
+		_ = k.raw.Control(func(fd uintptr) { gone = wasReset(fd) })
 	}
+	return gone
 }
 
-// wasReset says whether neither side can be reached any more. A half-close is not that.
+// wasReset reports whether neither side can be reached any more. A half-close is not that.
 func wasReset(fd uintptr) bool {
 	fds := []unix.PollFd{{Fd: int32(fd)}}
 	for {
@@ -92,7 +90,9 @@ func wasReset(fd uintptr) bool {
 	}
 }
 
-func nothingToRead(fd uintptr) bool {
-	n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err != nil || n <= 0
+// nothingToRead reports whether no line can have arrived.
+func nothingToRead(fd uintptr, encrypted bool) bool {
+	var peeked [2 * (recordHeader + alertBytes)]byte
+	n, _, err := unix.Recvfrom(int(fd), peeked[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err != nil || n <= 0 || encrypted && isAlert(peeked[:n])
 }

@@ -2,157 +2,69 @@ package server
 
 import (
 	"bufio"
-	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
+	"iter"
 	"net"
 	"regexp"
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/raft"
 
+	"ciderd/internal/accounts"
 	"ciderd/internal/auth"
-	"ciderd/internal/clock"
-	"ciderd/internal/cluster"
-	"ciderd/internal/fsm"
+	"ciderd/internal/session"
+	"ciderd/test/nodetest"
 )
 
 // patience is how long a test waits for what must come; only a failing test waits that long.
 const testPatience = 20 * time.Second
 
-// fakeNode applies what is proposed at once, to an FSM of its own.
-type fakeNode struct {
-	fsm    *fsm.FSM
-	clock  *clock.Clock
-	hands  *hands
-	ready  atomic.Bool
-	reads  atomic.Int32          // what all servers are thought to read
-	fail   atomic.Pointer[error] // what Wait and Sync answer, if set; nothing is applied
-	onSync func(context.Context) error
-	hold   chan struct{} // if set, a Wait takes one from it first
+// fakeNode is a node that says what it is.
+type fakeNode struct{ *nodetest.Node }
 
-	refuses int // what the leader knows that all read, if that is less
+func newFakeNode() fakeNode { return fakeNode{nodetest.New()} }
 
-	mu       sync.Mutex
-	index    uint64
-	sequence uint64
-	results  []fsm.Result
-	groups   []int // the sizes of what was proposed
-	bytes    []int
-	waited   int // proposals whose Wait has been called
-	ahead    int // the most that were proposed and not waited for
-}
+func (n fakeNode) Self() (name, role string) { return "cider-1", "leader" }
 
-// hands is a clock that tests move.
-type hands struct{ ms atomic.Int64 }
-
-func (h *hands) Monotonic() time.Duration { return time.Duration(h.ms.Load()) * time.Millisecond }
-func (h *hands) Wall() int64              { return 1_700_000_000_000 }
-
-func newFakeNode() *fakeNode {
-	h := &hands{}
-	n := &fakeNode{clock: clock.New(h), hands: h}
-	n.clock.Settle(h.Wall())
-	n.fsm = fsm.New("node/1", fsm.Hooks{
-		Stamp:   n.clock.Observe,
-		Results: func(_, _ uint64, r []fsm.Result) { n.results = r },
-		Fatal:   func(err error) { panic(err) },
-	})
-	n.ready.Store(true)
-	n.reads.Store(fsm.EntryVersion)
-	return n
-}
-
-func (n *fakeNode) Ready() bool         { return n.ready.Load() }
-func (n *fakeNode) FSM() *fsm.FSM       { return n.fsm }
-func (n *fakeNode) Clock() *clock.Clock { return n.clock }
-
-func (n *fakeNode) Status() cluster.Status {
-	return cluster.Status{Cluster: "test", Node: "cider-1", Role: "leader", Leader: "cider-1", Term: 3, Reads: true, Writes: true,
-		Peers:  []cluster.PeerStatus{{Name: "cider-2", Role: "follower", Lag: 7}, {Name: "cider-3", Reason: "connection refused"}},
-		Commit: n.fsm.Applied(), Applied: n.fsm.Applied(), Ready: n.Ready(), Voter: true}
-}
-
-func (n *fakeNode) Sync(ctx context.Context) error {
-	if n.onSync != nil {
-		return n.onSync(ctx)
+func (n fakeNode) Facts() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		applied := fmt.Sprint(n.FSM().Applied())
+		for _, f := range [][2]string{
+			{"node", "cider-1"}, {"waiting", "-"}, {"commit", applied}, {"applied", applied}, {"users", fmt.Sprint(n.FSM().Stats().Users)},
+			{"peer", "cider-2 follower 7 ok"}, {"peer", "cider-3 - - connection refused"},
+		} {
+			if !yield(f[0], f[1]) {
+				return
+			}
+		}
 	}
-	return n.failure()
 }
 
-func (n *fakeNode) failure() error {
-	if err := n.fail.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
+// swappedHasher is a hasher that a test may replace.
+type swappedHasher struct{ accounts.Hasher }
 
-func (n *fakeNode) setFailure(err error) {
-	if err == nil {
-		n.fail.Store(nil)
-		return
-	}
-	n.fail.Store(&err)
-}
-
-type fakeProposal struct {
-	node    *fakeNode
-	results []fsm.Result
-	err     error
-}
-
-func (p *fakeProposal) Wait() ([]fsm.Result, error) {
-	if p.node.hold != nil {
-		<-p.node.hold
-	}
-	p.node.mu.Lock()
-	p.node.waited++
-	p.node.mu.Unlock()
-	return p.results, p.err
-}
-
-func (n *fakeNode) Reads(version int) bool { return version <= int(n.reads.Load()) }
-
-func (n *fakeNode) Propose(g fsm.Group, _ time.Duration) Proposal {
-	if err := n.failure(); err != nil {
-		return &fakeProposal{node: n, err: err}
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.groups, n.bytes = append(n.groups, g.Count), append(n.bytes, len(g.Commands))
-	n.ahead = max(n.ahead, len(n.groups)-n.waited)
-	n.sequence++
-	n.index++
-	entry := fsm.AppendBatch(nil, fsm.Header{
-		Version: byte(g.Version), Origin: []byte("node/1"), Incarnation: 1, Sequence: n.sequence, Count: g.Count,
-	}, g.Commands)
-	if n.refuses > 0 {
-		entry, _ = fsm.Refuse(entry, fsm.Refusal{Reads: n.refuses})
-	}
-	fsm.SetStamp(entry, n.clock.Now())
-	n.fsm.Apply(&raft.Log{Index: n.index, Term: 3, Type: raft.LogCommand, Data: entry})
-	return &fakeProposal{node: n, results: n.results}
-}
-
-// proposed lists the sizes of the groups so far.
-func (n *fakeNode) proposed() []int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return append([]int(nil), n.groups...)
+// newTestServer is New on a node of its own.
+func newTestServer(t testing.TB, cfg Config) (*Server, fakeNode) {
+	node := newFakeNode()
+	a := accounts.New(accounts.Config{WriteTimeout: cfg.WriteTimeout}, node, newHasher(t))
+	return New(cfg, node, a, hclog.NewNullLogger()), node
 }
 
 // world is a server on a real port.
 type world struct {
-	t      *testing.T
-	node   *fakeNode
-	server *Server
-	addr   string
+	t        *testing.T
+	node     fakeNode
+	hasher   *swappedHasher
+	accounts *accounts.Accounts
+	server   *Server
+	addr     string
+	secure   *tls.Config // of clients; nil: they do not encrypt
 }
 
 func newHasher(t testing.TB) *auth.Hasher {
@@ -167,59 +79,86 @@ func newHasher(t testing.TB) *auth.Hasher {
 // start starts a server; its goroutines are gone when the test is over.
 func start(t *testing.T, cfg Config) *world {
 	t.Helper()
-	w := &world{t: t, node: newFakeNode()}
-	w.server = New(cfg, w.node, newHasher(t), hclog.NewNullLogger())
+	return startBounded(t, cfg, session.Bounds{})
+}
+
+// startBounded is start with other bounds on KEYS.
+func startBounded(t *testing.T, cfg Config, bounds session.Bounds) *world {
+	t.Helper()
+	w := newWorld(t, cfg, &bounds)
+	w.serve(w.server.Serve)
+	return w
+}
+
+// newWorld makes a server that serves nothing yet; no bounds are the usual ones.
+func newWorld(t *testing.T, cfg Config, bounds *session.Bounds) *world {
+	t.Helper()
+	if bounds == nil {
+		bounds = &session.Bounds{}
+	}
+	w := &world{t: t, node: newFakeNode(), hasher: &swappedHasher{newHasher(t)}}
+	w.accounts = accounts.New(accounts.Config{WriteTimeout: cfg.WriteTimeout}, w.node, w.hasher)
+	w.server = newServer(cfg, *bounds, w.node, w.accounts, hclog.NewNullLogger())
+	return w
+}
+
+// serve opens a port, which is w's from now on; its goroutines are gone when the test is over.
+func (w *world) serve(serve func(net.Listener) error) {
+	t := w.t
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.addr = l.Addr().String()
 	served := make(chan error, 1)
-	go func() { served <- w.server.Serve(l) }()
+	go func() { served <- serve(l) }()
 	t.Cleanup(func() {
 		w.server.Close()
 		if err := <-served; err != nil && !errors.Is(err, ErrClosed) {
 			t.Errorf("Serve: %v", err)
 		}
-		if n := len(w.server.sessions); n != 0 {
-			t.Errorf("%d sessions are left after Close", n)
+		if n := len(w.server.open); n != 0 {
+			t.Errorf("%d connections are left after Close", n)
 		}
 		if n := w.server.memory.inUse(); n != 0 {
 			t.Errorf("%d bytes of line memory are still charged after Close", n)
 		}
 	})
-	return w
 }
 
-// client is the other end of a session.
-type client struct {
+// testClient is the other end of a session.
+type testClient struct {
 	t    *testing.T
 	conn net.Conn
 	r    *bufio.Reader
 }
 
-func newClient(t *testing.T, conn net.Conn) *client {
+func newClient(t *testing.T, conn net.Conn) *testClient {
 	t.Cleanup(func() { conn.Close() })
-	return &client{t: t, conn: conn, r: bufio.NewReader(conn)}
+	return &testClient{t: t, conn: conn, r: bufio.NewReader(conn)}
 }
 
 // dial connects, without reading the banner.
-func (w *world) dial() *client {
+func (w *world) dial() *testClient {
 	w.t.Helper()
 	conn, err := net.Dial("tcp", w.addr)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	conn.SetDeadline(time.Now().Add(testPatience))
+	if w.secure != nil {
+		conn = tls.Client(conn, w.secure)
+	}
 	return newClient(w.t, conn)
 }
 
 // user connects and signs up or logs in as name.
-func (w *world) user(name string) *client {
+func (w *world) user(name string) *testClient {
 	w.t.Helper()
 	c := w.dial()
 	c.expect("LOGIN or SIGNUP")
-	if _, known := w.node.fsm.Lookup([]byte(name)); known {
+	if _, known := w.node.FSM().Lookup([]byte(name)); known {
 		c.talk("> LOGIN " + name + " pw-" + name + "\nLogin successful")
 	} else {
 		c.talk("> SIGNUP " + name + " pw-" + name + "\nUser created successfully")
@@ -227,7 +166,7 @@ func (w *world) user(name string) *client {
 	return c
 }
 
-func (c *client) send(text string) {
+func (c *testClient) send(text string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c.conn, text); err != nil {
 		c.t.Fatalf("sending %.40q: %v", text, err)
@@ -235,13 +174,13 @@ func (c *client) send(text string) {
 }
 
 // sendBeside sends while the test reads; for another goroutine than the test's.
-func (c *client) sendBeside(text string) {
+func (c *testClient) sendBeside(text string) {
 	if _, err := io.WriteString(c.conn, text); err != nil {
 		c.t.Errorf("sending %.40q: %v", text, err)
 	}
 }
 
-func (c *client) line() string {
+func (c *testClient) line() string {
 	c.t.Helper()
 	line, err := c.r.ReadString('\n')
 	if err != nil {
@@ -250,7 +189,7 @@ func (c *client) line() string {
 	return strings.TrimSuffix(line, "\n")
 }
 
-func (c *client) expect(lines ...string) {
+func (c *testClient) expect(lines ...string) {
 	c.t.Helper()
 	for _, want := range lines {
 		if got := c.line(); got != want {
@@ -260,14 +199,14 @@ func (c *client) expect(lines ...string) {
 }
 
 // until reads lines up to one that is the given one.
-func (c *client) until(line string) {
+func (c *testClient) until(line string) {
 	c.t.Helper()
 	for c.line() != line {
 	}
 }
 
 // expectText reads exactly text.
-func (c *client) expectText(text string) {
+func (c *testClient) expectText(text string) {
 	c.t.Helper()
 	got := make([]byte, len(text))
 	if n, err := io.ReadFull(c.r, got); err != nil || string(got) != text {
@@ -280,7 +219,7 @@ func (c *client) expectText(text string) {
 }
 
 // expectCode reads an error reply.
-func (c *client) expectCode(code string) {
+func (c *testClient) expectCode(code string) {
 	c.t.Helper()
 	if got := c.line(); !strings.HasPrefix(got, "ERR "+code+" ") {
 		c.t.Fatalf("got %q, want ERR %s", got, code)
@@ -288,7 +227,7 @@ func (c *client) expectCode(code string) {
 }
 
 // expectEnd reads the end of the connection.
-func (c *client) expectEnd() {
+func (c *testClient) expectEnd() {
 	c.t.Helper()
 	if rest, err := io.ReadAll(c.r); err != nil || len(rest) > 0 {
 		c.t.Fatalf("got %q (%v), want the end", rest, err)
@@ -298,7 +237,7 @@ func (c *client) expectEnd() {
 // talk plays a conversation: a line with "> " before it is sent, one with "~ " is a pattern that the
 // next line read must match as a whole, "!CODE" stands for an error reply, "." for the end, and all
 // else for itself.
-func (c *client) talk(script string) {
+func (c *testClient) talk(script string) {
 	c.t.Helper()
 	for step := range strings.Lines(strings.TrimSpace(script)) {
 		step = strings.TrimLeft(strings.TrimSuffix(step, "\n"), "\t")

@@ -2,213 +2,97 @@ package server
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
-	"syscall"
-	"time"
-
-	"ciderd/internal/protocol"
 )
 
-// The output buffer of a session.
+// The output buffer of a connection.
 const (
-	outFlush = 64 << 10  // sent from here on, even if more lines are waiting
+	outFlush = 64 << 10  // at this size it is sent even if more requests are waiting
 	outKeep  = 128 << 10 // larger ones are not kept in the pool
-	// outPiece is from where on a value is not copied into the buffer, or is quoted in pieces: what a client
-	// that does not read holds is then not many times its values.
-	outPiece = 16 << 10
 )
 
-// output is a pooled buffer, of replies or of encoded commands; idle sessions have none.
-type output struct{ b []byte }
+// outBuffer is a pooled buffer of replies; idle connections have none.
+type outBuffer struct{ b []byte }
 
-var outputs = sync.Pool{New: func() any { return &output{b: make([]byte, 0, 2048)} }}
+var outBuffers = sync.Pool{New: func() any { return &outBuffer{b: make([]byte, 0, 2048)} }}
 
-func (o *output) release() {
-	if cap(o.b) <= outKeep {
-		o.b = o.b[:0]
-		outputs.Put(o)
-	}
+// output holds the replies in flight to a client. It never retries a write: that is the socket's task, and
+// impossible where encryption goes in between.
+type output struct {
+	to     io.Writer
+	after  func() // called when something was sent, or failed to be
+	buffer *outBuffer
+	broken error // why output is discarded from now on
+	dead   bool  // the client is not served any more: it was disconnected, or has taken nothing for too long
 }
 
-// buffer is where the next reply is appended; it must be stored again with emit.
-func (s *session) buffer() []byte {
-	if s.out == nil {
-		s.out = outputs.Get().(*output)
+// Buffer returns the buffer to which the next reply is appended; it must be returned with Emit or Keep.
+func (o *output) Buffer() []byte {
+	if o.buffer == nil {
+		o.buffer = outBuffers.Get().(*outBuffer)
 	}
-	return s.out.b
+	return o.buffer.b
 }
 
-// emit takes the buffer with one more reply in it, and sends it if enough has gathered.
-func (s *session) emit(b []byte) {
-	s.out.b = b
+// Keep takes the buffer back with a part of a reply in it.
+func (o *output) Keep(b []byte) { o.buffer.b = b }
+
+// Emit takes the buffer back with one more reply in it, and sends it if enough has gathered.
+func (o *output) Emit(b []byte) {
+	o.buffer.b = b
 	if len(b) >= outFlush {
-		s.flush()
+		o.Flush()
 	}
 }
 
-// largeValue prints a value in pieces: as it is stored, if it is printed raw.
-func (s *session) largeValue(v []byte) {
-	p := protocol.NewPrinter(v)
-	if raw := p.Raw(); raw != nil {
-		s.flush()
-		s.transmit(raw)
-	} else {
-		for more := true; more && s.broken == nil; {
-			var b []byte
-			b, more = p.Append(s.buffer(), outPiece)
-			s.out.b = b
-			if more {
-				s.flush()
-			}
-		}
-	}
-	s.emit(append(s.buffer(), s.newline...))
-}
-
-// flush sends what has been answered. After it has failed, answers go nowhere: what the client had
-// sent by then is still done, as after an EOF.
-func (s *session) flush() {
-	if s.out == nil || len(s.out.b) == 0 {
+// Flush sends what has been answered. After it has failed, answers are discarded: what the client had sent by then
+// is still done, as after an EOF.
+func (o *output) Flush() {
+	if o.buffer == nil || len(o.buffer.b) == 0 {
 		return
 	}
-	s.transmit(s.out.b)
-	s.out.b = s.out.b[:0]
+	o.transmit(o.buffer.b)
+	o.buffer.b = o.buffer.b[:0]
 }
 
-// release gives the output buffer back; it must have been flushed.
-func (s *session) release() {
-	if s.out != nil {
-		s.out.release()
-		s.out = nil
-	}
+// Send sends what has been answered, and then b.
+func (o *output) Send(b []byte) {
+	o.Flush()
+	o.transmit(b)
 }
 
-// transmit sends bytes to the client.
-func (s *session) transmit(rest []byte) {
-	s.now = 0 // it may take a while
-	// For how long the client has taken nothing. Of a step that took longer than it may, only what it may counts: then
-	// it was this process that stood still.
-	var idle time.Duration
-	for len(rest) > 0 && s.broken == nil {
-		step := s.armWrite()
-		begun := time.Now()
-		n, err := s.send(rest)
-		rest = rest[n:]
-		late := errors.Is(err, os.ErrDeadlineExceeded)
-		if idle += min(time.Since(begun), step); n > 0 {
-			idle = 0
-		}
-		switch {
-		case err == nil:
-		case s.cut.Load():
-			s.broken, s.over = err, true
-		case late && !s.lastWrites && idle <= s.srv.config.Load().StallTimeout:
-		default:
-			s.broken = err
-			s.over = s.over || late || errors.Is(err, net.ErrClosed)
+// Gone reports whether output is discarded.
+func (o *output) Gone() bool { return o.broken != nil }
+
+func (o *output) transmit(b []byte) {
+	if o.broken == nil {
+		if _, err := o.to.Write(b); err != nil {
+			o.broken = err
+			o.dead = o.dead || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)
 		}
 	}
-	if s.waiting {
-		s.waiting = false
-		s.srv.backlog.goesOn(s)
-	}
+	o.after()
 }
 
-// stallSteps is in how many steps StallTimeout passes at least, and stallStep the longest. After each the
-// session looks whether the client has taken anything, and how much it holds.
-const (
-	stallSteps = 4
-	stallStep  = time.Second
-)
-
-// armWrite gives the next send between a half and the whole of a step, which spares setting the timer
-// each time. To a session whose user it must not serve any more it gives one last moment. It returns the longest
-// that the send may take.
-func (s *session) armWrite() (step time.Duration) {
-	step = min(s.srv.config.Load().StallTimeout/stallSteps, stallStep)
-	now := time.Now()
-	ended := s.ending.Load() == endUser
-	switch {
-	case ended && !s.lastWrites:
-		s.lastWrites = true
-		s.conn.SetWriteDeadline(now.Add(lingerTime))
-	case ended || s.writeUntil.Sub(now) >= step/2:
-	default:
-		s.wake.Lock()
-		defer s.wake.Unlock()
-		if s.ending.Load() != endUser && !s.cut.Load() {
-			s.writeUntil = now.Add(step)
-			s.conn.SetWriteDeadline(s.writeUntil)
-		}
+// held returns how many bytes of memory the buffer takes.
+func (o *output) held() int64 {
+	if o.buffer == nil {
+		return 0
 	}
-	return step
+	return int64(cap(o.buffer.b))
 }
 
-// send is a Write that notes when it has to wait for the client.
-func (s *session) send(p []byte) (int, error) {
-	if s.raw == nil {
-		s.waits()
-		return s.conn.Write(p)
+// release returns the buffer to the pool; it must have been flushed.
+func (o *output) release() {
+	if o.buffer == nil {
+		return
 	}
-	w := &s.sending
-	if w.try == nil {
-		w.try = w.write
-		w.blocked = s.waits
+	if cap(o.buffer.b) <= outKeep {
+		o.buffer.b = o.buffer.b[:0]
+		outBuffers.Put(o.buffer)
 	}
-	w.rest, w.err = p, nil
-	err := s.raw.Write(w.try)
-	n := len(p) - len(w.rest)
-	w.rest = nil
-	if w.err != nil {
-		err = w.err
-	}
-	return n, err
-}
-
-// waits notes what the session holds while its client takes nothing.
-func (s *session) waits() {
-	s.waiting = true
-	held := s.pinned.held()
-	if s.out != nil {
-		held += int64(cap(s.out.b))
-	}
-	s.srv.backlog.waits(s, max(1, held))
-}
-
-// cutOff ends the session of a client that does not read, from any goroutine: also from within its own send, for
-// which a Close would wait.
-func (s *session) cutOff() {
-	s.srv.log.Debug("cutting off a client that does not read its replies", "client", s.origin)
-	s.wake.Lock()
-	defer s.wake.Unlock()
-	s.cut.Store(true)
-	s.conn.SetWriteDeadline(time.Unix(1, 0))
-}
-
-// sending is a Write, with what it has yet to send; try is made once, as a closure costs memory.
-type sending struct {
-	rest    []byte
-	err     error
-	blocked func()
-	try     func(fd uintptr) bool
-}
-
-func (w *sending) write(fd uintptr) bool {
-	for len(w.rest) > 0 {
-		n, err := syscall.Write(int(fd), w.rest)
-		switch {
-		case n > 0:
-			w.rest = w.rest[n:]
-		case errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EAGAIN):
-			w.blocked()
-			return false
-		default:
-			w.err = &net.OpError{Op: "write", Err: err}
-			return true
-		}
-	}
-	return true
+	o.buffer = nil
 }

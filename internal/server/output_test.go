@@ -14,7 +14,7 @@ import (
 var quoted = strings.Repeat(`\xff`, 512<<10)
 
 // greedy are connections of a user that have asked for n large values and read nothing of them.
-func greedy(t *testing.T, w *world, user string, connections, n int) (all []*client) {
+func greedy(t *testing.T, w *world, user string, connections, n int) (all []*testClient) {
 	t.Helper()
 	for range connections {
 		c := w.user(user)
@@ -35,100 +35,108 @@ func (w *world) stuck() int {
 
 // What clients do not read of large values takes little memory, however they are printed.
 func TestUnreadLargeValuesTakeLittle(t *testing.T) {
-	w := start(t, Config{})
-	w.user("u").talk("> SET large \"" + quoted + "\"\nOK")
-	heap := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := heap()
-	const connections = 60
-	all := greedy(t, w, "u", connections, 4)
-	if each := int64(heap()-before) / connections; each > 100<<10 {
-		t.Errorf("each connection that reads nothing takes %d KiB", each>>10)
-	}
-	for _, c := range all[:3] { // and those that read after all get what they asked for
-		for range 4 {
-			c.expect(`"` + quoted + `"`)
+	onEach(t, func(t *testing.T, start starter) {
+		w := start(t, Config{})
+		w.user("u").talk("> SET large \"" + quoted + "\"\nOK")
+		heap := func() uint64 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
 		}
-		c.talk("> PING\nPONG")
-	}
+		before := heap()
+		const connections = 60
+		all := greedy(t, w, "u", connections, 4)
+		if each := int64(heap()-before) / connections; each > 100<<10 {
+			t.Errorf("each connection that reads nothing takes %d KiB", each>>10)
+		}
+		for _, c := range all[:3] { // and those that read after all get what they asked for
+			for range 4 {
+				c.expect(`"` + quoted + `"`)
+			}
+			c.talk("> PING\nPONG")
+		}
+	})
 }
 
 // When replies that are not read take more than the limit, those that hold most are cut off, and nobody else.
 func TestUnreadRepliesAreBounded(t *testing.T) {
-	w := start(t, Config{MaxOutput: 1 << 20})
-	other := w.user("u")
-	other.talk("> SET large \"" + quoted + "\"\nOK")
-	for range 100 {
-		c := w.user("u")
-		c.send("GET large\n")
-	}
-	until(t, "some are cut off", func() bool { return w.server.Sessions() < 80 })
-	b := w.server.backlog
-	b.mu.Lock()
-	if b.total > b.limit || len(b.held) < 4 {
-		t.Errorf("%d sessions hold %d bytes, and the limit is %d", len(b.held), b.total, b.limit)
-	}
-	b.mu.Unlock()
-	other.talk("> PING\nPONG")
+	onEach(t, func(t *testing.T, start starter) {
+		w := start(t, Config{MaxOutput: 1 << 20})
+		other := w.user("u")
+		other.talk("> SET large \"" + quoted + "\"\nOK")
+		for range 100 {
+			c := w.user("u")
+			c.send("GET large\n")
+		}
+		until(t, "some are cut off", func() bool { return w.server.Stats().Connections < 80 })
+		b := w.server.backlog
+		b.mu.Lock()
+		if b.total > b.limit || len(b.held) < 4 {
+			t.Errorf("%d sessions hold %d bytes, and the limit is %d", len(b.held), b.total, b.limit)
+		}
+		b.mu.Unlock()
+		other.talk("> PING\nPONG")
+	})
 }
 
 // Values that have left the cache while a client has yet to take them count as what it holds.
 func TestPinnedValuesAreCounted(t *testing.T) {
-	w := start(t, Config{MaxOutput: 32 << 20})
-	c, other := w.user("u"), w.user("v")
-	value := strings.Repeat("v", 500<<10)
-	keys := ""
-	for i := range 100 {
-		c.talk(fmt.Sprintf("> SET k%d %s\nOK", i, value))
-		keys += fmt.Sprintf(" k%d", i)
-	}
-	slow := w.user("u")
-	slow.send("MGET" + keys + "\n")
-	until(t, "it waits", func() bool { return w.stuck() == 1 })
-	time.Sleep(2 * stallStep)
-	if w.server.Sessions() != 3 {
-		t.Fatal("a client is cut off for values that are in the cache")
-	}
-	c.talk("> FLUSH ALL\nOK")
-	until(t, "who keeps 50 MB is cut off", func() bool { return w.server.Sessions() == 2 })
-	other.talk("> PING\nPONG")
+	onEach(t, func(t *testing.T, start starter) {
+		w := start(t, Config{MaxOutput: 32 << 20})
+		c, other := w.user("u"), w.user("v")
+		value := strings.Repeat("v", 500<<10)
+		keys := ""
+		for i := range 100 {
+			c.talk(fmt.Sprintf("> SET k%d %s\nOK", i, value))
+			keys += fmt.Sprintf(" k%d", i)
+		}
+		slow := w.user("u")
+		slow.send("MGET" + keys + "\n")
+		until(t, "it waits", func() bool { return w.stuck() == 1 })
+		time.Sleep(2 * stallStep)
+		if w.server.Stats().Connections != 3 {
+			t.Fatal("a client is cut off for values that are in the cache")
+		}
+		c.talk("> FLUSH ALL\nOK")
+		until(t, "who keeps 50 MB is cut off", func() bool { return w.server.Stats().Connections == 2 })
+		other.talk("> PING\nPONG")
+	})
 }
 
 // What a client reads slowly is what was stored, whatever the pieces.
 func TestSlowReaderGetsAll(t *testing.T) {
-	w := start(t, Config{})
-	c := w.user("u")
-	raw := strings.Repeat("0123456789", 50_000)
-	c.talk("> SET raw " + raw + "\nOK\n> SET large \"" + quoted + "\"\nOK")
-	c.send("GET raw\nGET large\nMGET raw large raw\nGETV raw\nPING\n")
-	got := make(chan string)
-	go func() {
-		var b strings.Builder
-		for !strings.HasSuffix(b.String(), "\nPONG\n") {
-			if _, err := io.CopyN(&b, c.r, 100_003); err != nil && !strings.HasSuffix(b.String(), "\nPONG\n") {
-				break
+	onEach(t, func(t *testing.T, start starter) {
+		w := start(t, Config{})
+		c := w.user("u")
+		raw := strings.Repeat("0123456789", 50_000)
+		c.talk("> SET raw " + raw + "\nOK\n> SET large \"" + quoted + "\"\nOK")
+		c.send("GET raw\nGET large\nMGET raw large raw\nGETV raw\nPING\n")
+		got := make(chan string)
+		go func() {
+			var b strings.Builder
+			for !strings.HasSuffix(b.String(), "\nPONG\n") {
+				if _, err := io.CopyN(&b, c.r, 100_003); err != nil && !strings.HasSuffix(b.String(), "\nPONG\n") {
+					break
+				}
+				time.Sleep(time.Millisecond)
+				if c.r.Buffered() == 0 {
+					c.conn.SetReadDeadline(time.Now().Add(2 * time.Second))
+				}
 			}
-			time.Sleep(time.Millisecond)
-			if c.r.Buffered() == 0 {
-				c.conn.SetReadDeadline(time.Now().Add(2 * time.Second))
-			}
+			got <- b.String()
+		}()
+		q := `"` + quoted + `"`
+		want := strings.Join([]string{raw, q, raw, q, raw, "END", "VALUE 1700000000000001 - " + raw, "PONG", ""}, "\n")
+		if text := <-got; text != want {
+			t.Errorf("got %d bytes, want %d", len(text), len(want))
 		}
-		got <- b.String()
-	}()
-	q := `"` + quoted + `"`
-	want := strings.Join([]string{raw, q, raw, q, raw, "END", "VALUE 1700000000000001 - " + raw, "PONG", ""}, "\n")
-	if text := <-got; text != want {
-		t.Errorf("got %d bytes, want %d", len(text), len(want))
-	}
+	})
 }
 
 // A large part of a large line may not be sent bit by bit.
 func TestTricklingALongLine(t *testing.T) {
-	inBubble(t, Config{IdleTimeout: time.Hour}, func(t *testing.T, s *Server, dial func() *client) {
+	inBubble(t, Config{IdleTimeout: time.Hour}, func(t *testing.T, s *Server, dial func() *testClient) {
 		c := dial()
 		c.talk("LOGIN or SIGNUP\n> SIGNUP u x\nUser created successfully")
 		for _, pause := range []time.Duration{0, 7 * time.Second} { // a long line that comes at some pace is fine
@@ -156,22 +164,24 @@ func TestTricklingALongLine(t *testing.T) {
 
 // However many unfinished lines one user has sent, another's value is taken.
 func TestUploadsHaveShares(t *testing.T) {
-	w := start(t, Config{})
-	w.server.memory.limit = 16 << 20
-	other := w.user("other")
-	w.user("u")
-	for range 14 {
-		c := w.user("u")
-		go io.WriteString(c.conn, "SET k "+strings.Repeat("v", 1<<20))
-	}
-	until(t, "all have sent what they may", func() bool {
-		before := w.server.memory.inUse()
-		time.Sleep(20 * time.Millisecond)
-		return before > 4<<20 && w.server.memory.inUse() == before
+	onEach(t, func(t *testing.T, start starter) {
+		w := start(t, Config{})
+		w.server.memory.limit = 16 << 20
+		other := w.user("other")
+		w.user("u")
+		for range 14 {
+			c := w.user("u")
+			go io.WriteString(c.conn, "SET k "+strings.Repeat("v", 1<<20))
+		}
+		until(t, "all have sent what they may", func() bool {
+			before := w.server.memory.inUse()
+			time.Sleep(20 * time.Millisecond)
+			return before > 4<<20 && w.server.memory.inUse() == before
+		})
+		for range 20 {
+			other.talk("> SET k " + strings.Repeat("v", 400<<10) + "\nOK")
+		}
 	})
-	for range 20 {
-		other.talk("> SET k " + strings.Repeat("v", 400<<10) + "\nOK")
-	}
 }
 
 func TestShares(t *testing.T) {

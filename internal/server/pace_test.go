@@ -8,7 +8,7 @@ import (
 )
 
 // typed sends text a byte at a time, with a pause before each byte but the first.
-func (c *client) typed(text string, pause time.Duration) {
+func (c *testClient) typed(text string, pause time.Duration) {
 	c.t.Helper()
 	for i := range len(text) {
 		if i > 0 {
@@ -19,7 +19,7 @@ func (c *client) typed(text string, pause time.Duration) {
 }
 
 // trickle sends a byte after each pause until the connection takes no more.
-func (c *client) trickle(pause time.Duration) {
+func (c *testClient) trickle(pause time.Duration) {
 	for {
 		if _, err := io.WriteString(c.conn, "x"); err != nil {
 			return
@@ -43,7 +43,7 @@ func TestTricklingBeforeLogin(t *testing.T) {
 		"behind a line that was complete": {"PING\nPI", time.Hour, 20 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Config{}, func(t *testing.T, s *Server, dial func() *client) {
+			inBubble(t, Config{}, func(t *testing.T, s *Server, dial func() *testClient) {
 				c := dial()
 				c.expect("LOGIN or SIGNUP")
 				begin := time.Now()
@@ -74,7 +74,7 @@ func TestTricklingBeforeLogin(t *testing.T) {
 
 // A person at a telnet that sends each character as it is typed.
 func TestTypingSlowlyBeforeLogin(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *client) {
+	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *testClient) {
 		c := dial()
 		c.talk("LOGIN or SIGNUP\n> SIGNUP alice " + "correct horse battery" + "\nUser created successfully\n> LOGOUT\nLOGIN or SIGNUP")
 		c.typed("LOGIN\n", 300*time.Millisecond)
@@ -90,7 +90,7 @@ func TestTypingSlowlyBeforeLogin(t *testing.T) {
 
 // What was typed is not a line any more after Ctrl-C, and there is all the time for another.
 func TestPaceAfterCtrlC(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *client) {
+	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *testClient) {
 		c := dial()
 		c.expect("LOGIN or SIGNUP")
 		c.send("LOG")
@@ -103,7 +103,7 @@ func TestPaceAfterCtrlC(t *testing.T) {
 
 // After the login a line may take as long as it likes.
 func TestNoPaceAfterLogin(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *client) {
+	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *testClient) {
 		c := dial()
 		c.talk("LOGIN or SIGNUP\n> SIGNUP u x\nUser created successfully")
 		c.send("PI")
@@ -114,7 +114,7 @@ func TestNoPaceAfterLogin(t *testing.T) {
 
 // Each line has its own time, also one that comes with the end of the last.
 func TestPaceOfEachLine(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *client) {
+	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *testClient) {
 		c := dial()
 		c.expect("LOGIN or SIGNUP")
 		c.send("P")

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"ciderd/internal/accounts"
 )
 
 // forgetful is a hasher whose queue is full: only what it remembers is let in.
-type forgetful struct{ Hasher }
+type forgetful struct{ accounts.Hasher }
 
 var errNotRemembered = errors.New("it would have had to compare")
 
@@ -20,7 +22,7 @@ func (f forgetful) Verify(_ context.Context, addr, user string, hash, password [
 // startForgetful starts a server in which a login that has to wait for bcrypt is answered INTERNAL.
 func startForgetful(t *testing.T) *world {
 	w := start(t, Config{})
-	w.server.hasher = forgetful{w.server.hasher}
+	w.hasher.Hasher = forgetful{w.hasher.Hasher}
 	return w
 }
 

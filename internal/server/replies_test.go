@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
 )
 
 // An asked is what a client sends and what it then waits for. That follows from interface 1.1 and 1.3
@@ -47,7 +45,7 @@ func formOf(line string) form {
 }
 
 // readReply reads one reply: too few lines, or too many, and a marker is not where it has to be.
-func (c *client) readReply(a asked) {
+func (c *testClient) readReply(a asked) {
 	c.t.Helper()
 	c.expectText(a.prompts)
 	if a.reply == noReply {
@@ -123,7 +121,7 @@ func (s *scripted) step() {
 
 func (s *scripted) login() {
 	const both = "Enter username: Enter password: "
-	if s.failed < loginAttempts-1 && s.rng.IntN(2) == 0 {
+	if s.failed < 5-1 && s.rng.IntN(2) == 0 {
 		s.failed++
 		s.add([]asked{
 			{send: "LOGIN u wrong"}, {send: "LOGIN u"}, {send: "SIGNUP u x"}, {send: "LOGIN\nu\nwrong", prompts: both},
@@ -142,7 +140,7 @@ func (s *scripted) login() {
 // anywhere, with markers whose replies must come back where they belong.
 func TestOneReplyForEachLine(t *testing.T) {
 	for seed := range uint64(20) {
-		inBubble(t, Config{MaxValue: 1000, LoginTimeout: 24 * time.Hour}, func(t *testing.T, _ *Server, dial func() *client) {
+		inBubble(t, Config{MaxValue: 1000, LoginTimeout: 24 * time.Hour}, func(t *testing.T, _ *Server, dial func() *testClient) {
 			s := &scripted{rng: rand.New(rand.NewPCG(seed, 5)), in: true}
 			s.add(asked{send: "SIGNUP u x", want: "User created successfully"})
 			for range 150 {
@@ -163,7 +161,7 @@ func TestOneReplyForEachLine(t *testing.T) {
 }
 
 // sendInPieces sends lines, some ending in CR LF, cut at random.
-func (c *client) sendInPieces(asks []asked, rng *rand.Rand) {
+func (c *testClient) sendInPieces(asks []asked, rng *rand.Rand) {
 	var text strings.Builder
 	for _, a := range asks {
 		text.WriteString(a.send + []string{"\n", "\r\n"}[rng.IntN(2)])
@@ -181,10 +179,10 @@ func FuzzReplies(f *testing.F) {
 	f.Add("LOGOUT\nGET a\nLOGIN u x\nKEYS\nMGET a b\nHELP\nHELP MGET\nSTATS x\nmget\t\"a b\" c\nkeys LIMIT 1\nPASSWD x y\nFLUSH ALL")
 	f.Fuzz(func(t *testing.T, text string) {
 		asks := askedOf(text)
-		s := New(Config{MaxValue: 1000}, newFakeNode(), newHasher(t), hclog.NewNullLogger())
+		s, _ := newTestServer(t, Config{MaxValue: 1000})
 		defer s.Close()
 		ours, theirs := net.Pipe()
-		s.admit(theirs)
+		s.admit(theirs, port{})
 		ours.SetDeadline(time.Now().Add(testPatience))
 		c := newClient(t, ours)
 		c.expect("LOGIN or SIGNUP")

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"ciderd/internal/session"
 )
 
 func TestKeysAreBounded(t *testing.T) {
 	const keys = 1010 // of 7 bytes
-	w := start(t, Config{})
-	w.server.scanBytes = 7 * 1001
+	w := startBounded(t, Config{}, session.Bounds{ScanBytes: 7 * 1001})
 	c := w.user("u")
 	var in strings.Builder
 	for i := range keys {
@@ -35,7 +36,10 @@ func TestKeysAreBounded(t *testing.T) {
 		t.Errorf("%d bytes are still charged", used)
 	}
 	// When all sessions together have too much, a page is short, and says so.
-	w.server.memory.limit, w.server.scanBytes = 0, 1<<20
+	w = start(t, Config{})
+	w.server.memory.limit = 0
+	c = w.user("u")
+	const scanFree = 64 << 10
 	for i := range 300 {
 		c.talk(fmt.Sprintf("> SET x%0999d v\nOK", i))
 	}
@@ -44,25 +48,4 @@ func TestKeysAreBounded(t *testing.T) {
 		c.expect(fmt.Sprintf("x%0999d", i))
 	}
 	c.expect(fmt.Sprintf("MORE x%0999d", scanFree/1000-1))
-}
-
-// A user may run one KEYS at a time; when there is no place in time, that is BUSY.
-func TestScansAreBounded(t *testing.T) {
-	w := start(t, Config{WriteTimeout: 1})
-	c := w.user("u")
-	c.talk("> SET k v\nOK")
-	w.server.users.mu.Lock()
-	u, _ := w.node.fsm.Lookup([]byte("u"))
-	place := w.server.users.accounts[u.ID].scan
-	w.server.users.mu.Unlock()
-	place <- struct{}{}
-	c.talk("> KEYS\n!BUSY\n> GET k\nv")
-	<-place
-	for range cap(w.server.scans) {
-		w.server.scans <- struct{}{}
-	}
-	c.talk("> KEYS\n!BUSY")
-	if len(place) != 0 {
-		t.Error("the user's place is still taken")
-	}
 }

@@ -2,81 +2,71 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
+	"ciderd/internal/accounts"
+	"ciderd/internal/session"
 
-	"ciderd/internal/protocol"
+	"github.com/hashicorp/go-hclog"
 )
 
 const (
-	defaultMaxValue = protocol.DefaultValue
-	maxRefusals     = 64 // connections over a limit that are being told so at a time
-	acceptDelayMin  = 5 * time.Millisecond
-	acceptDelayMax  = time.Second
+	maxRefusals    = 64 // connections over a limit that are being refused at a time
+	acceptDelayMin = 5 * time.Millisecond
+	acceptDelayMax = time.Second
 )
 
 // ErrClosed is returned by Serve on a server that has been shut down.
 var ErrClosed = errors.New("server closed")
 
-// Server serves client sessions. All methods may be called from any goroutine.
+// Server serves clients. All methods may be called from any goroutine.
 type Server struct {
-	node    Node
-	hasher  Hasher
-	log     hclog.Logger
-	config  atomic.Pointer[Config]
-	started time.Time
-	users   *registry
-	memory  *shares  // what long lines and the keys of KEYS take, of all sessions
-	backlog *backlog // what they have yet to send
-	scans   places   // for each KEYS that may run at a time
-
-	scanBytes, scanSteps int // the constants, except in tests
-
-	ctx      context.Context // ends with Close: whoever still waits for bcrypt or SYNC gives up
-	cancel   context.CancelFunc
-	waits    context.Context // ends with Shutdown already: who waits for a login or a scan has nothing to finish
-	endWaits context.CancelFunc
-	stopped  chan struct{} // closed when no more connections are wanted
+	log      hclog.Logger
+	config   atomic.Pointer[Config]
+	sessions *session.Sessions
+	memory   *shares  // memory of all clients for long lines and the keys of KEYS
+	backlog  *backlog // replies that they have not taken yet
+	shaking  *handshakes
+	warned   atomic.Pointer[time.Time] // when the log last told of a proxy, see warnOfProxy
+	stopped  chan struct{}             // closed when no more connections are accepted
 	running  sync.WaitGroup
 
 	mu        sync.Mutex // protects all below
 	stopping  bool
 	listeners map[net.Listener]struct{}
-	sessions  map[*session]struct{} // refused ones too
-	refused   int                   // of sessions
-	addresses map[string]int        // sessions of each, without refused ones
+	unnamed   map[net.Conn]struct{} // of proxies that have not said yet who their clients are
+	open      map[*socket]struct{}  // including refused ones
+	refusing  int                   // of open
+	addresses map[string]int        // connections of each, without refused ones
+
+	accepted, refused uint64 // since the start
 }
 
 // New returns a server of node's data. It starts nothing.
-func New(cfg Config, node Node, hasher Hasher, log hclog.Logger) *Server {
-	ctx, cancel := context.WithCancel(context.Background())
-	waits, endWaits := context.WithCancel(ctx)
+func New(cfg Config, node session.Node, accounts *accounts.Accounts, log hclog.Logger) *Server {
+	return newServer(cfg, session.Bounds{}, node, accounts, log)
+}
+
+func newServer(cfg Config, bounds session.Bounds, node session.Node, accounts *accounts.Accounts, log hclog.Logger) *Server {
 	s := &Server{
-		node: node, hasher: hasher, log: log, started: time.Now(),
-		users:     newRegistry(node.FSM()),
+		log:       log,
+		sessions:  session.New(cfg.sessions(), bounds, node, accounts, log),
 		memory:    newShares(lineMemory),
 		backlog:   newBacklog(),
-		scans:     make(places, max(1, runtime.GOMAXPROCS(0)/2)),
-		scanBytes: scanBytes,
-		scanSteps: scanSteps,
-		ctx:       ctx,
-		cancel:    cancel,
-		waits:     waits,
-		endWaits:  endWaits,
+		shaking:   newHandshakes(),
 		stopped:   make(chan struct{}),
 		listeners: map[net.Listener]struct{}{},
-		sessions:  map[*session]struct{}{},
+		unnamed:   map[net.Conn]struct{}{},
+		open:      map[*socket]struct{}{},
 		addresses: map[string]int{},
 	}
 	s.SetConfig(cfg)
-	node.FSM().Watch(s.users.changed)
 	return s
 }
 
@@ -84,19 +74,55 @@ func New(cfg Config, node Node, hasher Hasher, log hclog.Logger) *Server {
 func (s *Server) SetConfig(cfg Config) {
 	full := cfg.withDefaults()
 	s.config.Store(full)
+	s.sessions.SetConfig(full.sessions())
 	s.backlog.setLimit(full.MaxOutput)
 }
 
-// Sessions counts the connections being served.
-func (s *Server) Sessions() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.sessions) - s.refused
+// SetListBytes bounds what serves walks through keys: see session.Sessions.SetListBytes.
+func (s *Server) SetListBytes(most int64) { s.sessions.SetListBytes(most) }
+
+// Stats is about the connections of this node.
+type Stats struct {
+	Connections       int    // being served
+	Accepted, Refused uint64 // since the start
+	Incoming          int64  // bytes that long lines and the keys of KEYS take beyond what each client may have
+	Unread            int64  // bytes of replies held for clients that take nothing at present
+	Sessions          session.Stats
 }
 
-// Serve accepts connections from l until Shutdown or Close, and closes l. It returns nil then, and
-// l's error if l fails for good; running out of file descriptors does not count as that.
-func (s *Server) Serve(l net.Listener) error {
+// Connections returns how many connections are being served.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open) - s.refusing
+}
+
+// Stats returns the counts so far.
+func (s *Server) Stats() Stats {
+	st := Stats{Incoming: s.memory.inUse(), Unread: s.backlog.inUse(), Sessions: s.sessions.Stats()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.Connections, st.Accepted, st.Refused = len(s.open)-s.refusing, s.accepted, s.refused
+	return st
+}
+
+// Serve accepts connections from l until Shutdown or Close, and closes l. It then returns nil, or l's error if l
+// fails for good; running out of file descriptors does not count as that.
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, port{}) }
+
+// ServeTLS is Serve for clients that speak TLS. config is called for each handshake and may return another
+// configuration each time, which it must not change any more: connections keep the one that they began with, and
+// sessions are resumed only under the one that they were begun under. While it returns nil, connections are closed.
+func (s *Server) ServeTLS(l net.Listener, config func() *tls.Config) error {
+	return s.serve(l, port{tls: config})
+}
+
+// port is what the clients of a listener speak.
+type port struct {
+	tls func() *tls.Config // nil: they do not encrypt
+}
+
+func (s *Server) serve(l net.Listener, p port) error {
 	defer l.Close()
 	if !s.listen(l) {
 		return ErrClosed
@@ -107,7 +133,7 @@ func (s *Server) Serve(l net.Listener) error {
 		switch {
 		case err == nil:
 			delay = 0
-			s.admit(conn)
+			s.admit(conn, p)
 			continue
 		case s.isStopping():
 			return nil
@@ -126,7 +152,7 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// passes says whether an error of Accept is about one connection, or about a shortage that ends.
+// passes reports whether an error of Accept is about one connection, or about a temporary shortage.
 func passes(err error) bool {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
@@ -140,7 +166,7 @@ func passes(err error) bool {
 	return false
 }
 
-// cure is what a person can do about an error of Accept.
+// cure returns what an operator can do about an error of Accept.
 func cure(err error) string {
 	switch {
 	case errors.Is(err, syscall.EMFILE):
@@ -169,14 +195,14 @@ func (s *Server) isStopping() bool {
 	return s.stopping
 }
 
-// Shutdown refuses new connections, lets each session finish the commands that it has read, answers
-// SHUTTING_DOWN and closes it; a KEYS that takes long is not finished. It returns when all have ended;
-// or with ctx's error after cutting off those that have not.
+// Shutdown refuses new connections, lets each session finish the commands that it has read, answers SHUTTING_DOWN
+// and closes it; a long KEYS is not finished. It returns when all have ended, or with ctx's error after closing
+// those that have not.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	s.mu.Lock()
-	for session := range s.sessions {
-		session.end(endShutdown)
+	for k := range s.open {
+		k.end(endShutdown)
 	}
 	s.mu.Unlock()
 	ended := make(chan struct{})
@@ -186,19 +212,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}()
 	select {
 	case <-ended:
-		s.cancel()
+		s.sessions.Close()
 		return nil
 	case <-ctx.Done():
-		s.cut()
+		s.closeAll()
 		<-ended
 		return context.Cause(ctx)
 	}
 }
 
-// Close cuts all connections off and waits for their sessions. A write on its way may still be done.
+// Close closes all connections and waits for their sessions. A write in flight may still be done.
 func (s *Server) Close() error {
 	s.stop()
-	s.cut()
+	s.closeAll()
 	s.running.Wait()
 	return nil
 }
@@ -211,17 +237,20 @@ func (s *Server) stop() {
 	}
 	s.stopping = true
 	close(s.stopped)
-	s.endWaits()
+	s.sessions.Stop()
 	for l := range s.listeners {
 		l.Close()
 	}
+	for conn := range s.unnamed {
+		conn.Close()
+	}
 }
 
-func (s *Server) cut() {
-	s.cancel()
+func (s *Server) closeAll() {
+	s.sessions.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for session := range s.sessions {
-		session.conn.Close()
+	for k := range s.open {
+		k.conn.Close()
 	}
 }

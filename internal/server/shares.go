@@ -2,10 +2,9 @@ package server
 
 import "sync"
 
-// shares bounds memory that all sessions take together, for what they have begun to send or are about to be
-// sent. A user may have no more than what is then still free, an address three times as much: so one user alone
-// gets at most half of it, all users of one address three quarters, and there is always some for who has
-// nothing yet.
+// shares bounds the memory that all clients use together for what they are sending or are about to be sent. A user
+// may have no more than what then remains free, an address three times as much: so one user alone gets at most half
+// of it, all users of one address three quarters, and there is always some for those that have nothing yet.
 type shares struct {
 	mu    sync.Mutex // all below
 	limit int64
@@ -16,7 +15,7 @@ type shares struct {
 
 const addressShare = 3
 
-// owner is who has a share.
+// owner is what has a share: a user at a client address.
 type owner struct {
 	user uint64
 	addr string
@@ -26,7 +25,7 @@ func newShares(limit int64) *shares {
 	return &shares{limit: limit, users: map[uint64]int64{}, addrs: map[string]int64{}}
 }
 
-// take notes n more bytes of o's, and reports whether o may have them. They are to be given back in any case.
+// take notes n more bytes for o, and reports whether o may have them. They must be returned in any case.
 func (m *shares) take(o owner, n int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -35,7 +34,7 @@ func (m *shares) take(o owner, n int64) bool {
 	return m.users[o.user] <= free && m.addrs[o.addr] <= addressShare*free
 }
 
-// give takes n bytes back.
+// give returns n bytes.
 func (m *shares) give(o owner, n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -52,7 +51,24 @@ func (m *shares) add(o owner, n int64) {
 	}
 }
 
-// inUse is what all have.
+// taken is what one client has.
+type taken struct {
+	owner owner
+	bytes int64
+}
+
+// set changes it to n bytes, and reports whether the owner may have them: o, or the previous owner as long as it
+// holds something.
+func (t *taken) set(of *shares, o owner, n int64) bool {
+	if t.bytes == 0 {
+		t.owner = o
+	}
+	more := n - t.bytes
+	t.bytes = n
+	return of.take(t.owner, more)
+}
+
+// inUse returns what all clients have.
 func (m *shares) inUse() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -13,7 +13,7 @@ func BenchmarkWatched(b *testing.B) {
 	w := newWatchdog(func(err error) { b.Error(err) })
 	defer w.close()
 	for b.Loop() {
-		w.begin("nothing")()
+		w.end(w.begin("nothing"))
 	}
 }
 

@@ -7,14 +7,14 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 )
 
-// Raft forms a cluster in two steps: it stores term 1, and then the entry with the first configuration. What
-// ends between them leaves a term that nobody has led in, as elections begin with term 2; and whoever finds a
-// term takes it for the state of a server, which Raft does not bootstrap again. Such a directory has promised
-// nothing to anybody, so it is empty.
+// Raft forms a cluster in two steps: it stores term 1, and then the entry with the first configuration. A crash
+// between them leaves a term in which no server has led, as elections begin with term 2. But Raft takes any term
+// for a server's state, and does not bootstrap that again. Such a directory has promised nothing to any server, so
+// it counts as empty.
 
 const bootstrapTerm = 1
 
-// halfBootstrapped tells whether a directory has the first step and no more: no vote, no entry, no snapshot.
+// halfBootstrapped reports whether a directory has only the first step: no vote, no entry, no snapshot.
 func (s *Storage) halfBootstrapped() (bool, error) {
 	term, err := s.Stable.GetUint64([]byte(keyTerm))
 	if errors.Is(err, raftboltdb.ErrKeyNotFound) {
@@ -36,8 +36,8 @@ func (s *Storage) halfBootstrapped() (bool, error) {
 	return err == nil && len(snapshots) == 0, err
 }
 
-// ForgetBootstrap takes back the first step of a bootstrap whose second did not follow, so that Raft makes
-// another. Of anything else it changes nothing; Raft may run.
+// ForgetBootstrap undoes the first step of a bootstrap whose second did not follow, so that Raft can bootstrap
+// again. It changes nothing else; Raft may run.
 func (s *Storage) ForgetBootstrap() error {
 	if !s.store.stable.TryLock() {
 		return nil // Raft is storing its term: a later one, as it bootstraps only when it is asked to
@@ -51,7 +51,7 @@ func (s *Storage) ForgetBootstrap() error {
 	return s.store.write("taking back a term", func() error { return s.store.backend.Set(key, summed(key, none)) })
 }
 
-// known tells whether a directory is a server's that may have promised something.
+// known reports whether the directory is that of a server that may have promised something.
 func (s *Storage) known() (bool, error) {
 	state, err := raft.HasExistingState(s.store, s.Stable, s.Snapshots)
 	if err != nil || !state {

@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// stopInBootstrap has Raft bootstrap, and the log find no room: what is stored then is what an end of the
+// stopInBootstrap has Raft bootstrap, and the log find no space: what is stored then is what an end of the
 // process between Raft's two steps leaves.
 func stopInBootstrap(t *testing.T, s *Storage) {
 	t.Helper()

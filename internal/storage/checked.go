@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,57 +9,73 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
 
-// bbolt's pages carry no checksums, so a disk that changed its mind shows only as wrong data. What
-// Raft stores therefore goes in with a CRC32C of its own and is checked whenever it is read: an
-// entry's in the field that raft.Log has for layers like this one, a value's behind the value.
+// bbolt's pages carry no checksums, so a disk that returns other bytes than were written shows only as wrong data.
+// So what Raft stores gets its own CRC32C, which is checked at each read: an entry's in the field that raft.Log has
+// for layers like this one, a value's after the value.
 
 // ErrDamaged: what was read is not what was written. It is of the class ErrForPerson.
 var ErrDamaged = ForPerson("damaged")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// backend is what raft-boltdb gives us.
+// backend is what raft-boltdb provides.
 type backend interface {
 	raft.LogStore
 	raft.StableStore
 	Close() error
 }
 
-// checked is a backend that checks what it reads, and ends the process where going on would be
-// wrong. A disk that is full is not such a case: nothing was written, and space may come back.
+// checked is a backend that checks what it reads, and ends the process where continuing would be wrong. A full disk
+// is not such a case: nothing was written, and space may come back.
 type checked struct {
 	backend
-	watchdog *watchdog
-	fatal    func(error)
-	dir      string
-	reserve  *reserve
-	hooks    atomic.Pointer[Hooks] // nil: nobody is there yet who could wait
-	closed   chan struct{}
-	cut      atomic.Bool // the end of the log was cut off, and nothing has been stored since
-	waiting  atomic.Bool // a vote waits for room
+	watchdog  *watchdog
+	fatal     func(error)
+	dir       string
+	reserve   *reserve
+	hooks     atomic.Pointer[Hooks] // nil: Raft does not run yet
+	closed    chan struct{}
+	truncated atomic.Bool // the end of the log was truncated, and nothing has been stored since
+	waiting   atomic.Bool // a vote waits for space
 
 	stable   sync.Mutex // one value at a time; voteTerm
 	voteTerm []byte     // of a vote whose candidate has not been stored yet
+
+	counts counts
 }
 
-// newChecked returns one that waits for nobody and keeps no reserve.
+// newChecked returns a checked that never waits and keeps no reserve.
 func newChecked(b backend, dir string, fatal, hangs func(error)) *checked {
 	return &checked{
 		backend: b, dir: dir, fatal: fatal, watchdog: newWatchdog(hangs), reserve: &reserve{}, closed: make(chan struct{}),
 	}
 }
 
-func entrySum(l *raft.Log) []byte {
+// summedEntry is an entry with its stored checksum.
+type summedEntry struct {
+	log raft.Log
+	sum [4]byte
+}
+
+func entrySum(l *raft.Log) (encoded [4]byte) {
 	var head [17]byte
 	binary.LittleEndian.PutUint64(head[:], l.Index)
 	binary.LittleEndian.PutUint64(head[8:], l.Term)
 	head[16] = byte(l.Type)
 	sum := crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, l.Data)
-	return binary.LittleEndian.AppendUint32(nil, sum)
+	binary.LittleEndian.PutUint32(encoded[:], sum)
+	return encoded
+}
+
+// hasSum reports whether an entry was read with its right checksum.
+func hasSum(l *raft.Log) bool {
+	sum := entrySum(l)
+	return bytes.Equal(l.Extensions, sum[:])
 }
 
 func (c *checked) GetLog(index uint64, l *raft.Log) error {
@@ -69,7 +86,7 @@ func (c *checked) GetLog(index uint64, l *raft.Log) error {
 	if err != nil {
 		return err
 	}
-	if l.Index != index || string(l.Extensions) != string(entrySum(l)) {
+	if l.Index != index || !hasSum(l) {
 		err := fmt.Errorf("entry %d of the log: %w", index, ErrDamaged)
 		c.fatal(err)
 		return err
@@ -82,28 +99,31 @@ func (c *checked) StoreLog(l *raft.Log) error { return c.StoreLogs([]*raft.Log{l
 
 // StoreLogs returns once the entries are synced.
 func (c *checked) StoreLogs(logs []*raft.Log) error {
-	entries := make([]*raft.Log, len(logs))
+	// The originals are sent to followers, without the checksums.
+	copies, entries := make([]summedEntry, len(logs)), make([]*raft.Log, len(logs))
 	for i, l := range logs {
 		if l.Type == boundary {
 			return errBoundary
 		}
-		with := *l // the original goes on to followers, without the sum
-		with.Extensions = entrySum(l)
-		entries[i] = &with
+		c := &copies[i]
+		c.sum = entrySum(l)
+		c.log = *l
+		c.log.Extensions = c.sum[:]
+		entries[i] = &c.log
 	}
 	err := c.write("writing the log", func() error { return c.backend.StoreLogs(entries) })
 	switch {
-	case err != nil && c.cut.Load():
-		c.fatal(fmt.Errorf("no room for what takes the place of entries that were cut off: %w", err))
+	case err != nil && c.truncated.Load():
+		c.fatal(fmt.Errorf("no space for what takes the place of entries that were truncated: %w", err))
 	case err != nil && c.changesServers(logs):
-		c.fatal(fmt.Errorf("no room for a change of the cluster's servers: %w", err))
+		c.fatal(fmt.Errorf("no space for a change of the cluster's servers: %w", err))
 	}
-	c.cut.Store(false)
+	c.truncated.Store(false)
 	return err
 }
 
-// changesServers tells whether this node leads, and logs hold a change of the configuration. A leader
-// that cannot store one goes on as if it had (raft's appendConfigurationEntry): better to end.
+// changesServers reports whether this node leads and logs hold a change of the configuration. A leader that cannot
+// store one continues as if it had (raft's appendConfigurationEntry): it is better to end.
 func (c *checked) changesServers(logs []*raft.Log) bool {
 	h := c.hooks.Load()
 	return h != nil && h.Leads() && slices.ContainsFunc(logs, func(l *raft.Log) bool {
@@ -111,40 +131,40 @@ func (c *checked) changesServers(logs []*raft.Log) bool {
 	})
 }
 
-// cutSlice is how many entries are cut at a time: bbolt takes one writer at a time, and what is to be
-// stored should not wait for a million of small ones.
-const cutSlice = 4096
+// deleteSlice is how many entries are deleted at a time: bbolt allows one writer at a time, and entries that are to
+// be stored should not wait for a million small deletions.
+const deleteSlice = 4096
 
 func (c *checked) DeleteRange(first, last uint64) error {
 	if index, term := c.snapshot(); index > 0 && first <= index {
-		return c.cutFront(first, last, index, term)
+		return c.truncatePrefix(first, last, index, term)
 	}
 	end, err := c.LastIndex()
 	if err != nil {
 		return err
 	}
 	if last >= end {
-		// A follower cuts off entries that others take the place of: all at once, or Raft would go on
-		// with a log that has a hole. When the others find no room, Raft goes on with a wrong idea of
-		// where its log ends: better to end.
-		err := c.cutOff(first, last)
-		c.cut.Store(err == nil)
+		// A follower truncates entries that others replace: all at once, or Raft would continue with a hole in the
+		// log. If there is no space for the others, Raft continues with a wrong idea of where its log ends: it is
+		// better to end.
+		err := c.deleteRange(first, last)
+		c.truncated.Store(err == nil)
 		return err
 	}
-	return c.cutSlices(first, last)
+	return c.deleteInSlices(first, last)
 }
 
-func (c *checked) cutSlices(first, last uint64) error {
-	for from := first; from <= last; from += cutSlice {
-		if err := c.cutOff(from, min(last, from+cutSlice-1)); err != nil {
+func (c *checked) deleteInSlices(first, last uint64) error {
+	for from := first; from <= last; from += deleteSlice {
+		if err := c.deleteRange(from, min(last, from+deleteSlice-1)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *checked) cutOff(first, last uint64) error {
-	return c.write("cutting the log", func() error { return c.backend.DeleteRange(first, last) })
+func (c *checked) deleteRange(first, last uint64) error {
+	return c.write("truncating the log", func() error { return c.backend.DeleteRange(first, last) })
 }
 
 func valueSum(key, value []byte) []byte {
@@ -168,7 +188,7 @@ func (c *checked) Get(key []byte) ([]byte, error) {
 	return value, err
 }
 
-// valueOf takes the sum off what is stored under a key.
+// valueOf removes the checksum from what is stored under a key.
 func valueOf(key, stored []byte) ([]byte, error) {
 	n := len(stored) - crc32.Size
 	if n < 0 || string(stored[n:]) != string(valueSum(key, stored[:n])) {
@@ -177,39 +197,40 @@ func valueOf(key, stored []byte) ([]byte, error) {
 	return stored[:n], nil
 }
 
-// write runs a write of one bbolt transaction, and once more with the reserve's room if it found none.
+// write runs a bbolt transaction, and repeats it with the reserve's space if there was no space.
 func (c *checked) write(what string, transaction func() error) error {
 	watched := func() error {
-		defer c.watchdog.begin(what)()
+		defer c.watchdog.end(c.watchdog.begin(what))
+		defer c.counts.wrote(time.Now())
 		return transaction()
 	}
 	err := watched()
-	if noRoom(err) {
+	if noSpace(err) {
 		if c.releaseReserve() {
 			err = watched()
 		}
-		c.tellNoRoom()
+		c.tellNoSpace()
 	}
 	return c.written(err)
 }
 
 func (c *checked) releaseReserve() bool {
-	defer c.watchdog.begin("making room on a full disk")()
+	defer c.watchdog.end(c.watchdog.begin("making space on a full disk"))
 	return c.reserve.release()
 }
 
-// written passes the fate of a write on. After a failed sync nobody knows what the disk holds, and a
-// second one that succeeds would not tell, so the first ends the process. A write (not a sync) that
-// found no room changed nothing.
+// written handles the outcome of a write. After a failed sync it is unknown what the disk holds, and a second sync
+// that succeeds would not tell, so the first failure ends the process. A write (not a sync) that found no space
+// changed nothing.
 func (c *checked) written(err error) error {
-	if err != nil && !noRoom(err) {
+	if err != nil && !noSpace(err) {
 		c.fatal(fmt.Errorf("the disk failed: %w", err))
 	}
 	return err
 }
 
-func (c *checked) tellNoRoom() {
+func (c *checked) tellNoSpace() {
 	if h := c.hooks.Load(); h != nil {
-		h.NoRoom()
+		h.NoSpace()
 	}
 }

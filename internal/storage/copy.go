@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// CopyAside copies a data directory that nobody writes to, synced, to DIR.suffix, which it returns
-// and which must not be there yet. On an error nothing is left of the copy.
+// CopyAside copies a data directory that no process writes, synced, to DIR.suffix, which it returns and which must
+// not exist yet. On an error it leaves nothing of the copy.
 func CopyAside(dir, suffix string) (copied string, err error) {
 	copied = filepath.Clean(dir) + "." + suffix
 	if err := os.Mkdir(copied, 0o700); err != nil {
@@ -18,7 +18,7 @@ func CopyAside(dir, suffix string) (copied string, err error) {
 	}
 	err = os.CopyFS(copied, filesOnly{os.DirFS(dir)})
 	if err == nil {
-		err = settle(copied)
+		err = syncCopy(copied)
 	}
 	if err != nil {
 		return "", errors.Join(err, os.RemoveAll(copied))
@@ -26,7 +26,7 @@ func CopyAside(dir, suffix string) (copied string, err error) {
 	return copied, nil
 }
 
-// filesOnly hides the admin socket, which cannot be copied, and the reserve, which holds nothing.
+// filesOnly hides the admin socket, which cannot be copied, and the reserve, which is empty.
 type filesOnly struct{ fs.FS }
 
 func (f filesOnly) ReadDir(name string) ([]fs.DirEntry, error) {
@@ -42,8 +42,8 @@ func (f filesOnly) ReadDir(name string) ([]fs.DirEntry, error) {
 
 var _ fs.ReadDirFS = filesOnly{}
 
-// settle syncs a copy and gives it the modes of a data directory.
-func settle(dir string) error {
+// syncCopy syncs a copy and gives it the modes of a data directory.
+func syncCopy(dir string) error {
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -68,8 +68,8 @@ func syncPath(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// GiveToOwner gives all that is in dir to the owner of dir: what root has written there must be the
-// daemon's. For anyone but root it does nothing.
+// GiveToOwner gives all files in dir to the owner of dir: files that root has written must belong to the daemon's
+// user. For other users than root it does nothing.
 func GiveToOwner(dir string) error {
 	if os.Geteuid() != 0 {
 		return nil

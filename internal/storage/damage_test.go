@@ -45,12 +45,12 @@ func filled(t *testing.T) string {
 }
 
 // opens tells how a directory opens: with everything that was stored, or with an error that names
-// the file and the way out. Anything else is a failure.
+// the file and what to do. Anything else is a failure.
 func opens(t *testing.T, dir, what string) (right bool) {
 	t.Helper()
 	s, err := Open(dir, quiet(), func(err error) { t.Errorf("%s: fatal: %v", what, err) })
 	if err != nil {
-		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "way out") {
+		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "what to do:") {
 			t.Errorf("%s: %v", what, err)
 		}
 		return false

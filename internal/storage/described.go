@@ -11,12 +11,11 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// A snapshot is a directory with its contents (state.bin) and their description (meta.json), which has
-// a checksum of the contents, but none of itself: a bit more in its index, and the entries up to there
-// would be gone. So there is a sum of the description beside it. It is written, and synced, when
-// the snapshot is begun, long before the directory gets the name of a finished one: whatever has such a
-// name has a sum. The size and the checksum of the contents are not known by then. They are not in it,
-// and are compared with the contents.
+// A snapshot is a directory with its contents (state.bin) and their description (meta.json), which has a checksum
+// of the contents but none of itself: a flipped bit in its index would lose the entries up to that index. So a
+// checksum of the description is stored next to it. It is written and synced when the snapshot is begun, long
+// before the directory gets the name of a finished one, so every finished snapshot has it. The size and the
+// checksum of the contents are not known by then: they are not part of it, and are compared with the contents.
 const (
 	descriptionFile = "meta.json"
 	contentsFile    = "state.bin"
@@ -40,7 +39,7 @@ func describedIn(dir string) (raft.SnapshotMeta, error) {
 	return m.SnapshotMeta, nil
 }
 
-// descriptionSum is of what a description says, not of how it is written.
+// descriptionSum is a checksum of what a description says, not of how it is written.
 func descriptionSum(m raft.SnapshotMeta) string {
 	text := fmt.Appendf(nil, "%d %q %d %d %x %d", m.Version, m.ID, m.Index, m.Term, m.Peers, m.ConfigurationIndex)
 	for _, s := range m.Configuration.Servers {
@@ -49,7 +48,7 @@ func descriptionSum(m raft.SnapshotMeta) string {
 	return fmt.Sprintf("%08x\n", crc32.Checksum(text, castagnoli))
 }
 
-// writeSum writes the sum of the description in a snapshot's directory, synced.
+// writeSum writes the checksum of the description in a snapshot's directory, synced.
 func writeSum(dir string) error {
 	m, err := describedIn(dir)
 	if err != nil {
@@ -69,8 +68,8 @@ func writeSum(dir string) error {
 	return syncPath(dir)
 }
 
-// checkDescription wants a finished snapshot's description to be what was written, and to be that of
-// this directory, and of contents of this size. Whoever opens the contents compares their checksum.
+// checkDescription checks that a finished snapshot's description is what was written, and matches this directory
+// and contents of this size. The code that opens the contents compares their checksum.
 func checkDescription(dir string) error {
 	m, err := describedIn(dir)
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 	"syscall"
 )
 
-// explain adds to an error what a person has to do about it, where the system's words do not tell: who owns what may
-// not be opened, and which of the things is out that are all called "no space left on device" or "too many open files".
+// explain adds to an error what an operator can do about it, where the system's message does not say: which user
+// owns what cannot be opened, and which resource has run out that is only called "no space left on device" or "too
+// many open files".
 func explain(dir string, err error) error {
 	switch {
 	case err == nil:
@@ -20,14 +21,14 @@ func explain(dir string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: %s", err, whoseIs(dir))
 	case errors.Is(err, syscall.ENOSPC) && OutOfInodes(dir):
-		return fmt.Errorf("%w: the file system of %s has room, but no inodes for another file: remove files there (df -i %s)", err, dir, dir)
+		return fmt.Errorf("%w: the file system of %s has space, but no inodes for another file: remove files there (df -i %s)", err, dir, dir)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return fmt.Errorf("%w: this process is out of file descriptors: raise its limit (LimitNOFILE in the unit, ulimit -n in a shell)", err)
 	}
 	return err
 }
 
-// whoseIs tells who owns a directory, or the nearest one above it that there is, and who this process is.
+// whoseIs returns who owns a directory, or its nearest ancestor that exists, and this process's user.
 func whoseIs(dir string) string {
 	for {
 		info, err := os.Stat(dir)
@@ -54,14 +55,14 @@ func userName(uid int) string {
 	return fmt.Sprintf("uid %d", uid)
 }
 
-// OutOfInodes tells whether dir's file system has bytes left, but no room for another file.
+// OutOfInodes reports whether dir's file system has bytes left, but no inode for another file.
 func OutOfInodes(dir string) bool {
 	var s syscall.Statfs_t
 	return syscall.Statfs(dir, &s) == nil && s.Files > 0 && s.Ffree == 0 && s.Bavail > 0
 }
 
-// makePrivate takes from everybody else what a file of a data directory lets them do, which the umask that it was
-// made with may have been: there are everybody's values in it. The directory itself is its owner's to open.
+// makePrivate removes all access of other users to the files of a data directory, which a wide umask may have
+// granted: the files hold every user's values. The directory itself is its owner's to open.
 func makePrivate(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == dir {

@@ -9,5 +9,5 @@ import (
 
 const keepSize = 1
 
-// fallocate is what this system does not have.
+// fallocate is not supported on this system.
 func fallocate(*os.File, uint32, int64, int64) error { return syscall.EOPNOTSUPP }

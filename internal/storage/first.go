@@ -13,11 +13,11 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// freshSuffix is of a database that is being made.
+// freshSuffix marks a database that is being created.
 const freshSuffix = ".new"
 
-// initialize makes an empty database if there is none. It gets its name once all of it is on the disk:
-// one that a power loss left half made looks like a damaged one, and would be refused for ever.
+// initialize makes an empty database if there is none. It renames it into place once all of it is on the disk: one
+// that a power loss left half written looks damaged, and would be refused forever.
 func initialize(path string, lock time.Duration) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -47,7 +47,7 @@ func initialize(path string, lock time.Duration) error {
 	return errors.Join(os.Rename(fresh, path), dir.Sync())
 }
 
-// lockFile waits for the lock of a file or directory, at most for so long.
+// lockFile waits up to limit for the lock of a file or directory.
 func lockFile(f *os.File, limit time.Duration) error {
 	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

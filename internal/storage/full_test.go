@@ -71,7 +71,7 @@ func TestFullDisk(t *testing.T) {
 	var told atomic.Int64
 	s.Serve(Hooks{
 		HangLimit: func() time.Duration { return hangLimit },
-		Leads:     func() bool { return true }, NoRoom: func() { told.Add(1) },
+		Leads:     func() bool { return true }, NoSpace: func() { told.Add(1) },
 	})
 	next := uint64(1)
 	store := func(size int) error {

@@ -8,19 +8,18 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// What a snapshot takes the place of. Raft would keep the old log below one that it was sent, up to
-// TrailingLogs of it: entries that were never committed too, which a node that leads later sends to
-// whoever lags as if they had been. So what the snapshot does not confirm, by an entry of its own index
-// and term, goes; and behind it the log goes on as if the snapshot's last entry were there.
+// What a snapshot replaces. Raft would keep the old log before a snapshot that it was sent, up to TrailingLogs of
+// it. That includes entries that were never committed, and a node that leads later would send them to every lagging
+// follower as if they had been. So entries that the snapshot does not confirm, by an entry of its own index and
+// term, are removed; after it the log continues as if the snapshot's last entry were there.
 
-// boundary is the type of the entry that stands for a snapshot's last one. It has no data and is good
-// for nothing but the comparison of its term: it is never stored, and Raft would not apply it.
+// boundary is the type of the entry that stands for a snapshot's last one. It has no data and serves only to
+// compare its term: it is never stored, and Raft would not apply it.
 const boundary raft.LogType = math.MaxUint8
 
 var errBoundary = errors.New("an entry that only stands for the end of a snapshot")
 
-// snapshot is the last entry of the snapshot that Raft relies on; 0, 0 as long as it has none, or does
-// not run.
+// snapshot returns the last entry of the snapshot that Raft relies on; 0, 0 while it has none or does not run.
 func (c *checked) snapshot() (index, term uint64) {
 	if h := c.hooks.Load(); h != nil && h.Snapshot != nil {
 		return h.Snapshot()
@@ -28,17 +27,16 @@ func (c *checked) snapshot() (index, term uint64) {
 	return 0, 0
 }
 
-// IsMonotonic tells Raft to remove the log below a snapshot that it was sent. DeleteRange sees to it
-// that what is behind the snapshot stays: it may have been acknowledged.
+// IsMonotonic tells Raft to remove the log before a snapshot that it was sent. DeleteRange keeps the entries after
+// the snapshot: they may have been acknowledged.
 func (c *checked) IsMonotonic() bool {
 	index, _ := c.snapshot()
 	return index > 0
 }
 
-// standIn makes l the last entry of Raft's snapshot if that is what index asks for. A leader that begins
-// behind this snapshot has to find out that its log fits; refused there, it would go back to a snapshot
-// of its own, which may be older than what is here, and which is refused as well. Followers only: a
-// leader would send it.
+// standIn makes l the last entry of Raft's snapshot if index asks for it. A leader that continues after this
+// snapshot must find out that its log fits. If it were refused there, it would fall back to its own snapshot, which
+// may be older than this one, and is refused as well. Followers only: a leader would send the entry.
 func (c *checked) standIn(index uint64, l *raft.Log) bool {
 	end, term := c.snapshot()
 	if index != end || index < 2 || c.hooks.Load().Leads() {
@@ -51,7 +49,7 @@ func (c *checked) standIn(index uint64, l *raft.Log) bool {
 	return true
 }
 
-// holds tells whether the log has the entry that a snapshot ends with, and so all that it has before it.
+// holds reports whether the log has the entry that a snapshot ends with, and so everything before it.
 func (c *checked) holds(index, term uint64) (bool, error) {
 	var l raft.Log
 	err := c.backend.GetLog(index, &l)
@@ -61,8 +59,8 @@ func (c *checked) holds(index, term uint64) (bool, error) {
 	return err == nil && l.Term == term, err
 }
 
-// cutFront removes entries that the snapshot (end, term) covers, and none behind it.
-func (c *checked) cutFront(first, last, end, term uint64) error {
+// truncatePrefix removes entries that the snapshot (end, term) covers, and none after it.
+func (c *checked) truncatePrefix(first, last, end, term uint64) error {
 	same, err := c.holds(end, term)
 	if err != nil {
 		return err
@@ -71,21 +69,21 @@ func (c *checked) cutFront(first, last, end, term uint64) error {
 	if err != nil {
 		return err
 	}
-	err = c.cutSlices(first, min(last, end))
+	err = c.deleteInSlices(first, min(last, end))
 	switch {
 	case same:
-	case err != nil: // Raft goes on
+	case err != nil: // Raft continues
 		c.fatal(fmt.Errorf("cannot remove entries that a snapshot took the place of: %w", err))
 	case logEnd == end:
-		// Raft goes by the term of the entry that was there, until it is started anew.
+		// Raft goes by the term of the entry that was there, until it is restarted.
 		c.fatal(fmt.Errorf("the last entry, %d, was another one than that of the snapshot; a new start puts it right", end))
 	}
 	return err
 }
 
-// dropOld finishes what an end of the process left undone: the removal of the log that does not belong
-// to the newest snapshot. Nothing is lost: what was committed up to there is in it, and a majority that
-// this node was not part of had its last entry.
+// dropOld finishes what a crash left undone: it removes the log that does not belong to the newest snapshot.
+// Nothing is lost: what was committed up to its end is in the snapshot, and a majority without this node had its
+// last entry.
 func (c *checked) dropOld(snapshots raft.SnapshotStore) error {
 	list, err := snapshots.List()
 	if err != nil || len(list) == 0 {
@@ -98,5 +96,5 @@ func (c *checked) dropOld(snapshots raft.SnapshotStore) error {
 	if same, err := c.holds(list[0].Index, list[0].Term); err != nil || same {
 		return err
 	}
-	return c.cutSlices(first, list[0].Index)
+	return c.deleteInSlices(first, list[0].Index)
 }

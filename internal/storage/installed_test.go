@@ -70,7 +70,7 @@ func startRaft(t *testing.T, id string, entries ...string) *raftServer {
 		t.Fatal(err)
 	}
 	s.store.Serve(Hooks{
-		HangLimit: func() time.Duration { return time.Minute }, NoRoom: func() {},
+		HangLimit: func() time.Duration { return time.Minute }, NoSpace: func() {},
 		Leads: func() bool { return s.State() == raft.Leader }, Snapshot: s.lastSnapshot,
 	})
 	t.Cleanup(func() {
@@ -216,7 +216,7 @@ func TestStandIn(t *testing.T) {
 	leads := false
 	snap := uint64(11)
 	s.Serve(Hooks{
-		HangLimit: func() time.Duration { return time.Minute }, NoRoom: func() {},
+		HangLimit: func() time.Duration { return time.Minute }, NoSpace: func() {},
 		Leads: func() bool { return leads }, Snapshot: func() (uint64, uint64) { return snap, 1 },
 	})
 	var l raft.Log

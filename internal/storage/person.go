@@ -1,7 +1,7 @@
 package storage
 
-// ErrForPerson is the class of the errors of a data directory that only a person can put right: whoever
-// starts on it again ends the same way.
+// ErrForPerson is the class of errors of a data directory that only an operator can fix: starting on it again ends
+// the same way.
 const ErrForPerson = forPerson("the data directory needs a person")
 
 // ForPerson makes an error of that class.

@@ -8,23 +8,23 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 )
 
-// ErrImplausible: a directory is whole, and says what cannot be.
-var ErrImplausible = ForPerson("what is stored cannot be")
+// ErrImplausible: a directory is intact, but holds impossible values.
+var ErrImplausible = ForPerson("the stored values are impossible")
 
 const (
-	// maxTermAhead is how far a term may be above that of the last entry: so many elections in which nobody
-	// could write take decades.
+	// maxTermAhead is how far a term may be above that of the last entry: that many elections without a single
+	// write would take decades.
 	maxTermAhead = 1 << 32
 	maxIndex     = 1 << 62
 	maxStarts    = 1 << 62
 )
 
-// implausibleWay is the way on. A term cannot be taken back while anybody may have voted in it.
-const implausibleWay = "nothing was changed; the way on: if other nodes of the cluster run, move the directory away and start again, " +
-	"and this node joins anew; if all of them say this, run ciderd recover on the one that has most, and start the others with empty directories"
+// implausibleWay says what to do. A term cannot be lowered while another server may have voted in it.
+const implausibleWay = "nothing was changed; what to do: if other nodes of the cluster run, move the directory away and start again, " +
+	"and the node joins as a new one; if all of them say this, run ciderd recover on the one that has most, and start the others with empty directories"
 
-// Plausible tells whether the directory says what can be: a term, an index or a count of starts that is absurd came
-// from a fault or from somebody who is no node, and would become every node's. The error is ErrImplausible.
+// Plausible checks the directory's term, indexes and count of starts. An absurd one came from a fault or from a
+// foreign server, and would spread to every node. The error is ErrImplausible.
 func (s *Storage) Plausible() error {
 	last, term, err := s.end()
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *Storage) Plausible() error {
 
 func ahead(term, of uint64) bool { return term > of && term-of > maxTermAhead }
 
-// end is index and term of the last entry, or of the newest snapshot; 0, 0: neither is there.
+// end returns index and term of the last entry, or of the newest snapshot; 0, 0: there is neither.
 func (s *Storage) end() (index, term uint64, err error) {
 	list, err := s.Snapshots.List()
 	if err != nil {
@@ -80,8 +80,8 @@ func (s *Storage) terms() (current, voted uint64, err error) {
 	return current, voted, nil
 }
 
-// ForgetTerm makes the term that of the last entry, if it is one that cannot be. It is only right for a server that
-// has just got a new id, and is to be alone: nobody has voted as that, or for it.
+// ForgetTerm sets the term to that of the last entry, if it is an impossible one. It is only right for a server
+// that has just got a new id and is to be alone: no server has voted under that id, or for it.
 func (s *Storage) ForgetTerm() error {
 	_, last, err := s.end()
 	if err != nil {
@@ -91,10 +91,10 @@ func (s *Storage) ForgetTerm() error {
 	if err != nil || !ahead(current, last) && !ahead(voted, last) {
 		return err
 	}
-	// The vote's term is stored with its candidate only, see votes.go.
+	// The vote's term is stored only with its candidate, see votes.go.
 	return errors.Join(s.Stable.SetUint64([]byte(keyVoteTerm), last), s.Stable.Set([]byte(keyVoteCandidate), nil),
 		s.Stable.SetUint64([]byte(keyTerm), last))
 }
 
-// RaiseIncarnation makes the count of starts at least to, as if there had been so many.
+// RaiseIncarnation raises the count of starts to at least to.
 func (s *Storage) RaiseIncarnation(to uint64) error { return s.Stable.SetUint64(keyIncarnation, to) }

@@ -14,11 +14,11 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// lookLock is how long Look waits for another process: a daemon that runs keeps its lock.
+// lookLock is how long Look waits for another process: a running daemon keeps its lock.
 const lookLock = time.Second
 
-// Look opens a data directory for reading: nothing that it holds is changed, and its Storage must
-// only be read. It is an error if there is none, or a process uses it.
+// Look opens a data directory for reading. It changes nothing, and its Storage must only be read. It fails if there
+// is none, or a process uses it.
 func Look(dir string, log hclog.Logger) (*Storage, error) {
 	path := filepath.Join(dir, logFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

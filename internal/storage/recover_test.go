@@ -39,7 +39,7 @@ func TestLook(t *testing.T) {
 		if err := l.Logs.GetLog(1, &entry); err != nil || string(entry.Data) != "x" || l.ShortID != s.ShortID || !l.Known {
 			t.Errorf("it sees %+v, %v, id %q, known %v", entry, err, l.ShortID, l.Known)
 		}
-		if ms, err := l.Recovered(); ms != 0 || err != nil {
+		if ms, err := l.Notes().Recovered(); ms != 0 || err != nil {
 			t.Errorf("recovered at %d, %v", ms, err)
 		}
 		if err := l.Close(); err != nil {
@@ -53,18 +53,18 @@ func TestLook(t *testing.T) {
 	if again.Incarnation != 2 {
 		t.Errorf("incarnation %d", again.Incarnation)
 	}
-	before, errBefore := again.Joined()
-	err = again.SetJoined()
-	if joined, errAfter := again.Joined(); before || !joined || errors.Join(err, errBefore, errAfter) != nil {
+	before, errBefore := again.Notes().Joined()
+	err = again.Notes().SetJoined()
+	if joined, errAfter := again.Notes().Joined(); before || !joined || errors.Join(err, errBefore, errAfter) != nil {
 		t.Errorf("joined %v, then %v: %v", before, joined, errors.Join(err, errBefore, errAfter))
 	}
-	if err := errors.Join(again.NewShortID(), again.SetRecovered(42)); err != nil || again.ShortID == s.ShortID {
+	if err := errors.Join(again.NewShortID(), again.Notes().SetRecovered(42)); err != nil || again.ShortID == s.ShortID {
 		t.Errorf("id %s, was %s, %v", again.ShortID, s.ShortID, err)
 	}
-	if ms, err := again.Recovered(); ms != 42 || err != nil {
+	if ms, err := again.Notes().Recovered(); ms != 42 || err != nil {
 		t.Errorf("recovered at %d, %v", ms, err)
 	}
-	if joined, err := again.Joined(); joined || err != nil {
+	if joined, err := again.Notes().Joined(); joined || err != nil {
 		t.Errorf("under another id: joined %v, %v", joined, err)
 	}
 	if err := again.Close(); err != nil {

@@ -7,28 +7,29 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	"ciderd/internal/storage/boltfile"
 )
 
 const (
-	// reserveFile holds reserveSize bytes of the disk. What finds a full disk gets them: the entry that
-	// closes the state, deletions, a vote. They are taken back when the disk has reserveBack bytes free.
+	// reserveFile holds reserveSize bytes of the disk. A write that finds the disk full gets them: the entry that
+	// closes the state, deletions, a vote. They are reserved again when the disk has reserveBack bytes free.
 	reserveFile = "reserve"
 	reserveSize = 4 << 20
 	reserveBack = 4 * reserveSize
 )
 
-// reserve is room on the disk for when somebody else has filled it at once, and there was no time to
-// foresee it. What is released goes to the database's file at once, so that whoever took the rest of the
-// disk cannot take it too.
+// reserve is disk space for when something else suddenly fills the disk. What is released is given to the
+// database's file at once, so that the other writer cannot take it too.
 type reserve struct {
-	path     string // empty: there is none, and never will be
+	path     string // empty: no reserve
 	database string
 
 	mu   sync.Mutex // held
 	held bool
 }
 
-// keep makes the reserve if there is none and the disk has plenty of room.
+// keep makes the reserve if there is none and the disk has plenty of space.
 func (r *reserve) keep() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -36,7 +37,7 @@ func (r *reserve) keep() error {
 		return nil
 	}
 	if info, err := os.Stat(r.path); err == nil && info.Size() == reserveSize {
-		r.held = true // of the process before this one
+		r.held = true // from the previous process
 		return nil
 	}
 	free, err := FreeSpace(filepath.Dir(r.path))
@@ -50,7 +51,7 @@ func (r *reserve) keep() error {
 	return nil
 }
 
-// allocate makes a file of size bytes that are really there.
+// allocate makes a file of size bytes that are really allocated.
 func allocate(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -63,7 +64,7 @@ func allocate(path string, size int64) error {
 	return errors.Join(err, f.Close())
 }
 
-// release gives the reserve's room to the database; false: there was none.
+// release gives the reserve's space to the database; false: there was none.
 func (r *reserve) release() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,33 +75,32 @@ func (r *reserve) release() bool {
 	if os.Remove(r.path) != nil {
 		return false
 	}
-	// A file system that cannot do this has given the room to everybody: the next write may still find it.
+	// A file system that does not support this has returned the space to all: the next write may still find it.
 	_ = extend(r.database, reserveSize)
 	return true
 }
 
-// extend takes up to size bytes of the disk for what a database will write behind its last page, in
-// steps, as the disk may have less than all of it: bbolt makes its file long without taking room for it.
+// extend allocates up to size bytes for what a database will write after its last page. It goes in steps, as the
+// disk may have less: bbolt lengthens its file without allocating.
 func extend(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }() // nothing was written
-	m, err := checkMetas(f)
+	used, err := boltfile.Used(f)
 	if err != nil {
 		return err
 	}
 	const step = 64 << 10
-	for at := int64(m.pages()) * int64(m.pageSize()); size > 0 && err == nil; at, size = at+step, size-step {
-		err = fallocate(f, keepSize, at, step) // its length is bbolt's business
+	for at := used; size > 0 && err == nil; at, size = at+step, size-step {
+		err = fallocate(f, keepSize, at, step) // bbolt decides its length
 	}
 	return err
 }
 
-// noRoom tells whether a write (not a sync), or the making or renaming of a file, found no room: it changed
-// nothing.
-func noRoom(err error) bool {
+// noSpace reports whether a write (not a sync), or creating or renaming a file, found no space: it changed nothing.
+func noSpace(err error) bool {
 	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
 		return false
 	}

@@ -17,14 +17,13 @@ import (
 
 const tmpSuffix = ".tmp" // of the directory of a snapshot that is not finished
 
-// neverReap is how many snapshots Raft's own store is to keep: it removes them file by file, and what a
-// crash or a power loss in the middle leaves looks like a damaged snapshot.
+// neverReap has Raft's own store keep all snapshots: it removes them file by file, and what a crash or power loss
+// in the middle leaves looks like a damaged snapshot.
 const neverReap = math.MaxInt
 
-// snapshots is Raft's store of snapshot files, but for what that leaves behind when a snapshot fails (on
-// a disk that is full, what was written of it would keep the disk full), for the removal of old ones, for
-// the sum of a description (see described.go), and for a disk that fails: to Raft that is a snapshot less,
-// and it goes on.
+// snapshots is Raft's store of snapshot files, except for what that leaves behind when a snapshot fails (on a full
+// disk its files would keep the disk full), the removal of old ones, the checksum of a description (see
+// described.go), and a failing disk, which Raft would ignore as one snapshot less.
 type snapshots struct {
 	*raft.FileSnapshotStore
 	dir     string
@@ -34,7 +33,7 @@ type snapshots struct {
 	writing map[string]struct{} // ids of snapshots that are being written
 }
 
-// openSnapshots makes the directory of snapshots in a data directory if there is none.
+// openSnapshots creates the directory of snapshots in a data directory if there is none.
 func openSnapshots(dir string, log hclog.Logger, written func(error) error) (*snapshots, error) {
 	files, err := raft.NewFileSnapshotStoreWithLogger(dir, neverReap, log.Named("snapshot"))
 	if err != nil {
@@ -45,9 +44,9 @@ func openSnapshots(dir string, log hclog.Logger, written func(error) error) (*sn
 	}, nil
 }
 
-// fate passes the fate of one thing that was done to a snapshot on, and ends the process as that of a write to
-// the log would. No descriptor to be had is not the disk's failure, and nothing was written.
-func (s *snapshots) fate(err error) error {
+// outcome handles the outcome of an operation on a snapshot, and ends the process as that of a write to the log
+// would. Running out of descriptors is not a failure of the disk, and nothing was written.
+func (s *snapshots) outcome(err error) error {
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		return err
 	}
@@ -60,12 +59,12 @@ func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, c r
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sink, err := s.FileSnapshotStore.Create(version, index, term, c, configurationIndex, trans)
-	if s.fate(err) != nil {
+	if s.outcome(err) != nil {
 		s.tidy()
 		return nil, err
 	}
-	if err := s.fate(writeSum(filepath.Join(s.dir, sink.ID()+tmpSuffix))); err != nil {
-		err = errors.Join(err, s.fate(sink.Cancel()))
+	if err := s.outcome(writeSum(filepath.Join(s.dir, sink.ID()+tmpSuffix))); err != nil {
+		err = errors.Join(err, s.outcome(sink.Cancel()))
 		s.tidy()
 		return nil, err
 	}
@@ -73,7 +72,7 @@ func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, c r
 	return &snapshotSink{SnapshotSink: sink, store: s}, nil
 }
 
-// Open begins to read a snapshot, after it has compared all of it with its checksums.
+// Open opens a snapshot for reading, after comparing all of it with its checksums.
 func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	if err := checkDescription(filepath.Join(s.dir, id)); err != nil {
 		return nil, nil, err
@@ -81,7 +80,7 @@ func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	return s.FileSnapshotStore.Open(id)
 }
 
-// ended is told that a snapshot is not being written any more.
+// ended notes that a snapshot is no longer being written.
 func (s *snapshots) ended(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,8 +88,9 @@ func (s *snapshots) ended(id string) {
 	s.tidy()
 }
 
-// tidy removes leftovers; mu is held. What has no room to go is tried again with the next one.
-func (s *snapshots) tidy() { _ = s.fate(removeLeftovers(s.dir, s.writing)) }
+// tidy removes leftovers; mu is held. What could not be removed for lack of space is tried again with the next
+// snapshot.
+func (s *snapshots) tidy() { _ = s.outcome(removeLeftovers(s.dir, s.writing)) }
 
 type snapshotSink struct {
 	raft.SnapshotSink
@@ -99,26 +99,26 @@ type snapshotSink struct {
 
 func (s *snapshotSink) Write(b []byte) (int, error) {
 	n, err := s.SnapshotSink.Write(b)
-	return n, s.store.fate(err)
+	return n, s.store.outcome(err)
 }
 
 func (s *snapshotSink) Close() error {
 	defer s.store.ended(s.ID())
-	if err := s.store.fate(s.SnapshotSink.Close()); err != nil {
+	if err := s.store.outcome(s.SnapshotSink.Close()); err != nil {
 		return err
 	}
-	_ = s.store.fate(s.store.retire()) // tried again with the next one
+	_ = s.store.outcome(s.store.retire()) // tried again with the next snapshot
 	return nil
 }
 
-// Cancel gives a snapshot up. That there was a reason to is not the disk's failure.
+// Cancel abandons a snapshot. The reason for it is not a failure of the disk.
 func (s *snapshotSink) Cancel() error {
 	defer s.store.ended(s.ID())
-	return s.store.fate(s.SnapshotSink.Cancel())
+	return s.store.outcome(s.SnapshotSink.Cancel())
 }
 
-// retire makes leftovers of all snapshots but the newest. Two may end at once: Raft's own, and one that a
-// leader sent.
+// retire makes leftovers of all snapshots but the newest. Two may end at once: Raft's own, and one that a leader
+// sent.
 func (s *snapshots) retire() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,9 +135,8 @@ func (s *snapshots) retire() error {
 	return nil
 }
 
-// removeLeftovers removes what snapshots that were not finished left behind, and those that were
-// retired, but for those that are being written. Nothing in them goes before a disk has their names for
-// certain: half a snapshot under its old name would be damage.
+// removeLeftovers removes unfinished and retired snapshots, except those that are being written. Their files are
+// removed only once the disk has stored their new names: half a snapshot under its old name would be damage.
 func removeLeftovers(dir string, writing map[string]struct{}) error {
 	names, err := filepath.Glob(filepath.Join(dir, "*"+tmpSuffix))
 	if err != nil {

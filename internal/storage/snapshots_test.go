@@ -66,7 +66,7 @@ func TestFailedSnapshots(t *testing.T) {
 	}
 }
 
-// A snapshot that cannot be begun, on a disk that has room.
+// A snapshot that cannot be begun, on a disk that has space.
 func TestSnapshotsThatCannotBeBegun(t *testing.T) {
 	dir := t.TempDir()
 	s, why := openEnding(t, dir)

@@ -2,7 +2,7 @@ package storage
 
 import "syscall"
 
-// FreeSpace is how many bytes a process without privileges can still write in dir's file system.
+// FreeSpace returns how many bytes an unprivileged process can still write in dir's file system.
 func FreeSpace(dir string) (uint64, error) {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(dir, &fs); err != nil {

@@ -1,12 +1,10 @@
-// Package storage owns a node's data directory: the Raft log and stable state in raft.db (BoltDB),
-// the snapshots beside it, and what is written there once: the node's short id and the count of
-// its starts.
+// Package storage owns a node's data directory: the Raft log and stable state in raft.db (BoltDB), the snapshots
+// next to it, and what is written once: the node's short id and the count of its starts.
 //
-// It promises that what it says is stored has been synced, and that a directory is used by one
-// process at a time. It never deletes anything but snapshots that newer ones have made useless, the
-// leftovers of those that were not finished, entries that a snapshot took the place of (installed.go), and
-// the reserve that it keeps for a full disk. A power
-// loss at any moment leaves a directory that opens, with all that was said to be stored.
+// It promises that what it reports as stored has been synced, and that one process at a time uses a directory. It
+// deletes only snapshots that newer ones have superseded, leftovers of unfinished snapshots, entries that a
+// snapshot has replaced (installed.go), and the reserve that it keeps for a full disk. A power loss at any moment
+// leaves a directory that opens, with everything that was reported as stored.
 package storage
 
 import (
@@ -29,14 +27,13 @@ import (
 
 const (
 	logFile = "raft.db"
-	// lockTimeout is how long another process's lock on raft.db is waited for: a restart may
-	// overlap the end of the process before it.
+	// lockTimeout is how long to wait for another process's lock on raft.db: a restart may overlap the end of the
+	// previous process.
 	lockTimeout = 5 * time.Second
-	// cachedEntries is how many log entries are kept in memory for followers. A batch has up to
-	// 256 KiB (a single command may have more), so this is about 16 MiB, where Raft's habit of 512
-	// would be 128.
+	// cachedEntries is how many log entries are kept in memory for followers. A batch has up to 256 KiB (a single
+	// command may have more), so this is about 16 MiB; Raft's usual 512 would be 128.
 	cachedEntries = 64
-	// keptSnapshots: the newest, and the one before it in case the newest turns out unreadable.
+	// keptSnapshots: the newest, and the previous one in case the newest turns out unreadable.
 	keptSnapshots = 2
 )
 
@@ -50,22 +47,21 @@ type Storage struct {
 	Logs      raft.LogStore
 	Stable    raft.StableStore
 	Snapshots raft.SnapshotStore
-	// ShortID is drawn once for a directory: a wiped disk is a new server to Raft, so that it can
-	// never vote as what it was before.
+	// ShortID is drawn once for a directory: after its disk is wiped a node is a new server to Raft, so it can
+	// never vote as the old one.
 	ShortID string
-	// Incarnation counts the starts of a process on this directory, from 1.
+	// Incarnation counts the process starts on this directory, from 1.
 	Incarnation uint64
-	// Known tells whether the directory held a log, a snapshot, or a term that somebody may have led in, when
-	// it was opened.
+	// Known reports whether the directory held a log, a snapshot, or a term in which a server may have led, when it
+	// was opened.
 	Known bool
 
 	store *checked
 }
 
-// Open opens a data directory, which it makes (mode 0700) if there is none, and reads all of it: an
-// error that wraps ErrDamaged names what is damaged and the way out. fatal is called, from any
-// goroutine, when the process must end: a sync that failed (a snapshot's too), a write that hangs, an entry
-// that reads back wrong.
+// Open opens a data directory, which it creates (mode 0700) if there is none, and reads all of it. An error that
+// wraps ErrDamaged names what is damaged and what to do. fatal is called, from any goroutine, when the process must
+// end: a failed sync (a snapshot's too), a hanging write, an entry that reads back wrong.
 func Open(dir string, log hclog.Logger, fatal func(error)) (*Storage, error) {
 	s, err := open(dir, log, lockTimeout, fatal)
 	return s, explain(dir, err)
@@ -75,8 +71,7 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	// First the lock: what looks like the leftover of a snapshot may be one that another process
-	// is writing.
+	// The lock comes first: what looks like the leftover of a snapshot may be one that another process is writing.
 	path := filepath.Join(dir, logFile)
 	var bolt *raftboltdb.BoltStore
 	err := guarded(func() (err error) {
@@ -89,7 +84,7 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 	if err != nil {
 		return nil, err
 	}
-	// While the directory is being read, damage is for the caller to report.
+	// While the directory is being read, the caller reports damage.
 	store := newChecked(bolt, dir, func(error) {}, fatal)
 	s := &Storage{Stable: store, store: store}
 	if err = guarded(func() error { return s.prepare(dir, path, log) }); err != nil {
@@ -101,7 +96,7 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 	store.fatal = fatal
 	store.reserve.path, store.reserve.database = filepath.Join(dir, reserveFile), filepath.Join(dir, logFile)
 	if err := s.KeepReserve(); err != nil {
-		log.Warn("no room is kept for a full disk", "error", err)
+		log.Warn("no space is kept for a full disk", "error", err)
 	}
 	return s, nil
 }
@@ -117,7 +112,6 @@ func openBolt(path string, lock time.Duration) (bolt *raftboltdb.BoltStore, err 
 				Timeout: lock, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
 			},
 			MsgpackUseNewTimeFormat: true,
-			NoSync:                  plantNoSync,
 		})
 	}
 	if errors.Is(err, bolterrors.ErrTimeout) {
@@ -125,7 +119,7 @@ func openBolt(path string, lock time.Duration) (bolt *raftboltdb.BoltStore, err 
 	}
 	var file *fs.PathError
 	var errno syscall.Errno
-	if err != nil && !errors.As(err, &file) && !errors.As(err, &errno) { // a file that can be read but makes no sense
+	if err != nil && !errors.As(err, &file) && !errors.As(err, &errno) { // a file that can be read but is not valid
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err != nil {
@@ -165,6 +159,12 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	return nil
 }
 
+// NewShortID makes the directory a new server to Raft.
+func (s *Storage) NewShortID() (err error) {
+	s.ShortID, err = s.drawShortID()
+	return err
+}
+
 func (s *Storage) shortID() (string, error) {
 	id, err := s.Stable.Get(keyShortID)
 	if err == nil && len(id) > 0 {
@@ -193,35 +193,34 @@ func (s *Storage) nextIncarnation() (uint64, error) {
 	return last + 1, s.Stable.SetUint64(keyIncarnation, last+1)
 }
 
-// Hooks is how the directory of a node that runs asks it, and tells it. They are called on Raft's
-// goroutines and must return at once.
+// Hooks connect the directory to a running node. They are called on Raft's goroutines and must return at once.
 type Hooks struct {
-	// HangLimit is how long one write may wait for the disk before the process is ended, asked for while one is
-	// going on. A leader whose disk hangs keeps its leadership and stops the cluster
-	// (hashicorp/raft#503, #614, #666); its end lets the others elect.
+	// HangLimit is how long one write may wait for the disk before the process ends; it is called while a write is
+	// in progress. A leader whose disk hangs keeps its leadership and stops the cluster (hashicorp/raft#503, #614,
+	// #666); its end lets the others elect.
 	HangLimit func() time.Duration
 	Leads     func() bool // this node leads
-	NoRoom    func()      // a write has found no room
-	// Snapshot is index and term of the last entry of the snapshot that Raft relies on; 0, 0: none.
+	NoSpace   func()      // a write has found no space
+	// Snapshot returns index and term of the last entry of the snapshot that Raft relies on; 0, 0: none.
 	Snapshot func() (index, term uint64)
 }
 
-// Serve sets the hooks, once Raft runs. From then on a vote that finds no room on the disk waits for
-// it, where it would have failed before.
+// Serve sets the hooks, once Raft runs. From then on a vote that finds no space on the disk waits for space, where
+// it failed before.
 func (s *Storage) Serve(h Hooks) {
 	s.store.hooks.Store(&h)
 	s.store.watchdog.setLimit(h.HangLimit)
 }
 
-// WaitsForRoom tells whether Raft's vote or term waits for room on the disk: for so long Raft cannot
-// be stopped in order.
-func (s *Storage) WaitsForRoom() bool { return s.store.waiting.Load() }
+// WaitsForSpace reports whether Raft's vote or term waits for space on the disk. While it does, Raft cannot be
+// stopped cleanly.
+func (s *Storage) WaitsForSpace() bool { return s.store.waiting.Load() }
 
-// KeepReserve takes a little room of the disk, for when that is full, if the last was used up and there
-// is plenty again. It costs nothing while the room is held.
+// KeepReserve reserves a little disk space again if the last reserve was used up and there is plenty of space. It
+// costs nothing while the space is held.
 func (s *Storage) KeepReserve() error { return s.store.reserve.keep() }
 
-// Close syncs and lets go of the directory.
+// Close syncs and closes the directory.
 func (s *Storage) Close() error {
 	close(s.store.closed)
 	s.store.watchdog.close()

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// thread is one of this process, which a goroutine has for itself.
+// thread is a thread of this process that one goroutine has to itself.
 type thread int
 
 func lockThread() thread {
@@ -19,10 +19,10 @@ func lockThread() thread {
 
 func (thread) unlock() { runtime.UnlockOSThread() }
 
-// waits tells whether the thread waits inside a system call, or for a page of a file (a call of number -1 to
-// the kernel): for the disk, as its goroutine is writing. A thread without a processor runs, to the kernel;
-// and one whose goroutine waits for the Go scheduler, or for another goroutine, sleeps in a futex. Where
-// nobody tells (no /proc), it is the disk.
+// waits reports whether the thread waits inside a system call, or for a page of a file (which the kernel reports as
+// call -1). It then waits for the disk, as its goroutine is writing. A thread that only lacks a processor counts as
+// running, and one whose goroutine waits for the Go scheduler or for another goroutine sleeps in a futex. Where
+// this cannot be read (no /proc) the disk is assumed.
 func (t thread) waits() bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", t))
 	if err != nil {

@@ -2,7 +2,7 @@
 
 package storage
 
-// thread is nobody's where threads cannot be looked at: whatever a write waits for is taken for the disk.
+// thread is empty where threads cannot be inspected: whatever a write waits for is taken for the disk.
 type thread struct{}
 
 func lockThread() thread { return thread{} }

@@ -12,8 +12,8 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 )
 
-// wayOut is what can be done about a damaged directory; nothing in it has been changed.
-const wayOut = "nothing was changed; the way out: move the directory away and start again, and this node joins its cluster anew and gets everything from the others (a single node: put a backup in its place)"
+// wayOut says what can be done about a damaged directory; nothing in it has been changed.
+const wayOut = "nothing was changed; what to do: move the directory away and start again; the node then joins its cluster as a new one and gets everything from the others (a single node: put a backup in its place)"
 
 // damage says what is wrong in a data directory.
 func damage(path string, err error) error {
@@ -23,8 +23,8 @@ func damage(path string, err error) error {
 	return fmt.Errorf("%s: %w; %s", path, err, wayOut)
 }
 
-// guarded runs f and turns what bbolt does on a damaged file (a panic, or a fault in its memory
-// map where the file was cut) into an error.
+// guarded runs f and turns what bbolt does on a damaged file (a panic, or a fault in its memory map where the file
+// was truncated) into an error.
 func guarded(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -35,9 +35,8 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-// verify reads all of a directory that is going to be relied on: every entry of the log, and the
-// newest snapshot. A node with holes must not start: it could win an election and make them
-// everybody's.
+// verify reads everything in a directory before a node relies on it: every entry of the log, and the newest
+// snapshot. A node with holes must not start: it could win an election and spread them to all nodes.
 func verify(dir string, b *checked, snapshots raft.SnapshotStore) error {
 	snapshot, err := verifySnapshots(filepath.Join(dir, "snapshots"), snapshots)
 	if err != nil {
@@ -59,7 +58,7 @@ func verify(dir string, b *checked, snapshots raft.SnapshotStore) error {
 		for index := first; last > 0 && index <= last; index++ {
 			err := b.GetLog(index, &raft.Log{})
 			if errors.Is(err, raft.ErrLogNotFound) && index <= snapshot {
-				continue // after a snapshot was installed over a shorter log, Raft goes on behind it
+				continue // after a snapshot was installed over a shorter log, Raft continues after it
 			}
 			if err != nil {
 				return damage(path, err)
@@ -69,9 +68,9 @@ func verify(dir string, b *checked, snapshots raft.SnapshotStore) error {
 	})
 }
 
-// verifyVotes reads what Raft remembers of terms and votes: without it a server could vote twice. So must
-// the server's own id and the count of its starts be there, which are stored before. end is the last
-// index that the directory has.
+// verifyVotes checks that what Raft remembers of terms and votes is there: without it a server could vote twice. So
+// must the server's own id and its count of starts be, which are stored earlier. end is the last index in the
+// directory.
 func verifyVotes(path string, b *checked, end uint64) error {
 	has := map[string]bool{}
 	for _, key := range []string{keyTerm, keyVoteTerm, keyVoteCandidate, string(keyShortID), string(keyIncarnation)} {
@@ -84,7 +83,7 @@ func verifyVotes(path string, b *checked, end uint64) error {
 	began := end > 0 || has[keyTerm]
 	for key, must := range map[string]bool{
 		keyTerm:                began || has[keyVoteCandidate],
-		keyVoteCandidate:       has[keyVoteTerm], // the other way round it may be, see votes.go
+		keyVoteCandidate:       has[keyVoteTerm], // the reverse can happen, see votes.go
 		string(keyShortID):     began,
 		string(keyIncarnation): began,
 	} {
@@ -103,7 +102,7 @@ func verifySnapshots(dir string, store raft.SnapshotStore) (uint64, error) {
 	}
 	finished := 0
 	for _, e := range entries {
-		// The store would pass over one whose description it cannot read, and take an older one.
+		// The store would skip one whose description it cannot read, and use an older one.
 		if strings.HasSuffix(e.Name(), tmpSuffix) || !e.IsDir() {
 			continue
 		}

@@ -6,30 +6,28 @@ import (
 	"time"
 )
 
-// The term and the vote. Raft panics when its term cannot be stored. A full disk is no reason for
-// that, nor for an answer: a node that cannot store its vote does not vote, and one that cannot store
-// its term has not heard of it. So once Raft runs such a write waits for room, and with it Raft, while
-// reads go on: they need neither.
+// The term and the vote. Raft panics when its term cannot be stored. A full disk is no reason for that, nor for an
+// answer: a node that cannot store its vote does not vote, and one that cannot store its term has not heard of it.
+// So once Raft runs such a write waits for space, and Raft with it, while reads continue: they need neither.
 //
-// The few other values that are kept beside them are ours, and an error is an answer that we can deal
-// with: they wait neither for room nor for a vote that does.
+// The few other values stored with them are ours, and we can handle an error: they wait neither for space nor for a
+// vote that does.
 //
-// It hardly ever comes to that: bbolt writes these few bytes into pages that the write before has
-// freed, which have their place on the disk already.
+// Waiting is rare: bbolt writes these few bytes into pages that the previous write has freed, which are already
+// allocated on the disk.
 
 const (
-	// roomPoll is how often a vote that waits looks for room. The whole of raft.db is read after a
-	// write that failed, so one is only tried when there is some, or (a quota does not show) every
-	// roomTry.
-	roomPoll = 100 * time.Millisecond
-	roomTry  = 5 * time.Second
-	roomVote = 64 << 10 // bytes
+	// spacePoll is how often a waiting vote checks for space. After a failed write all of raft.db is read again, so
+	// a write is only tried when there is space, or (a quota does not show) every spaceTry.
+	spacePoll = 100 * time.Millisecond
+	spaceTry  = 5 * time.Second
+	spaceVote = 64 << 10 // bytes
 )
 
-// What Raft calls its term and its vote. Of a vote it stores the term first and then for whom; a crash in
-// between would leave the new term with the last one's candidate, who would be given this vote too,
-// whatever its log. The other way round is harmless, as Raft's current term is stored before: votes of
-// earlier ones are not asked for any more. So the term waits here for the candidate.
+// Raft's keys for its term and its vote. It stores a vote's term first and then its candidate. A crash in between
+// would leave the new term with the previous candidate, who would be given this vote too, whatever its log. The
+// reverse order is harmless, as Raft's current term is stored earlier: votes of earlier terms are no longer asked
+// for. So here the vote's term waits for the candidate.
 const (
 	keyTerm          = "CurrentTerm"
 	keyVoteTerm      = "LastVoteTerm"
@@ -62,31 +60,30 @@ func (c *checked) setVote(key, value []byte) error {
 	return err
 }
 
-// set holds stable while it waits: two goroutines of Raft's may store terms, and must not overtake
-// each other.
+// set holds stable while it waits: two of Raft's goroutines may store terms, and must not overtake each other.
 func (c *checked) set(key, value []byte) error {
 	write := func() error { return c.backend.Set(key, summed(key, value)) }
 	err := c.write("writing the vote", write)
-	for noRoom(err) && c.hooks.Load() != nil {
+	for noSpace(err) && c.hooks.Load() != nil {
 		c.waiting.Store(true)
-		c.waitForRoom()
+		c.waitForSpace()
 		err = c.write("writing the vote", write)
 	}
 	c.waiting.Store(false)
 	return err
 }
 
-// waitForRoom returns when a write is worth a try. After the store is closed it never does: Raft must
-// not get an answer, and its process ends.
-func (c *checked) waitForRoom() {
-	c.tellNoRoom()
-	for waited := time.Duration(0); waited < roomTry; waited += roomPoll {
+// waitForSpace returns when a write is worth a try. After the store is closed it never returns: Raft must not get
+// an answer, and its process ends.
+func (c *checked) waitForSpace() {
+	c.tellNoSpace()
+	for waited := time.Duration(0); waited < spaceTry; waited += spacePoll {
 		select {
-		case <-time.After(roomPoll):
+		case <-time.After(spacePoll):
 		case <-c.closed:
 			select {}
 		}
-		if free, err := FreeSpace(c.dir); err == nil && free >= roomVote {
+		if free, err := FreeSpace(c.dir); err == nil && free >= spaceVote {
 			return
 		}
 	}

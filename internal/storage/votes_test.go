@@ -13,7 +13,7 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// stableStore is a backend in memory that has no room as long as full is set.
+// stableStore is a backend in memory that has no space as long as full is set.
 type stableStore struct {
 	*raft.InmemStore
 	full atomic.Bool
@@ -40,9 +40,9 @@ func (s *stableStore) stored() []string {
 
 func (s *stableStore) Close() error { return nil }
 
-// A vote that finds no room before anybody could wait is an error; later it waits for room,
+// A vote that finds no space before anybody could wait is an error; later it waits for space,
 // and the watchdog does not take that for a hang.
-func TestVoteWaitsForRoom(t *testing.T) {
+func TestVoteWaitsForSpace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &stableStore{InmemStore: raft.NewInmemStore()}
 		hung := func(err error) { t.Error(err) }
@@ -55,7 +55,7 @@ func TestVoteWaitsForRoom(t *testing.T) {
 		told := 0
 		s.Serve(Hooks{
 			HangLimit: func() time.Duration { return time.Second },
-			Leads:     func() bool { return false }, NoRoom: func() { told++ },
+			Leads:     func() bool { return false }, NoSpace: func() { told++ },
 		})
 		var ended atomic.Int64
 		set := func(key string, term uint64) {
@@ -67,18 +67,18 @@ func TestVoteWaitsForRoom(t *testing.T) {
 		go set("CurrentTerm", 3)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if ended.Load() != 0 || !s.WaitsForRoom() || told == 0 {
-			t.Fatalf("without room: %d ended, waiting %v, told %d times", ended.Load(), s.WaitsForRoom(), told)
+		if ended.Load() != 0 || !s.WaitsForSpace() || told == 0 {
+			t.Fatalf("without room: %d ended, waiting %v, told %d times", ended.Load(), s.WaitsForSpace(), told)
 		}
 		// What is not Raft's waits for nobody, and is not taken for the vote.
-		if err := s.SetRecovered(1); !errors.Is(err, fullDisk) || !s.WaitsForRoom() {
-			t.Errorf("another value: %v, waiting %v", err, s.WaitsForRoom())
+		if err := s.Notes().SetRecovered(1); !errors.Is(err, fullDisk) || !s.WaitsForSpace() {
+			t.Errorf("another value: %v, waiting %v", err, s.WaitsForSpace())
 		}
 		b.full.Store(false)
-		time.Sleep(2 * roomTry)
+		time.Sleep(2 * spaceTry)
 		synctest.Wait()
-		if term, err := s.Stable.GetUint64([]byte("CurrentTerm")); ended.Load() != 1 || s.WaitsForRoom() || term != 3 || err != nil {
-			t.Fatalf("with room: %d ended, waiting %v, the term is %d, %v", ended.Load(), s.WaitsForRoom(), term, err)
+		if term, err := s.Stable.GetUint64([]byte("CurrentTerm")); ended.Load() != 1 || s.WaitsForSpace() || term != 3 || err != nil {
+			t.Fatalf("with room: %d ended, waiting %v, the term is %d, %v", ended.Load(), s.WaitsForSpace(), term, err)
 		}
 		s.store.watchdog.close()
 	})
@@ -89,14 +89,14 @@ func TestVoteWaitsBeyondClose(t *testing.T) {
 	b := &stableStore{InmemStore: raft.NewInmemStore()}
 	s := &Storage{store: newChecked(b, t.TempDir(), func(err error) { t.Error(err) }, func(error) {})}
 	b.full.Store(true)
-	noRoom := make(chan struct{}, 100)
-	s.Serve(Hooks{HangLimit: func() time.Duration { return time.Minute }, NoRoom: func() { noRoom <- struct{}{} }})
+	noSpace := make(chan struct{}, 100)
+	s.Serve(Hooks{HangLimit: func() time.Duration { return time.Minute }, NoSpace: func() { noSpace <- struct{}{} }})
 	ended := make(chan error, 1)
 	go func() { ended <- s.store.SetUint64([]byte("CurrentTerm"), 1) }()
 	for range 3 { // told by the write and by the wait: the third is of another try
-		<-noRoom
+		<-noSpace
 	}
-	if !s.WaitsForRoom() {
+	if !s.WaitsForSpace() {
 		t.Error("it does not wait")
 	}
 	if err := s.Close(); err != nil {
@@ -106,7 +106,7 @@ func TestVoteWaitsBeyondClose(t *testing.T) {
 	select {
 	case err := <-ended:
 		t.Errorf("answered: %v", err)
-	case <-time.After(3 * roomPoll): // that nothing happens has no other sign
+	case <-time.After(3 * spacePoll): // that nothing happens has no other sign
 	}
 }
 
@@ -137,7 +137,7 @@ func TestNoRoomForAChangeOfServers(t *testing.T) {
 	for _, leads := range []bool{false, true} {
 		f := &failing{err: fullDisk}
 		c, fatal := checkedOver(t, f)
-		c.hooks.Store(&Hooks{Leads: func() bool { return leads }, NoRoom: func() {}})
+		c.hooks.Store(&Hooks{Leads: func() bool { return leads }, NoSpace: func() {}})
 		if err := c.StoreLog(&raft.Log{Index: 1, Type: raft.LogConfiguration}); !errors.Is(err, fullDisk) {
 			t.Errorf("the caller got %v", err)
 		}

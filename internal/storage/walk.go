@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"ciderd/internal/storage/boltfile"
 )
 
 // The buckets that raft-boltdb makes: Raft's log, and what this package's Stable holds.
@@ -17,10 +19,10 @@ const (
 	confBucket = "conf"
 )
 
-// walk reads every page of the database that holds something, before it is opened for good: bbolt
-// looks for the free pages then (they are not written, which saves a good part of each commit) on a
-// goroutine of its own, where a damaged page is a panic that nobody can catch. Opened for reading
-// it does not, so here damage is met on this goroutine, and is an error.
+// walk reads every page of the database that is in use, before it is opened for good. Then bbolt collects the free
+// pages (they are not written, which makes each commit much cheaper) on its own goroutine, where a damaged page is
+// a panic that cannot be caught. Opened for reading it does not collect them, so here damage shows on this
+// goroutine, as an error.
 func walk(path string, lock time.Duration) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
@@ -37,8 +39,8 @@ func walk(path string, lock time.Duration) error {
 		return err
 	}
 	defer db.Close()
-	if err := checkFile(path); err != nil { // now that nobody else can write
-		return err
+	if err := boltfile.Check(path); err != nil { // now that no other process can write
+		return asDamage(err)
 	}
 	return db.View(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
@@ -50,22 +52,17 @@ func walk(path string, lock time.Duration) error {
 	})
 }
 
-// checkFile checks what bbolt does not.
-func checkFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+// asDamage gives boltfile's DamageError the class ErrDamaged.
+func asDamage(err error) error {
+	var damage *boltfile.DamageError
+	if errors.As(err, &damage) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	defer f.Close()
-	newest, err := checkMetas(f)
-	if err != nil {
-		return err
-	}
-	return checkPages(f, newest)
+	return err
 }
 
-// readThrough brings a file into the page cache in one sweep. bbolt's memory map is read a page at a
-// time, which after a cold start of the machine takes minutes where this takes a second.
+// readThrough brings a file into the page cache in one sweep. bbolt's memory map is read page by page, which after
+// a cold start of the machine takes minutes where this takes a second.
 func readThrough(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -76,8 +73,8 @@ func readThrough(path string) error {
 	return err
 }
 
-// walkBucket checks that the keys are in order and that each can be found from above, and that the values
-// of confBucket are those of their keys: one whose name has changed would look as if it were not there.
+// walkBucket checks that the keys are in order and that each can be found from above, and that the values of
+// confBucket match their keys: one whose name has changed would look as if it were missing.
 func walkBucket(name []byte, b *bbolt.Bucket) error {
 	find := b.Cursor()
 	var last []byte

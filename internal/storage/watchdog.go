@@ -7,36 +7,36 @@ import (
 )
 
 const (
-	// hangLimit is how long one write may wait for the disk unless Hooks.HangLimit says otherwise: longer than
-	// a disk is merely slow when a whole machine comes back.
+	// hangLimit is how long one write may wait for the disk unless Hooks.HangLimit says otherwise: longer than a
+	// disk is merely slow when a whole machine resumes.
 	hangLimit = 30 * time.Second
 	watchTick = 250 * time.Millisecond
 )
 
-// watchdog ends the process when a write hangs. It counts its own ticks and not the clock's time: a
-// process that was stopped, or got no processor, and goes on has not waited for its disk. And of those it
-// counts the ones at which it finds the write's thread waiting inside a system call: a write whose goroutine
-// waits for a processor, or for the collector, waits for this process and not for the disk.
+// watchdog ends the process when a write hangs. It counts its own ticks, not the clock's time: a process that was
+// stopped, or got no processor, has not waited for its disk. It counts only the ticks at which the write's thread
+// waits inside a system call: a write whose goroutine waits for a processor, or for the garbage collector, waits
+// for this process and not for the disk.
 type watchdog struct {
 	fatal func(error)
 
 	mu    sync.Mutex // all below
 	limit func() time.Duration
-	doing map[*operation]struct{}
+	doing map[*watchedWrite]struct{}
 
 	stop chan struct{}
 	wg   sync.WaitGroup
 }
 
-// operation is a write that has begun; Raft's own goroutines may have several on their way.
-type operation struct {
+// watchedWrite is a write in progress; Raft's goroutines may have several.
+type watchedWrite struct {
 	what   string
 	on     thread
 	waited int // for the disk, in ticks
 }
 
 func newWatchdog(fatal func(error)) *watchdog {
-	w := &watchdog{fatal: fatal, doing: map[*operation]struct{}{}, stop: make(chan struct{})}
+	w := &watchdog{fatal: fatal, doing: map[*watchedWrite]struct{}{}, stop: make(chan struct{})}
 	w.limit = func() time.Duration { return hangLimit }
 	w.wg.Go(w.run)
 	return w
@@ -48,24 +48,26 @@ func (w *watchdog) setLimit(limit func() time.Duration) {
 	w.limit = limit
 }
 
-// begin marks the start of a write and returns what marks its end. Both are for the goroutine that writes,
-// which has a thread of its own meanwhile.
-func (w *watchdog) begin(what string) func() {
-	op := &operation{what: what, on: lockThread()}
+// begin marks the start of a write, and end its end. The writing goroutine calls both, and has a thread to itself
+// in between.
+func (w *watchdog) begin(what string) *watchedWrite {
+	op := &watchedWrite{what: what, on: lockThread()}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.doing[op] = struct{}{}
-	return func() {
-		w.mu.Lock()
-		delete(w.doing, op)
-		w.mu.Unlock()
-		op.on.unlock()
-	}
+	return op
 }
 
-// tick looks at all writes, and returns one that has been waiting for the disk for too long.
-func (w *watchdog) tick() *operation {
-	var waiting []*operation
+func (w *watchdog) end(op *watchedWrite) {
+	w.mu.Lock()
+	delete(w.doing, op)
+	w.mu.Unlock()
+	op.on.unlock()
+}
+
+// tick checks all writes, and returns one that has waited too long for the disk.
+func (w *watchdog) tick() *watchedWrite {
+	var waiting []*watchedWrite
 	for _, op := range w.begun() {
 		if op.on.waits() {
 			waiting = append(waiting, op)
@@ -74,7 +76,7 @@ func (w *watchdog) tick() *operation {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, op := range waiting {
-		// A write that has ended meanwhile is looked at in vain: its thread does something else.
+		// A write that has ended meanwhile does not count: its thread does something else.
 		if _, still := w.doing[op]; !still {
 			continue
 		}
@@ -85,8 +87,8 @@ func (w *watchdog) tick() *operation {
 	return nil
 }
 
-// begun lists the writes that are on their way: nobody's begin has to wait while threads are looked at.
-func (w *watchdog) begun() (list []*operation) {
+// begun lists the writes in progress, so that begin need not wait while threads are inspected.
+func (w *watchdog) begun() (list []*watchedWrite) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for op := range w.doing {

@@ -10,7 +10,7 @@ import (
 
 // idleWatchdog is one that does not tick by itself.
 func idleWatchdog(limit *time.Duration) *watchdog {
-	w := &watchdog{doing: map[*operation]struct{}{}}
+	w := &watchdog{doing: map[*watchedWrite]struct{}{}}
 	w.limit = func() time.Duration { return *limit }
 	return w
 }
@@ -26,14 +26,14 @@ func hang(t *testing.T, w *watchdog, what string) (done func()) {
 	var ended sync.WaitGroup
 	begun := make(chan thread)
 	ended.Go(func() {
-		end := w.begin(what)
+		mine := w.begin(what)
 		for op := range w.doing {
 			if op.what == what {
 				begun <- op.on
 			}
 		}
 		_, _ = syscall.Read(pipe[0], make([]byte, 1))
-		end()
+		w.end(mine)
 	})
 	for on := <-begun; !on.waits(); {
 		time.Sleep(time.Millisecond)
@@ -102,7 +102,7 @@ func TestWatchdogStarvedWrite(t *testing.T) {
 			begun, stop := make(chan struct{}), make(chan struct{}, 1)
 			var ended sync.WaitGroup
 			ended.Go(func() {
-				defer w.begin(name)()
+				defer w.end(w.begin(name))
 				close(begun)
 				wait(stop)
 			})

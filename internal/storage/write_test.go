@@ -56,7 +56,7 @@ func checkedOver(t *testing.T, f *failing) (*checked, *[]error) {
 
 var fullDisk = &fs.PathError{Op: "write", Path: "raft.db", Err: syscall.ENOSPC}
 
-// A write that finds no room changes nothing and may be tried again; any other failure, a sync's above
+// A write that finds no space changes nothing and may be tried again; any other failure, a sync's above
 // all, ends the process.
 func TestFailedWrites(t *testing.T) {
 	for err, ends := range map[error]bool{
@@ -74,7 +74,7 @@ func TestFailedWrites(t *testing.T) {
 	}
 }
 
-// Entries that were cut off and whose successors find no room leave Raft with a wrong end of the log.
+// Entries that were cut off and whose successors find no space leave Raft with a wrong end of the log.
 func TestNoRoomBehindACut(t *testing.T) {
 	f := &failing{}
 	c, fatal := checkedOver(t, f)
@@ -97,7 +97,7 @@ func TestNoRoomBehindACut(t *testing.T) {
 	}
 }
 
-// An end that could not be cut off is still there: what finds no room after that ends nothing.
+// An end that could not be cut off is still there: what finds no space after that ends nothing.
 func TestNoRoomForACut(t *testing.T) {
 	f := &failing{}
 	c, fatal := checkedOver(t, f)

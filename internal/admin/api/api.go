@@ -1,0 +1,86 @@
+// Package api owns what the operators' socket can be asked: the calls with their types, where the socket is, and the
+// half of it that commands use. It is HTTP with JSON over a unix socket.
+//
+// It promises that only the daemon's own user and root can use the socket (mode 0600), that each call is bounded in
+// time and bytes, and that an error says whether nothing was done. It never decides what is safe: the node does.
+//
+//	GET  /status                        how this node and its cluster are, see package report
+//	GET  /members                       {"Members": […], "Warning": "…"}
+//	POST /change {"Op", "Name", "Yes"}  {"Said": "…"}
+//	POST /users  {"Name", "Password" (base64)}  {"Said": "…"}
+//	GET  /limits                        {"MaxMemory", "WhenFull", …, "Nodes": […]}, see Limits
+//	POST /quota   {"Name", "Bytes"}     {"Said": "…"}
+//	POST /reserve {"Name", "Bytes"}     {"Said": "…"}
+//
+// An error is {"Error": "…"} with status 409 (refused: nothing was done), 503 (it could not be done, or the outcome is
+// not known), 400 (this is no request) or 421 (this is another node).
+//
+// A client that accepts application/x-ndjson is told each second that a call goes on: lines of {"Progress": "…"} come
+// before the answer, which then has its status in "Status".
+package api
+
+import (
+	"errors"
+	"time"
+
+	"ciderd/internal/membership"
+	"ciderd/internal/report"
+)
+
+const (
+	// Timeout is how long any call may take.
+	Timeout = 10 * time.Second
+	// MaxBody bounds a request, in bytes.
+	MaxBody = 4 << 10
+	// maxReply is far more than a list of members takes, in bytes.
+	maxReply = 1 << 20
+	// NodeHeader carries the name of the node that is meant.
+	NodeHeader = "Ciderd-Node"
+	// Streamed is the media type of an answer with lines of progress before it.
+	Streamed = "application/x-ndjson"
+)
+
+// ErrRefused means that nothing was done, for the reason in its text.
+var ErrRefused = errors.New("refused")
+
+// Call is one thing that the socket can be asked. Q is what is sent, A what is answered.
+type Call[Q, A any] struct{ Method, Path string }
+
+// The calls.
+var (
+	Status  = Call[struct{}, report.Report]{"GET", "/status"}
+	Members = Call[struct{}, MemberList]{"GET", "/members"}
+	Change  = Call[ChangeRequest, Done]{"POST", "/change"}
+	AddUser = Call[UserRequest, Done]{"POST", "/users"}
+
+	ShowLimits = Call[struct{}, Limits]{"GET", "/limits"}
+	SetQuota   = Call[ShareRequest, Done]{"POST", "/quota"}
+	SetReserve = Call[ShareRequest, Done]{"POST", "/reserve"}
+)
+
+type (
+	// MemberList is who belongs to the cluster.
+	MemberList struct {
+		Members []membership.Status `json:",omitempty"`
+		Warning string              `json:",omitempty"` // why the list may be wrong
+	}
+	// ChangeRequest asks for a change of the configuration, see membership.Membership.Change.
+	ChangeRequest struct {
+		Op, Name string
+		Yes      bool `json:",omitempty"` // also if no node may fail after it
+	}
+	// UserRequest asks for an account.
+	UserRequest struct {
+		Name     string
+		Password []byte
+	}
+	// Done says in one line what was done.
+	Done struct{ Said string }
+)
+
+// Line is one line of an answer beside the fields of the answer itself.
+type Line struct {
+	Progress string `json:",omitempty"` // it goes on; what comes is not the answer yet
+	Error    string `json:",omitempty"`
+	Status   int    `json:",omitempty"` // of the answer, where lines of progress came before it
+}

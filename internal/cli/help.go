@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"ciderd/internal/config"
+)
+
+const (
+	configText = `  -config FILE  the cluster's file (or CIDERD_CONFIG); without one: a single
+                node on localhost:8080
+  -node NAME    which node of the file this is (or CIDERD_NODE); else by host
+                name or address
+`
+	socketText = `  -socket PATH  the admin socket of the node that is asked; else the one of the
+                file's node on this machine
+`
+	jsonText = `  -json         print JSON
+`
+	exitText = `Exit codes: 0 done, 64 wrong usage, 65 a data directory that needs a person
+(damaged, or its server was removed from the cluster or left out of a
+recovery), 78 wrong configuration, 1 refused, failed, or anything else.
+`
+)
+
+// Help is the verb that prints help.
+func Help() Verb {
+	return Verb{
+		Name: "help", Args: "[COMMAND]", Summary: "print this, or more about one command", Group: OfTheProgram, Max: 2,
+		Run: func(c *Call) error { return c.program.help(c) },
+	}
+}
+
+func (p *Program) help(c *Call) error {
+	if len(c.Words) == 0 {
+		p.overview(c.Out)
+		return nil
+	}
+	if v, rest := p.find(c.Words); v != nil {
+		if len(rest) > 0 {
+			return Usage("unexpected argument %q", rest[0])
+		}
+		v.about(c.Out)
+		return nil
+	}
+	several := false
+	for i := range p.Verbs {
+		if len(c.Words) == 1 && strings.HasPrefix(p.Verbs[i].Name, c.Words[0]+" ") {
+			if several {
+				fmt.Fprintln(c.Out)
+			}
+			p.Verbs[i].about(c.Out)
+			several = true
+		}
+	}
+	if several {
+		return nil
+	}
+	return ExitError(p.unknown(c.Words))
+}
+
+// overview prints all verbs: it fits a screen of 80 x 24.
+func (p *Program) overview(w io.Writer) {
+	fmt.Fprint(w, "usage: ciderd [COMMAND] [-config FILE] [-node NAME]   more: ciderd help COMMAND\n")
+	for _, g := range []struct {
+		groups []Group
+		title  string
+	}{
+		{[]Group{OfTheNode, OfTheProgram}, ""},
+		{[]Group{ToANode}, "to a running node of this machine:"},
+		{[]Group{ToADirectory}, "to the data directory of a stopped node:"},
+	} {
+		if g.title != "" {
+			fmt.Fprintf(w, "%s\n", g.title)
+		}
+		for _, v := range p.Verbs {
+			if v.Group == g.groups[0] || v.Group == g.groups[len(g.groups)-1] {
+				fmt.Fprintf(w, "  %-28s %s\n", strings.TrimSpace(v.Name+" "+v.Args), v.Summary)
+			}
+		}
+	}
+	fmt.Fprint(w, exitText)
+}
+
+// about prints the help of one verb.
+func (v *Verb) about(w io.Writer) {
+	flags, texts := " [FLAGS]", configText
+	switch v.Group {
+	case OfTheProgram:
+		flags, texts = "", ""
+	case ToANode:
+		texts += socketText
+	}
+	if v.Facts {
+		texts += jsonText
+	}
+	fmt.Fprintf(w, "usage: ciderd %s%s\n\n%s.\n", strings.TrimSpace(v.Name+" "+v.Args), flags, strings.ToUpper(v.Summary[:1])+v.Summary[1:])
+	if v.Text != "" {
+		fmt.Fprintf(w, "%s\n", v.Text)
+	}
+	if texts != "" {
+		fmt.Fprintf(w, "\n%s", texts)
+	}
+}
+
+// unknown says what was probably meant, in few lines: the whole overview would push that off the screen.
+func (p *Program) unknown(args []string) int {
+	if len(args) == 2 && (args[1] == "-h" || args[1] == "-help" || args[1] == "--help") {
+		v, _ := p.find([]string{"help"})
+		return p.call(v, args[:1], false)
+	}
+	first, word := args[0], ""
+	if len(args) > 1 && !strings.HasPrefix(args[1], "-") {
+		word = args[1]
+	}
+	var seconds, all []string
+	for _, v := range p.Verbs {
+		begin, second, two := strings.Cut(v.Name, " ")
+		if two && begin == first {
+			seconds = append(seconds, second)
+		}
+		all = append(all, begin)
+	}
+	switch {
+	case len(seconds) > 0 && word == "":
+		fmt.Fprintf(p.Err, "ciderd: %s what? One of: %s\n", first, strings.Join(seconds, ", "))
+	case len(seconds) > 0:
+		for i := range seconds {
+			seconds[i] = first + " " + seconds[i]
+		}
+		fmt.Fprintf(p.Err, "ciderd: unknown command \"%s %s\"%s\n", first, word, config.DidYouMean(first+" "+word, seconds))
+	default:
+		fmt.Fprintf(p.Err, "ciderd: unknown command %q%s\n", first, config.DidYouMean(first, all))
+	}
+	fmt.Fprintln(p.Err, "ciderd help lists them")
+	return ExitUsage
+}

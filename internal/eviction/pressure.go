@@ -1,0 +1,60 @@
+package eviction
+
+import (
+	"time"
+)
+
+// Real is what a process really takes for what it counts.
+type Real struct {
+	Heap    int64 // live, with the free places in spans that are in use; bytes
+	Counted int64 // fsm.Shares.Memory; bytes
+}
+
+const (
+	// A node's heap may take an eighth more than the limit, and what it needs besides, before the leader works to a
+	// lower limit. With garbage, of which a quarter is allowed, that stays below one and a half of the limit.
+	allowedPart = 8
+	besides     = 24 << 20 // heap that has nothing to do with items, in bytes
+	// recoverEach is the part of the limit by which the target rises at most with each look.
+	recoverEach = 64
+)
+
+// Press has the evictor work to a limit that the worst of the nodes can hold: free places in spans that a few old
+// records keep from being given back count for nothing, and take memory. It is never below half of the limit.
+func (e *Evictor) Press(nodes []Real) {
+	limits, _ := e.config.Shares().Limits()
+	limit := limits.MaxMemory
+	may := limit + limit/allowedPart + besides
+	target := limit
+	for _, n := range nodes {
+		if n.Heap > may {
+			target = min(target, int64(float64(n.Counted)*float64(may)/float64(n.Heap)))
+		}
+	}
+	target = max(target, limit/2)
+	last := e.aim(limit)
+	if target > last {
+		target = min(target, last+limit/recoverEach)
+	}
+	e.target.Store(target)
+	if low := target < limit-limit/8; low != e.low.Swap(low) {
+		if low {
+			e.config.Log.Warn("working to a lower limit: a node takes more memory than its items count for",
+				"limit_bytes", limit, "working_bytes", target)
+		} else {
+			e.config.Log.Info("working to the limit again", "limit_bytes", limit)
+		}
+	}
+}
+
+// PressEvery is how often Press should be called, while the node leads.
+const PressEvery = time.Second
+
+// aim returns the limit to work to; 0: there is none.
+func (e *Evictor) aim(limit int64) int64 {
+	target := e.target.Load()
+	if target == 0 || limit == 0 {
+		return limit
+	}
+	return min(max(target, limit/2), limit)
+}

@@ -1,0 +1,143 @@
+package fsm
+
+import "ciderd/internal/cache"
+
+// Growth is by how much an entry makes memory grow at most, as far as the applied state tells: what is in flight
+// before it may have changed what it replaces.
+type Growth struct {
+	Total int64
+	Users []UserGrowth // a user may be there more than once
+}
+
+// UserGrowth is one user's part.
+type UserGrowth struct {
+	User  uint64
+	Bytes int64
+}
+
+// BoundGrowth returns a bound of Growth.Total that takes no look at the state.
+func BoundGrowth(entry []byte) (total int64) {
+	if len(entry) < bodyAt || entry[1] != entryBatch {
+		return 0
+	}
+	h, commands, err := readHeader(entry)
+	if err != nil {
+		return 0
+	}
+	_ = eachCommand(h.Version, h.Count, commands, func(c *Command, _ []byte) { // a malformed one is not applied
+		total += commandBound(c)
+	})
+	return total
+}
+
+// peek returns what the item of a key counts for; 0: there is none.
+type peek func(user uint64, key []byte) int64
+
+// commandBound is commandGrowth where nothing is known of the state.
+func commandBound(c *Command) int64 {
+	switch c.Op {
+	case OpAppend:
+		return cache.MemoryOf(len(c.Key), len(c.Value), false) + cache.MaxClassStep + idGrowth(c)
+	case OpExpire:
+		return deadlineGrowth + cache.MaxClassStep + idGrowth(c)
+	}
+	return commandGrowth(c, func(uint64, []byte) int64 { return 0 }) + idGrowth(c)
+}
+
+// Growth returns the growth of an entry that has been checked.
+func (s Shares) Growth(entry []byte) (g Growth) {
+	h, commands, err := ReadEntry(entry)
+	if err != nil || h.Eviction {
+		return g
+	}
+	_ = eachCommand(h.Version, h.Count, commands, func(c *Command, _ []byte) { // it has been checked
+		bytes := commandGrowth(c, s.peek)
+		if quota := s.quota(c.User); quota > 0 && bytes > quota {
+			return // it will be refused, whatever is evicted
+		}
+		if bytes += idGrowth(c); bytes > 0 {
+			g.add(c.User, bytes)
+		}
+	})
+	return g
+}
+
+// quota returns a user's quota; 0: none.
+func (s Shares) quota(user uint64) int64 {
+	if _, a := s.state.users.get(user); a != nil {
+		return s.state.quota(a)
+	}
+	return 0
+}
+
+func (s Shares) peek(user uint64, key []byte) int64 {
+	ks := s.Keyspace(user)
+	if ks == nil {
+		return 0
+	}
+	had, _ := ks.Peek(key)
+	return had
+}
+
+func (g *Growth) add(user uint64, bytes int64) {
+	g.Total += bytes
+	if n := len(g.Users); n > 0 && g.Users[n-1].User == user {
+		g.Users[n-1].Bytes += bytes
+		return
+	}
+	g.Users = append(g.Users, UserGrowth{user, bytes})
+}
+
+// deadlineGrowth is what a deadline adds to an item whose size remains the same.
+var deadlineGrowth = cache.MemoryOf(0, 0, true) - cache.MemoryOf(0, 0, false)
+
+// commandGrowth returns what a command adds, without its id of ONCE.
+func commandGrowth(c *Command, had peek) (bytes int64) {
+	switch c.Op {
+	case OpSignup, OpRegister:
+		return (&User{Name: string(c.Name), Hash: c.Value}).memory()
+	case OpSet:
+		return itemGrowth(had(c.User, c.Key), c.Key, len(c.Value), c.TTL > 0)
+	case OpCAS:
+		return itemGrowth(had(c.User, c.Key), c.Key, len(c.Value), false)
+	case OpIncr:
+		return itemGrowth(had(c.User, c.Key), c.Key, maxInteger, true)
+	case OpAppend:
+		return appendGrowth(had(c.User, c.Key), c)
+	case OpExpire:
+		return deadlineGrowth + classStep(had(c.User, c.Key))
+	case OpMSet:
+		for i := 0; i+1 < len(c.Words); i += 2 {
+			bytes += itemGrowth(had(c.User, c.Words[i]), c.Words[i], len(c.Words[i+1]), false)
+		}
+	}
+	return bytes
+}
+
+func idGrowth(c *Command) int64 {
+	if len(c.Once) == 0 {
+		return 0
+	}
+	return onceMemory(len(c.Once))
+}
+
+func itemGrowth(had int64, key []byte, value int, deadline bool) int64 {
+	return max(cache.MemoryOf(len(key), value, deadline)-had, 0)
+}
+
+// appendGrowth is what is appended, and what the next class may be larger.
+func appendGrowth(had int64, c *Command) int64 {
+	if had == 0 {
+		return cache.MemoryOf(len(c.Key), len(c.Value), false)
+	}
+	more := int64(len(c.Value))
+	return more + classStep(had+more)
+}
+
+// classStep is by how much the next class may be larger, for an item that counts for so much.
+func classStep(memory int64) int64 {
+	if memory >= 32<<10 {
+		return cache.MaxClassStep
+	}
+	return max(memory/8, 16)
+}

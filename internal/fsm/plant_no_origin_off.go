@@ -1,5 +1,0 @@
-//go:build !plant_no_origin
-
-package fsm
-
-const plantNoOrigin = false // see plant_no_origin.go

@@ -1,0 +1,175 @@
+package session
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"ciderd/internal/accounts"
+	"ciderd/internal/clock"
+	"ciderd/internal/protocol"
+)
+
+// Node is what sessions need of the node that they run on. All methods may be called from any goroutine.
+type Node interface {
+	accounts.Node
+	// Clock is the time by which reads hide what has expired.
+	Clock() *clock.Clock
+	// Sync returns once this node has applied every write that anyone had been told OK for before
+	// the call, or with one of pipeline's errors, or with ctx's.
+	Sync(ctx context.Context) error
+	// Facts are the names and values of STATUS, in their order: how this node and its cluster are.
+	Facts() iter.Seq2[string, string]
+	// Self returns this node's name and its role now; either may be empty.
+	Self() (name, role string)
+}
+
+// Client is what a session needs of its client's connection.
+type Client interface {
+	// Address is the client address: what counts as one client.
+	Address() string
+	// End has the session end before its next request, at once if it is waiting for one. It is called
+	// from any goroutine, when the user's password has changed or the account is gone.
+	End()
+	// Ended reports whether End has been called in time to be the reason for the end.
+	Ended() bool
+	// HungUp reports whether the client has reset the connection: then nobody will see its replies.
+	HungUp() bool
+	// Watch returns ctx, ending with ErrHungUp when the client resets the connection; stop ends the
+	// watch and must be called, by the session's goroutine.
+	Watch(ctx context.Context) (watched context.Context, stop func())
+	// Take notes n more bytes that are held for the client, and reports whether it may have them.
+	// They are to be given back in any case.
+	Take(n int64) bool
+	Give(n int64)
+}
+
+// Config is what sessions can be told, and told anew while they run.
+type Config struct {
+	MaxValue     int           // bytes; 0: protocol.DefaultValue
+	LoginTimeout time.Duration // for a login, however busy the client; 0: a minute
+	WriteTimeout time.Duration // of a write or a SYNC, then TIMEOUT; 0: five seconds
+	Version      string        // of ciderd, for VERSION and STATUS
+}
+
+func (c Config) withDefaults() *Config {
+	if c.MaxValue == 0 {
+		c.MaxValue = protocol.DefaultValue
+	}
+	if c.LoginTimeout == 0 {
+		c.LoginTimeout = time.Minute
+	}
+	if c.WriteTimeout == 0 {
+		c.WriteTimeout = 5 * time.Second
+	}
+	return &c
+}
+
+// Bounds are on what KEYS takes; 0 is the default of each.
+type Bounds struct {
+	Scans     int // how many look at keys at a time: half of the cores
+	ScanSteps int // what one may take, see protocol.Glob.Steps: some seconds
+	ScanBytes int // how many bytes of keys one answers with: 16 MiB
+}
+
+func (b Bounds) withDefaults() Bounds {
+	if b.Scans == 0 {
+		b.Scans = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	if b.ScanSteps == 0 {
+		b.ScanSteps = scanSteps
+	}
+	if b.ScanBytes == 0 {
+		b.ScanBytes = scanBytes
+	}
+	return b
+}
+
+// Sessions is all sessions of a node. All methods may be called from any goroutine.
+type Sessions struct {
+	node     Node
+	accounts *accounts.Accounts
+	log      hclog.Logger
+	config   atomic.Pointer[Config]
+	bounds   Bounds
+	started  time.Time
+	users    *registry
+	scans    places // for each KEYS that may look at keys at a time
+	open     atomic.Int64
+	scanning atomic.Int64  // KEYS that wait for a place, or have one
+	looked   atomic.Uint64 // keys that KEYS have looked at
+	lists    keyLists
+
+	ctx      context.Context // ends with Close: what still waits for bcrypt or SYNC gives up
+	cancel   context.CancelFunc
+	waits    context.Context // ends with Stop already: what waits for a login or a scan has nothing to finish
+	endWaits context.CancelFunc
+}
+
+// New returns the sessions of a node. It starts nothing.
+func New(cfg Config, bounds Bounds, node Node, accounts *accounts.Accounts, log hclog.Logger) *Sessions {
+	bounds = bounds.withDefaults()
+	all := &Sessions{
+		node: node, accounts: accounts, log: log, bounds: bounds, started: time.Now(),
+		users: newRegistry(node.FSM()), scans: make(places, bounds.Scans),
+	}
+	all.ctx, all.cancel = context.WithCancel(context.Background())
+	all.waits, all.endWaits = context.WithCancel(all.ctx)
+	all.SetConfig(cfg)
+	all.SetListBytes(0)
+	node.FSM().Watch(all.users.changed)
+	return all
+}
+
+// SetConfig replaces the configuration. It holds from the next request on.
+func (all *Sessions) SetConfig(cfg Config) { all.config.Store(cfg.withDefaults()) }
+
+// SetListBytes bounds the lists that walks through keys are served from, of all users together; 0: 16 MiB. It is never
+// less than one page of keys may need, about 1 MiB. Without room for a list each page looks at all keys.
+func (all *Sessions) SetListBytes(most int64) { all.lists.setMost(most) }
+
+// Stop ends the waits of logins and scans. It does not end the sessions: their connections do.
+func (all *Sessions) Stop() { all.endWaits() }
+
+// Close ends all waits, but those for writes, which the node ends.
+func (all *Sessions) Close() {
+	all.cancel()
+	all.lists.close()
+}
+
+// Open returns a session that nobody is logged in to. It must be closed.
+func (all *Sessions) Open(client Client, reply protocol.Reply) *Session {
+	s := &Session{all: all, client: client, stripe: uint8(all.open.Add(1) % stripes)}
+	s.answers = answers{Reply: reply, all: all}
+	s.reads = reads{answers: &s.answers, clock: all.node.Clock()}
+	s.writes = writes{answers: &s.answers}
+	s.startLogin()
+	return s
+}
+
+// Stats is about the sessions of this node since it started.
+type Stats struct {
+	Open     int    // sessions
+	LoggedIn int    // of these
+	Users    int    // that have logged in here and still have an account
+	Scanning int    // KEYS that have not found all they are to answer
+	Scans    int    // of these, that look at keys now
+	Looked   uint64 // keys that KEYS have looked at: one by one, or all for a list that serves the pages that follow
+	// What has been asked of the users' caches, as STATS counts it.
+	Hits, Misses, Writes uint64
+}
+
+// Stats returns the counts so far. It waits for nobody.
+func (all *Sessions) Stats() Stats {
+	r := all.users
+	hits, misses, writes := r.served()
+	return Stats{
+		Open: int(all.open.Load()), LoggedIn: int(r.loggedIn.Load()), Users: int(r.known.Load()),
+		Scanning: int(all.scanning.Load()), Scans: len(all.scans), Looked: all.looked.Load(),
+		Hits: hits, Misses: misses, Writes: writes,
+	}
+}

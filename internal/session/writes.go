@@ -1,0 +1,170 @@
+package session
+
+import (
+	"bytes"
+	"sync"
+
+	"ciderd/internal/accounts"
+	"ciderd/internal/fsm"
+	"ciderd/internal/protocol"
+)
+
+// The bounds of a group, which are those of a batch in the log, and how many groups of one session
+// may be in flight at a time.
+const (
+	groupCommands = 1024
+	groupBytes    = 256 << 10
+	groupsAhead   = 4
+	groupWork     = groupBytes
+	// handOver is from where on a group's buffer is given away instead of copied.
+	handOver = 32 << 10
+	// bufferKeep is the largest buffer that is kept in the pool.
+	bufferKeep = 128 << 10
+)
+
+// writes is a session's writes that have not been answered yet: those of the group that is being
+// filled, and the groups before it, which are in flight.
+//
+// Groups are what makes a burst cheap: a write costs an encoding into the buffer, and a group one
+// allocation and one wait. They end where order demands it: before whatever is not a write.
+type writes struct {
+	answers *answers
+	user    uint64      // the user; 0: nobody is logged in
+	reader  *fsm.Reader // of the user's cache
+
+	command fsm.Command
+	group   *buffer // encoded commands; nil if there is none
+	count   int     // of group
+	version int     // of group, see fsm.Group
+	work    int     // of group, see fsm.Group
+	most    int     // the largest value of the writes that are not answered
+	ahead   [groupsAhead]inFlight
+	flying  int    // of ahead, the oldest first
+	added   uint64 // writes, since they were published
+}
+
+// inFlight is a group on its way.
+type inFlight struct {
+	proposal accounts.Proposal
+	count    int
+}
+
+// buffer is a pooled buffer of encoded commands; idle sessions have none.
+type buffer struct{ b []byte }
+
+var buffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, 0, 2048)} }}
+
+func (w *writes) empty() bool { return w.count == 0 && w.flying == 0 }
+
+// add adds a write to the group. It is answered when the group is, in order.
+func (w *writes) add(c *command, req *protocol.Request) {
+	w.command = fsm.Command{Op: c.op, User: w.user, Once: req.OnceID}
+	c.encode(&w.command, req)
+	if c.op == fsm.OpAppend {
+		w.command.Limit = int64(w.answers.all.config.Load().MaxValue)
+	}
+	if w.group == nil {
+		w.group = buffers.Get().(*buffer)
+	}
+	before := len(w.group.b)
+	w.group.b = fsm.AppendCommand(w.group.b, &w.command)
+	if len(w.group.b) > groupBytes && w.count > 0 {
+		// One too many: it becomes the first of the next group.
+		last := bytes.Clone(w.group.b[before:])
+		w.group.b = w.group.b[:before]
+		w.propose()
+		w.group.b = append(w.group.b, last...)
+	}
+	w.count++
+	w.version = max(w.version, c.op.Since())
+	w.work += w.copied(&w.command)
+	w.command.Words = nil // there may be many, and the next command may have to wait long for the client
+	w.added++
+	if w.count == groupCommands || len(w.group.b) >= groupBytes || w.work >= groupWork {
+		w.propose()
+	}
+}
+
+// copied is about how many bytes of values a command makes every node copy beside its own.
+func (w *writes) copied(c *fsm.Command) int {
+	w.most = max(w.most, len(c.Value))
+	switch c.Op {
+	case fsm.OpMSet:
+		for _, word := range c.Words {
+			w.most = max(w.most, len(word))
+		}
+		return 0
+	case fsm.OpAppend, fsm.OpExpire, fsm.OpPersist:
+	default:
+		return 0
+	}
+	size := w.most // it may be in flight
+	if ks := w.reader.Keyspace(); ks != nil {
+		memory, _ := ks.Peek(c.Key)
+		size = max(size, int(memory))
+	}
+	return size
+}
+
+// propose sends the group off.
+func (w *writes) propose() {
+	if w.count == 0 {
+		return
+	}
+	if w.flying == groupsAhead {
+		w.finishOldest()
+	}
+	commands := w.group.b
+	if cap(commands) > handOver {
+		w.group.b = nil
+	} else {
+		commands = bytes.Clone(commands)
+		w.group.b = w.group.b[:0]
+	}
+	g := fsm.Group{Commands: commands, Count: w.count, Version: w.version, User: w.user, Work: w.work}
+	p := w.answers.all.node.Propose(g, w.answers.all.config.Load().WriteTimeout)
+	w.ahead[w.flying] = inFlight{proposal: p, count: w.count}
+	w.flying++
+	w.count, w.version, w.work = 0, 0, 0
+}
+
+// flush returns when every write so far is answered.
+func (w *writes) flush() {
+	w.propose()
+	for w.flying > 0 {
+		w.finishOldest()
+	}
+	w.most = 0
+}
+
+// finishOldest waits for the oldest group in flight and answers its commands.
+func (w *writes) finishOldest() {
+	first := w.ahead[0]
+	copy(w.ahead[:], w.ahead[1:w.flying])
+	w.flying--
+	w.ahead[w.flying] = inFlight{}
+	results, err := first.proposal.Wait()
+	for i := range first.count {
+		switch {
+		case err != nil:
+			w.answers.unwritten(err)
+		case i < len(results):
+			w.answers.result(results[i])
+		default:
+			w.answers.result(fsm.Result{})
+		}
+	}
+}
+
+// release gives the group's buffer back; nothing may be in it.
+func (w *writes) release() {
+	w.command = fsm.Command{}
+	if w.group == nil {
+		return
+	}
+	if cap(w.group.b) <= bufferKeep {
+		w.group.b = w.group.b[:0]
+		buffers.Put(w.group)
+	}
+	w.group = nil
+}

@@ -1,5 +1,0 @@
-//go:build !e2e
-
-package test
-
-const faultsToo = false

@@ -1,0 +1,266 @@
+//go:build e2e
+
+package measure
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ciderd/test/harness"
+)
+
+const (
+	tlsKeys   = 100_000
+	tlsFor    = 2 * time.Second // each measurement
+	tlsRounds = 3
+	tlsIdle   = 8000 // connections: many, as a process has some memory to spare
+)
+
+// spoken is a port, and how SET and GET are said there.
+type spoken struct {
+	name    string
+	address string
+	secret  *tls.Config // nil: without TLS
+	first   string      // what is sent to begin with
+	lines   int         // of answers to that, with a banner
+	get     func(key int) string
+	got     int  // lines of an answer to GET
+	alone   bool // it answers only one request at a time: with TLS memcached 1.6.18 stops at more
+	set     func(key int) string
+}
+
+const tlsValue = "0123456789abcdef0123456789abcdef"
+
+func (s *spoken) dial() (net.Conn, *bufio.Reader, error) {
+	var conn net.Conn
+	var err error
+	if s.secret == nil {
+		conn, err = net.Dial("tcp", s.address)
+	} else {
+		conn, err = tls.Dial("tcp", s.address, s.secret)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	r := bufio.NewReaderSize(conn, 64<<10)
+	_, err = conn.Write([]byte(s.first))
+	for range s.lines {
+		if err == nil {
+			_, err = r.ReadSlice('\n')
+		}
+	}
+	return conn, r, err
+}
+
+// fill stores all keys: answers about those that are not there may have fewer lines.
+func (s *spoken) fill(t *testing.T) {
+	conn, r, err := s.dial()
+	if err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	defer func() { _ = conn.Close() }()
+	for key := range tlsKeys {
+		most := 100 // at once
+		if s.alone {
+			most = 1
+		}
+		if _, err = conn.Write([]byte(s.set(key))); err == nil && key%most == most-1 {
+			for range most {
+				_, err = r.ReadSlice('\n')
+			}
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+	}
+}
+
+// rate returns how many requests a second are answered to connections that have so many in flight each.
+func (s *spoken) rate(t *testing.T, conns, pipe int, request func(int) string, lines int) float64 {
+	var wg sync.WaitGroup
+	var count atomic.Int64
+	end := time.Now().Add(tlsFor)
+	for i := range conns {
+		conn, r, err := s.dial()
+		if err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+		_ = conn.SetDeadline(end.Add(10 * time.Second)) // one that hangs should say so
+		wg.Go(func() {
+			defer func() { _ = conn.Close() }()
+			var batch []byte
+			for key := i * 7919; time.Now().Before(end); key += pipe {
+				batch = batch[:0]
+				for n := range pipe {
+					batch = append(batch, request((key+n)%tlsKeys)...)
+				}
+				if _, err := conn.Write(batch); err != nil {
+					t.Errorf("%s: %v", s.name, err)
+					return
+				}
+				for range pipe * lines {
+					if _, err := r.ReadSlice('\n'); err != nil {
+						t.Errorf("%s: %v", s.name, err)
+						return
+					}
+				}
+				count.Add(int64(pipe))
+			}
+		})
+	}
+	wg.Wait()
+	return float64(count.Load()) / tlsFor.Seconds()
+}
+
+// TestMeasureTLS tells, with MEASURE=1, what encryption costs: GET and SET on one node by plain text and TLS, in turns,
+// beside Redis and memcached with theirs where this machine has them; handshakes a second; and what an idle connection
+// takes. The clients are on the same machine, and encrypt as well.
+func TestMeasureTLS(t *testing.T) {
+	times(t, "KILLS", 0) // skips without MEASURE
+	c := harness.New(t, harness.Options{Config: "limits { max_connections_per_address = 0 }\nauth { bcrypt_cost = 4 }"})
+	c.MakeCertificates()
+	c.WriteConfig("limits { max_connections_per_address = 0 }\nauth { bcrypt_cost = 4 }")
+	n := c.Nodes[0]
+	n.Start()
+	c.WaitReady()
+	harness.MakeUser(t, n, "tls")
+	text, err := os.ReadFile(c.Authority())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	secret := &tls.Config{RootCAs: pool, ServerName: n.Name}
+	login := "LOGIN tls " + harness.Password + "\n"
+	plain := spoken{
+		name: "ciderd", address: n.Text, first: login, lines: 2, got: 1,
+		get: func(key int) string { return "GET k" + strconv.Itoa(key) + "\n" },
+		set: func(key int) string { return "SET k" + strconv.Itoa(key) + " " + tlsValue + "\n" },
+	}
+	encrypted := plain
+	encrypted.name, encrypted.address, encrypted.secret = "ciderd TLS", n.TextTLS, secret
+	all := append([]spoken{plain, encrypted}, others(t, c, secret)...)
+	for i := range all {
+		all[i].fill(t)
+	}
+	for _, load := range []struct{ conns, pipe int }{{50, 1}, {20, 128}} {
+		gets, sets := map[string][]float64{}, map[string][]float64{}
+		for range tlsRounds {
+			for _, s := range all {
+				if s.alone && load.pipe > 1 {
+					continue
+				}
+				gets[s.name] = append(gets[s.name], s.rate(t, load.conns, load.pipe, s.get, s.got))
+				sets[s.name] = append(sets[s.name], s.rate(t, load.conns, load.pipe, s.set, 1))
+			}
+		}
+		for _, s := range all {
+			if len(gets[s.name]) == 0 {
+				continue
+			}
+			t.Logf("%-14s %2d x %3d: GET %8.0f/s (%.2f of ciderd plain), SET %8.0f/s (%.2f)", s.name, load.conns, load.pipe,
+				median(gets[s.name]), median(gets[s.name])/median(gets["ciderd"]), median(sets[s.name]), median(sets[s.name])/median(sets["ciderd"]))
+		}
+	}
+	t.Logf("handshakes: %.0f/s, each with a whole one", handshakes(t, n.TextTLS, secret))
+	for _, s := range all[:2] { // in a process that has no memory left over from what was before
+		n.Kill()
+		n.Start()
+		n.WaitServing()
+		t.Logf("%s: an idle connection that has logged in takes %.1f KiB", s.name, idle(t, n, &s)/1024)
+	}
+}
+
+// others starts Redis and memcached with TLS, by the node's certificate.
+func others(t *testing.T, c *harness.Cluster, secret *tls.Config) (all []spoken) {
+	certFile, keyFile := c.Certificate(c.Nodes[0])
+	start := func(s spoken, name string, args ...string) {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Logf("without %s: %v", name, err)
+			return
+		}
+		p, err := harness.StartProcess(path, c.Dir, filepath.Join(c.Dir, name+".log"), nil, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.Signal(os.Kill) })
+		s.secret = secret
+		harness.Eventually(t, name, func() error {
+			conn, err := net.Dial("tcp", s.address)
+			if err == nil {
+				_ = conn.Close()
+			}
+			return err
+		})
+		all = append(all, s)
+	}
+	port := strconv.Itoa(harness.FreePort(t))
+	bulk := func(words ...string) string {
+		text := "*" + strconv.Itoa(len(words)) + "\r\n"
+		for _, w := range words {
+			text += "$" + strconv.Itoa(len(w)) + "\r\n" + w + "\r\n"
+		}
+		return text
+	}
+	start(spoken{
+		name: "Redis TLS", address: "127.0.0.1:" + port, got: 2,
+		get: func(key int) string { return bulk("GET", "k"+strconv.Itoa(key)) },
+		set: func(key int) string { return bulk("SET", "k"+strconv.Itoa(key), tlsValue) },
+	}, "redis-server", "--port", "0", "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", keyFile,
+		"--tls-ca-cert-file", c.Authority(), "--tls-auth-clients", "no", "--save", "")
+	port = strconv.Itoa(harness.FreePort(t))
+	start(spoken{
+		name: "memcached TLS", address: "127.0.0.1:" + port, got: 3, alone: true,
+		get: func(key int) string { return "get k" + strconv.Itoa(key) + "\r\n" },
+		set: func(key int) string { return fmt.Sprintf("set k%d 0 0 %d\r\n%s\r\n", key, len(tlsValue), tlsValue) },
+	}, "memcached", "-u", "root", "-l", "127.0.0.1", "-p", port, "-U", "0", "-Z", "-o", "ssl_chain_cert="+certFile+",ssl_key="+keyFile)
+	return all
+}
+
+// handshakes returns how many connections a second shake hands, one after the other on each processor.
+func handshakes(t *testing.T, address string, secret *tls.Config) float64 {
+	var wg sync.WaitGroup
+	var count atomic.Int64
+	end := time.Now().Add(tlsFor)
+	for range 2 * runtime.NumCPU() {
+		wg.Go(func() {
+			for time.Now().Before(end) {
+				conn, err := tls.Dial("tcp", address, secret) // without a cache, so none is resumed
+				if err != nil {
+					t.Errorf("handshake: %v", err)
+					return
+				}
+				_ = conn.Close()
+				count.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	return float64(count.Load()) / tlsFor.Seconds()
+}
+
+// idle returns how many bytes a connection takes that has logged in and does nothing.
+func idle(t *testing.T, n *harness.Node, s *spoken) float64 {
+	before := resident(t, n)
+	for range tlsIdle {
+		conn, _, err := s.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+	}
+	return float64(resident(t, n)-before) / tlsIdle
+}
