@@ -2,9 +2,12 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestGCPercent(t *testing.T) {
@@ -89,4 +92,19 @@ func TestJournalPriorities(t *testing.T) {
 			t.Errorf("%q became %q (%d, %v)", line, b.String(), n, err)
 		}
 	}
+}
+
+// Every collection is heard of, so that the percentage is never that of a heap of before.
+func TestCollectionsAreHeardOf(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	collected := collections(ctx)
+	for i := range 5 {
+		runtime.GC()
+		select {
+		case <-collected:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("collection %d was not heard of", i)
+		}
+	}
+	cancel()
 }

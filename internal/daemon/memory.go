@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -35,10 +36,13 @@ const (
 	listPart = 64
 )
 
-// tuneMemory fits the garbage collector to what is live and to the limit on memory, and gives back what was freed.
+// tuneMemory fits the garbage collector to what is live and to the limit on memory, and gives back what was freed. It
+// does so after each collection too: within a second a fill may make ten times as much live as there was, and with the
+// percentage of before that the heap grew by six times what gcGarbage says.
 func (d *Daemon) tuneMemory(ctx context.Context) {
 	tick := time.NewTicker(gcEvery)
 	defer tick.Stop()
+	collected := collections(ctx)
 	var t memoryTuner
 	for {
 		state := d.node.FSM().Stats()
@@ -50,10 +54,30 @@ func (d *Daemon) tuneMemory(ctx context.Context) {
 		t.tune(machine.Taken(machine.Root()), state.Memory, limit, time.Now())
 		select {
 		case <-tick.C:
+		case <-collected:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// collections returns a channel that has something in it after garbage collections, until ctx is done.
+func collections(ctx context.Context) <-chan struct{} {
+	collected := make(chan struct{}, 1)
+	// Nothing refers to the mark, so each collection finds it, and its finalizer sets it up again.
+	type mark struct{ next func(*mark) }
+	m := &mark{}
+	m.next = func(m *mark) {
+		select {
+		case collected <- struct{}{}:
+		default:
+		}
+		if ctx.Err() == nil {
+			runtime.SetFinalizer(m, m.next)
+		}
+	}
+	runtime.SetFinalizer(m, m.next)
+	return collected
 }
 
 // memoryTuner remembers what it has set.
@@ -65,7 +89,7 @@ type memoryTuner struct {
 }
 
 func (t *memoryTuner) tune(use machine.Use, counted, limit int64, now time.Time) {
-	if percent := gcPercent(uint64(use.Live), limit); percent != t.percent {
+	if percent := gcPercent(uint64(use.Live), limit); differs(percent, t.percent) {
 		debug.SetGCPercent(percent)
 		t.percent = percent
 	}
@@ -82,6 +106,9 @@ func (t *memoryTuner) tune(use machine.Use, counted, limit int64, now time.Time)
 
 // freed reports whether much has been freed since memory was last given back.
 func (t *memoryTuner) freed(counted int64) bool { return t.most-counted > max(returnAfter, t.most/8) }
+
+// differs reports whether a percentage is worth a change: each stops the program for some microseconds.
+func differs(percent, set int) bool { return max(percent-set, set-percent)*16 > set }
 
 func gcPercent(live uint64, limit int64) int {
 	garbage, least := uint64(gcGarbage), uint64(gcLeast)
