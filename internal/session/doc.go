@@ -26,7 +26,7 @@
 //     an answer when its client has reset the connection. What has been answered before it is sent
 //     before it begins.
 //   - A KEYS that goes on behind where another one of its user ended is served from a list of all keys, made once for
-//     the walk. Keys that are there throughout a walk are found, one that is written after it began may be missed,
+//     the walk, or of as many of those that follow as there is room for, see SetListBytes. Keys that are there throughout a walk are found, one that is written after it began may be missed,
 //     and none is answered that has gone. A KEYS that goes on behind any other key shows all that is there.
 //   - A pattern that takes more than scanSteps on the user's keys is answered BUSY: there is no MORE for
 //     it, as the keys are looked at in no order. Only ? and classes behind a * can take that much.

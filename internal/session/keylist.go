@@ -12,9 +12,10 @@ import (
 )
 
 // keyList is the keys of a user in byte order, as they were at a version of the keyspace: what a walk through them in
-// pages is served from. It never changes, and it has copies, so it keeps no item in memory. Whether a key is still
-// there has to be looked up.
+// pages is served from. If there is no room for all of them it has those of a window. It never changes, and it has
+// copies, so it keeps no item in memory. Whether a key is still there has to be looked up.
 type keyList struct {
+	window
 	owner    *user
 	keyspace weak.Pointer[cache.Keyspace] // a restore replaces it: then the list is of no use, and must not keep it alive
 	version  uint64
@@ -36,12 +37,13 @@ func (l *keyList) key(place uint32) []byte {
 	return l.text[place : place+n : place+n]
 }
 
-// page returns the keys behind after that are in the view and match, as View.Keys does. looked is called for each key
-// that is looked at; if it returns false page stops and returns no keys.
-func (l *keyList) page(v *cache.View, now int64, match func([]byte) bool, after []byte, limit int, looked func() bool) (keys [][]byte, more bool) {
+// page returns the keys behind after that are in the view and match, as View.Keys does, unless the list ends before that
+// is known: then whole is false. looked is called for each key that is looked at; if it returns false page stops and
+// returns no keys.
+func (l *keyList) page(v *cache.View, now int64, match func([]byte) bool, after []byte, limit int, looked func() bool) (keys [][]byte, more, whole bool) {
 	for _, place := range l.keys[l.behind(after):] {
 		if !looked() {
-			return nil, false
+			return nil, false, true
 		}
 		key := l.key(place)
 		if match != nil && !match(key) {
@@ -51,11 +53,11 @@ func (l *keyList) page(v *cache.View, now int64, match func([]byte) bool, after 
 			continue
 		}
 		if len(keys) == limit {
-			return keys, true
+			return keys, true, true
 		}
 		keys = append(keys, key)
 	}
-	return keys, false
+	return keys, false, l.to == nil
 }
 
 // behind returns where in keys the first one behind after is.
@@ -78,34 +80,25 @@ func (l *keyList) outlived() bool {
 	return ks == nil || ks.Len() < len(l.keys)/2
 }
 
-// makeList makes the list of a view; nil if it does not fit in, or the scan has been given up. It takes slices of time as
-// any scan does.
-func (sc *scan) makeList(ks *cache.Keyspace, v *cache.View) *keyList {
-	lists, walks := &sc.all.lists, &sc.user.walks
-	if walks.hopeless(v.Len(), lists.most.Load()) {
+// makeList makes the list of a view, or of a window of it in which the pages behind after lie; nil if less than two pages
+// fit in, or the scan has been given up. It takes slices of time as any scan does.
+func (sc *scan) makeList(ks *cache.Keyspace, v *cache.View, after []byte, limit int) *keyList {
+	lists := &sc.all.lists
+	w := sc.window(v, after, limit, min(lists.most.Load()-listBytes, math.MaxUint32))
+	if w == nil {
 		return nil
 	}
-	size := int64(0)
-	v.Range(func(key, _ []byte, _ uint64, _ int64) bool {
-		size += lengthBytes + int64(len(key))
-		return sc.looked()
-	})
-	if sc.err != nil {
-		return nil
-	}
-	l := &keyList{owner: sc.user, keyspace: weak.Make(ks), version: v.Version(), size: size + placeBytes*int64(v.Len()) + listBytes}
-	if most := lists.most.Load(); l.size > most || size > math.MaxUint32 {
-		walks.unfit, walks.most = v.Len(), most
-		return nil
-	}
+	l := &keyList{window: *w, owner: sc.user, keyspace: weak.Make(ks), version: v.Version(), size: w.bytes + listBytes}
 	if !lists.reserve(l) {
 		return nil
 	}
-	l.text, l.keys = make([]byte, 0, size), make([]uint32, 0, v.Len())
+	l.text, l.keys = make([]byte, 0, w.bytes-placeBytes*int64(w.count)), make([]uint32, 0, w.count)
 	v.Range(func(key, _ []byte, _ uint64, _ int64) bool {
-		l.keys = append(l.keys, uint32(len(l.text)))
-		l.text = binary.LittleEndian.AppendUint16(l.text, uint16(len(key)))
-		l.text = append(l.text, key...)
+		if w.has(key) {
+			l.keys = append(l.keys, uint32(len(l.text)))
+			l.text = binary.LittleEndian.AppendUint16(l.text, uint16(len(key)))
+			l.text = append(l.text, key...)
+		}
 		return sc.looked()
 	})
 	sc.sort(l)

@@ -7,14 +7,10 @@ import (
 	"time"
 
 	"ciderd/internal/cache"
-	"ciderd/internal/protocol"
 )
 
-// How much all lists of keys take by default, and what one page needs at least.
-const (
-	listsBytes = 16 << 20
-	listsLeast = 1000*(protocol.MaxKey+lengthBytes+placeBytes) + listBytes
-)
+// listsBytes is how much all lists of keys take by default.
+const listsBytes = 16 << 20
 
 // A list is kept for a minute after its last use; every second it is looked whether one is of no use any more.
 const (
@@ -40,14 +36,14 @@ func (k *keyLists) setMost(most int64) {
 	if most == 0 {
 		most = listsBytes
 	}
-	k.most.Store(max(most, listsLeast))
+	k.most.Store(most)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.fit(0)
 }
 
-// find returns the user's list if it is of that keyspace and as new as the version, or nil.
-func (k *keyLists) find(u *user, ks *cache.Keyspace, version uint64) *keyList {
+// find returns the user's list if it is of that keyspace, as new as the version, and has what is behind after, or nil.
+func (k *keyLists) find(u *user, ks *cache.Keyspace, version uint64, after []byte) *keyList {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	e := k.lists[u]
@@ -55,7 +51,7 @@ func (k *keyLists) find(u *user, ks *cache.Keyspace, version uint64) *keyList {
 		return nil
 	}
 	l := e.Value.(*keyList)
-	if l.keyspace.Value() != ks || l.version < version || l.outlived() {
+	if l.keyspace.Value() != ks || l.version < version || !l.serves(after) || l.outlived() {
 		return nil
 	}
 	l.used = time.Now()

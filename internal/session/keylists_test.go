@@ -40,12 +40,12 @@ func TestListsAreBounded(t *testing.T) {
 	k.add(t, a)
 	k.add(t, c)
 	k.add(t, d)
-	if k.find(a.owner, ks1, a.version) != a {
+	if k.find(a.owner, ks1, a.version, nil) != a {
 		t.Fatal("the first is not there")
 	}
 	_, e := listed(10, third)
 	k.add(t, e)
-	if k.find(c.owner, ks2, 0) != nil || k.find(a.owner, ks1, 0) != a || k.bytes != 3*third {
+	if k.find(c.owner, ks2, 0, nil) != nil || k.find(a.owner, ks1, 0, nil) != a || k.bytes != 3*third {
 		t.Errorf("not the least recently used one has gone; %d bytes", k.bytes)
 	}
 	// A newer list takes the place of its user's last one.
@@ -64,11 +64,31 @@ func TestListsAreBounded(t *testing.T) {
 	if k.add(t, small); k.bytes != 1 {
 		t.Errorf("%d bytes", k.bytes)
 	}
-	_, a = listed(10, listsLeast)
+	_, a = listed(10, third)
 	k.add(t, a)
-	if k.setMost(1); k.bytes != listsLeast || len(k.lists) != 1 {
+	if k.setMost(third); k.bytes != third || len(k.lists) != 1 {
 		t.Errorf("after the bound was lowered: %d bytes of %d lists", k.bytes, len(k.lists))
 	}
+}
+
+// A list of a window is found for what is in it, and for nothing else.
+func TestListsHaveAWindow(t *testing.T) {
+	var k keyLists
+	k.setMost(0)
+	defer k.close()
+	ks, l := listed(10, 100)
+	l.window = window{after: b("c"), to: b("m")}
+	k.add(t, l)
+	for after, want := range map[string]bool{"": false, "b": false, "c": true, "d": true, "lz": true, "m": false, "n": false} {
+		var key []byte
+		if after != "" {
+			key = b(after)
+		}
+		if got := k.find(l.owner, ks, 0, key) == l; got != want {
+			t.Errorf("behind %q: %v", after, got)
+		}
+	}
+	runtime.KeepAlive(ks)
 }
 
 func TestListsThatAreOfNoUse(t *testing.T) {
@@ -78,16 +98,16 @@ func TestListsThatAreOfNoUse(t *testing.T) {
 	ks, l := listed(10, 100)
 	k.add(t, l)
 	other := cache.New().Create(1)
-	if k.find(&user{}, ks, 0) != nil || k.find(l.owner, other, 0) != nil || k.find(l.owner, ks, l.version+1) != nil {
+	if k.find(&user{}, ks, 0, nil) != nil || k.find(l.owner, other, 0, nil) != nil || k.find(l.owner, ks, l.version+1, nil) != nil {
 		t.Error("found for somebody else, of another cache, or too old")
 	}
 	for i := range 6 {
-		if k.find(l.owner, ks, l.version) != l {
+		if k.find(l.owner, ks, l.version, nil) != l {
 			t.Fatalf("gone with %d keys", i)
 		}
 		ks.Delete(fmt.Append(nil, i))
 	}
-	if k.find(l.owner, ks, 0) != nil {
+	if k.find(l.owner, ks, 0, nil) != nil {
 		t.Error("found, with more than half of its keys gone")
 	}
 	runtime.KeepAlive(other)
@@ -115,7 +135,7 @@ func TestListsAreSwept(t *testing.T) {
 			t.Error("a list outlives its keys")
 		}
 		time.Sleep(listKept / 2)
-		if k.find(used.owner, ks1, 0) != used {
+		if k.find(used.owner, ks1, 0, nil) != used {
 			t.Error("it has gone in half a minute")
 		}
 		if time.Sleep(listKept/2 + listSweep); there(unused) || !there(used) {

@@ -70,9 +70,9 @@ func (sc *scan) find(req *protocol.Request) (found, error) {
 	if !goesOn {
 		since = v.Version()
 	}
-	l := sc.all.lists.find(sc.user, ks, since)
+	l := sc.all.lists.find(sc.user, ks, since, req.After)
 	if l == nil && goesOn {
-		l = sc.makeList(ks, v)
+		l = sc.makeList(ks, v, req.After, req.Limit)
 	}
 	keys, more := sc.page(l, v, match, req)
 	if sc.err != nil {
@@ -85,17 +85,19 @@ func (sc *scan) find(req *protocol.Request) (found, error) {
 	return f, nil
 }
 
-// page finds the keys of one page: in the list, or without one among all that the user has.
+// page finds the keys of one page: in the list, or without one, or where it ends too early, among all that the user has.
 func (sc *scan) page(l *keyList, v *cache.View, match func([]byte) bool, req *protocol.Request) (keys [][]byte, more bool) {
-	switch now := sc.reads.time(); {
-	case sc.err != nil:
+	if sc.err != nil {
 		return nil, false
-	case l != nil:
-		return l.page(v, now, match, req.After, req.Limit, sc.looked)
-	default:
-		sc.keys += v.Len()
-		return v.Keys(now, match, req.After, req.Limit, sc.next)
 	}
+	now := sc.reads.time()
+	if l != nil {
+		if keys, more, whole := l.page(v, now, match, req.After, req.Limit, sc.looked); whole {
+			return keys, more
+		}
+	}
+	sc.keys += v.Len()
+	return v.Keys(now, match, req.After, req.Limit, sc.next)
 }
 
 // looked counts a key that is looked at, and reports whether the scan is to go on.

@@ -128,8 +128,9 @@ func New(cfg Config, bounds Bounds, node Node, accounts *accounts.Accounts, log 
 // SetConfig replaces the configuration. It holds from the next request on.
 func (all *Sessions) SetConfig(cfg Config) { all.config.Store(cfg.withDefaults()) }
 
-// SetListBytes bounds the lists that walks through keys are served from, of all users together; 0: 16 MiB. It is never
-// less than one page of keys may need, about 1 MiB. Without room for a list each page looks at all keys.
+// SetListBytes bounds the lists that walks through keys are served from, of all users together; 0: 16 MiB. A walk for
+// whose keys there is no room gets one list after the other, each of a part of the keys. If not even two pages fit in,
+// each page looks at all keys.
 func (all *Sessions) SetListBytes(most int64) { all.lists.setMost(most) }
 
 // Stop ends the waits of logins and scans. It does not end the sessions: their connections do.

@@ -100,31 +100,37 @@ func TestWalkCostsOnce(t *testing.T) {
 	}
 }
 
-// A list that does not fit in is not made; the walk is the same.
-func TestWalkWithoutRoomForAList(t *testing.T) {
-	const n, pages = 300_000 / 16, 19
+// Where there is no room for a list of all keys a walk costs some looks at all keys, and not one for each page; the walk
+// is the same.
+func TestWalkWithLittleRoom(t *testing.T) {
+	const n, limit, pages = 20_000, 50, 400
 	w := start(t, Config{}, Bounds{})
 	p := w.user("u")
-	w.sessions.SetListBytes(1)
 	ks := w.keyspace("u")
 	long := strings.Repeat("-", 100)
 	for i := range n {
-		ks.Set(fmt.Appendf(nil, "k%06d%s", i, long), nil, 0)
+		ks.Set(fmt.Appendf(nil, "k%06d%s", i, long[:i%100]), nil, 0)
 	}
-	walk := func(least, most int) {
+	walk := func(what string, glob string, found, least, most int) {
 		t.Helper()
 		before := w.sessions.Stats().Looked
-		if got := p.walk(1000, "", nil); len(got) != n || !slices.IsSorted(got) {
-			t.Errorf("%d keys", len(got))
+		if got := p.walk(limit, glob, nil); len(got) != found || !slices.IsSorted(got) {
+			t.Errorf("%s: %d keys", what, len(got))
 		}
 		if looked := int(w.sessions.Stats().Looked - before); looked < least*n || looked > most*n {
-			t.Errorf("%d keys were looked at in %d pages of %d", looked, pages, n)
+			t.Errorf("%s: %d keys were looked at in a walk through %d", what, looked, n)
+		}
+		if lists := &w.sessions.lists; lists.bytes > lists.most.Load() {
+			t.Errorf("%s: lists of %d bytes", what, lists.bytes)
 		}
 	}
-	walk(pages, pages+1) // once in vain
-	walk(pages, pages)
+	w.sessions.SetListBytes(200_000) // a seventh
+	walk("windows", "", n, 8, 45)
+	walk("windows, a glob", "*7*", 6878, 8, 60)
+	w.sessions.SetListBytes(1)
+	walk("no list", "", n, pages, pages+1)
 	w.sessions.SetListBytes(0)
-	walk(3, 4) // the first page, twice for the list, and the pages from it
+	walk("one list", "", n, 3, 5) // the first page, twice for the list, and the pages from it
 }
 
 // A walk that begins shows all that its user has written before, whatever lists there are.
@@ -220,6 +226,7 @@ func TestWalkWhileKeysChange(t *testing.T) {
 		w := start(t, Config{}, Bounds{})
 		p := w.user("u")
 		rnd := rand.New(rand.NewPCG(7, seed))
+		w.sessions.SetListBytes([]int64{0, 3000, 8000}[seed%3]) // for 20 KB, if all keys are to be in one
 		ks := w.keyspace("u")
 		key := func() []byte { return fmt.Appendf(nil, "%d", rnd.IntN(2000)) }
 		change := func(times int) {

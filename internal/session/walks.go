@@ -14,10 +14,6 @@ type walks struct {
 		since uint64 // the keyspace's version when its walk began
 	}
 	last int // of pages
-
-	// The last list that did not fit in: of how many keys, and into how many bytes.
-	unfit int
-	most  int64
 }
 
 var walksSeed = maphash.MakeSeed()
@@ -40,10 +36,4 @@ func (w *walks) goesOn(after []byte) (since uint64, ok bool) {
 func (w *walks) ended(last []byte, since uint64) {
 	w.last = (w.last + 1) % walksKnown
 	w.pages[w.last].end, w.pages[w.last].since = maphash.Bytes(walksSeed, last), since
-}
-
-// hopeless reports whether a list of so many keys cannot fit into most bytes, as far as that is known without looking at
-// them.
-func (w *walks) hopeless(keys int, most int64) bool {
-	return int64(keys)*(lengthBytes+1+placeBytes)+listBytes > most || w.unfit > 0 && most <= w.most && keys >= w.unfit-w.unfit/4
 }
