@@ -31,7 +31,8 @@ func startLive(t *testing.T) *live {
 	}
 	path := filepath.Join(t.TempDir(), "s")
 	ctx, stop := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, "redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--enable-debug-command", "yes", "--daemonize", "no")
+	cmd := exec.CommandContext(ctx, "redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--enable-debug-command", "yes", "--daemonize", "no",
+		"--databases", "1")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -88,17 +89,6 @@ func (l *live) reply() string {
 		l.t.Fatal(err)
 	}
 	return reply
-}
-
-// all sends in on a connection of its own, and returns what comes until the server closes that. If it does not, a QUIT
-// ends the conversation; closed tells which.
-func (l *live) all(in string) (out string, closed bool) {
-	l.t.Helper()
-	l.dial()
-	go io.WriteString(l.conn, in+bulks("ECHO", "the end")+bulks("QUIT"))
-	raw, _ := io.ReadAll(l.in) // a reset is an end too
-	out, open := strings.CutSuffix(string(raw), "$7\r\nthe end\r\n+OK\r\n")
-	return out, !open
 }
 
 // readReply reads one reply of RESP 2 or 3.

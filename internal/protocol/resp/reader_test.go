@@ -11,6 +11,16 @@ import (
 	"testing"
 )
 
+// What a server wants of a reader.
+var _ interface {
+	Fill() error
+	Release()
+	SetMaxLine(n int)
+	Buffered() int
+	Partial() bool
+	Size() int
+} = (*Reader)(nil)
+
 // chunks is a stream that comes in pieces; after its end, err.
 type chunks struct {
 	left [][]byte

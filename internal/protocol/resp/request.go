@@ -27,7 +27,7 @@ const (
 	unknown kind = iota // nothing has come
 	inline
 	multibulk // its count comes next
-	counted   // its count was read
+	arguments // its count was read
 )
 
 // reset is for the next request.
@@ -81,7 +81,7 @@ func (r *Reader) parseMultibulk() bool {
 		if f := r.limits.count(n); f != "" {
 			return r.fail(f)
 		}
-		r.begun.kind, r.begun.left = counted, int(max(n, 0))
+		r.begun.kind, r.begun.left = arguments, int(max(n, 0))
 	}
 	for r.begun.left > 0 {
 		if r.begun.need == 0 && !r.bulkLength() || !r.bulk() {
