@@ -32,6 +32,9 @@ func TestTheTableHasAllCommandsAndNoOther(t *testing.T) {
 		if c.Number != i || c.Summary == "" || c.Group == "" || c.Arity == 0 {
 			t.Errorf("%s: %+v", c.Name, c)
 		}
+		if found := find(words(strings.ReplaceAll(strings.ToUpper(c.Name), "|", " "))); found != c {
+			t.Errorf("%s is not found in capitals", c.Name)
+		}
 		if c.Has(Write) && c.Has(ReadOnly) {
 			t.Errorf("%s writes and does not", c.Name)
 		}

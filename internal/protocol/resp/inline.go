@@ -13,7 +13,7 @@ func (r *Reader) parseInline() bool {
 	switch {
 	case b.gone+size > maxInline:
 		return r.fail(longInline)
-	case ended && b.gone+size > r.limits.Request:
+	case ended && size > r.limits.Request:
 		b.skip = true
 	}
 	switch {

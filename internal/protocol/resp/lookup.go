@@ -41,7 +41,7 @@ func Lookup(args [][]byte) (*Command, error) {
 	case c == nil && isContainer(args[:1]):
 		return nil, unknownSubcommand(args)
 	case c == nil:
-		return nil, unknownCommand(args)
+		return nil, UnknownCommand(args)
 	case !c.accepts(len(args)):
 		return c, Error("ERR wrong number of arguments for '" + c.Name + "' command")
 	}
@@ -94,7 +94,9 @@ func unknownSubcommand(args [][]byte) error {
 	return shown("ERR unknown subcommand '" + cString(args[1], shownName) + "'. Try " + strings.ToUpper(string(args[0])) + " HELP.")
 }
 
-func unknownCommand(args [][]byte) error {
+// UnknownCommand is what args are answered with if there is no such command. It is also for one that is there, but not
+// for these arguments, so that it seems not to be.
+func UnknownCommand(args [][]byte) error {
 	var words []byte
 	for _, a := range args[1:] {
 		if len(words) >= shownArgs {
@@ -104,9 +106,6 @@ func unknownCommand(args [][]byte) error {
 	}
 	return shown("ERR unknown command '" + cString(args[0], shownName) + "', with args beginning with: " + string(words))
 }
-
-// UnknownCommand is the error for a command that is there but not for these arguments: such as a channel that is none.
-func UnknownCommand(args [][]byte) error { return unknownCommand(args) }
 
 // cString is b as C prints it: to the first NUL, n bytes at most.
 func cString(b []byte, n int) string {

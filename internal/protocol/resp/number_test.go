@@ -54,6 +54,8 @@ var floats = map[string]string{
 	"1.0000000000000000000000000000001": "1", "1e-4940": "0", "1e-4950": "0", "3.6e-4951": "0", "0x1p-16445": "0", "0.1": "0.1", "3.14159265358979323": "3.14159265358979323",
 	"0." + strings.Repeat("0", 300) + "1": "0", strings.Repeat("0", 5118) + "1": "1", "18446744073709551617": "18446744073709551616",
 	"18446744073709551617." + strings.Repeat("0", 60) + "1": "18446744073709551618", "0x1.00000000000000011p64": "18446744073709551618",
+	// This one is just above the middle of two numbers: it must not be rounded twice.
+	"777067556890293709212293383417148089479688131728193911085136e25": "7770675568902937092544183000845709641588553428016620840126940024255608102635507286016",
 	"1e": "", "1e+": "", "0x": "", "0x.": "", "0x1p": "", "0x1p+": "", "infinit": "", "nan": "", "NaN": "", "nan(1)": "", "": "", " 1": "", "1 ": "", "1_0": "", "1e4933": "", "1e-4951": "",
 	"1e-5000": "", "1e99999999999999999999": "", "1e-99999999999999999999": "", "--1": "", "+-1": "", "1.2.3": "", "1,5": "", "1\x00": "", "\x001": "", "1" + strings.Repeat("0", 5100): "",
 	strings.Repeat("0", 5119) + "1": "", "1e5.0": "", "e5": "", ".": "", "-": "", "+": "", ".e1": "", "1l": "", "1f": "", "0b1": "", "0o7": "", "\t1": "", "\v1": "", "0x1p16384": "",
@@ -121,14 +123,21 @@ func FuzzParseFloat(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
+		if strings.ContainsAny(text, "_pPxXiI") || len(text) > 1000 {
+			return // Go reads these in its own way
+		}
 		got, ok := ParseFloat([]byte(text))
-		want, _, err := new(big.Float).SetPrec(6000).Parse(text, 0)
+		want, _, err := new(big.Float).SetPrec(6000).Parse(text, 10)
 		switch {
-		case !ok || got.IsInf() || strings.ContainsAny(text, "_oObBpPxX") || len(text) > 1000:
-		case err != nil && !strings.HasPrefix(strings.TrimLeft(text, "+-"), "0"):
-			t.Errorf("%q: got %v", text, got)
-		case err == nil && new(big.Float).SetPrec(floatBits).Set(want).Cmp(got) != 0:
-			t.Errorf("%q: got %v, want %v", text, got, want)
+		case err != nil:
+			if ok && got.Sign() != 0 { // 0 may have any exponent
+				t.Errorf("%q: got %v", text, got)
+			}
+		case want.IsInf() || want.Sign() == 0: // or Go has no exponent for it
+		case want.MantExp(nil) > -16000 && want.MantExp(nil) < 16000:
+			if !ok || want.SetPrec(floatBits).Cmp(got) != 0 {
+				t.Errorf("%q: got %v, want %v", text, got, want)
+			}
 		}
 	})
 }

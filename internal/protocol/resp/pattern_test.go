@@ -128,6 +128,7 @@ func TestAHostilePatternTakesBoundedStepsAndMemory(t *testing.T) {
 		strings.Repeat("*[a]", 511) + "*[b]*":  511 + 513,
 		"*" + strings.Repeat("?", 1025) + "*":  0,
 		strings.Repeat("[a-z]", 100_000) + "*": 0,
+		strings.Repeat("*", 100_000) + "b":     0,
 		"*" + strings.Repeat("?*", 1024) + "b": 0,
 	} {
 		p := CompilePattern([]byte(pattern))

@@ -37,7 +37,9 @@ func (p *page) all() string {
 func written(version int, write func(*Writer)) string {
 	p := &page{}
 	w := NewWriter(p)
-	w.SetProtocol(version)
+	if w.SetProtocol(version); w.Protocol() != version {
+		panic("the version is another one")
+	}
 	write(&w)
 	w.Flush()
 	return p.all()
@@ -69,6 +71,7 @@ func TestEachTypeIsWrittenInBothVersions(t *testing.T) {
 		"false":          {func(w *Writer) { w.Bool(false) }, ":0\r\n", "#f\r\n"},
 		"double":         {func(w *Writer) { w.Double(3.141) }, "$5\r\n3.141\r\n", ",3.141\r\n"},
 		"infinity":       {func(w *Writer) { w.Double(math.Inf(-1)) }, "$4\r\n-inf\r\n", ",-inf\r\n"},
+		"no end":         {func(w *Writer) { w.Double(math.Inf(1)) }, "$3\r\ninf\r\n", ",inf\r\n"},
 		"no number":      {func(w *Writer) { w.Double(math.NaN()) }, "$3\r\nnan\r\n", ",nan\r\n"},
 		"verbatim":       {func(w *Writer) { w.Verbatim("txt", "a\nb") }, "$3\r\na\nb\r\n", "=7\r\ntxt:a\nb\r\n"},
 	} {
