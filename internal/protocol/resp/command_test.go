@@ -49,6 +49,27 @@ func TestTheTableHasAllCommandsAndNoOther(t *testing.T) {
 	}
 }
 
+func TestFlagsAreThoseOfTheseCommands(t *testing.T) {
+	for flag, want := range map[Flags]string{
+		NoAuth:  "hello auth quit reset signup",
+		AtOnce:  "quit reset multi exec discard watch",
+		NoMulti: "multi watch signup ciderd.once ciderd.sync",
+		Refused: "client|pause client|unpause client|tracking client|caching",
+		Write: "set setex psetex setnx getset getdel getex mset msetnx append setrange incr decr incrby decrby incrbyfloat delifeq del unlink rename renamenx copy " +
+			"flushdb flushall expire pexpire expireat pexpireat persist ciderd.once ciderd.cas",
+	} {
+		var got []string
+		for _, c := range AllCommands() {
+			if c.Has(flag) {
+				got = append(got, c.Name)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%v: got %q", flag, got)
+		}
+	}
+}
+
 func TestACommandIsFoundInAnyLetterCase(t *testing.T) {
 	for request, want := range map[string]string{
 		"GET k": "get", "gEt k": "get", "CLIENT KILL ID 5": "client|kill", "client Id": "client|id", "COMMAND": "command", "CIDERD.SYNC": "ciderd.sync",

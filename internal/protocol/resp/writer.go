@@ -22,12 +22,10 @@ type Sink interface {
 	Flush()
 	// Send sends the buffer, and then b.
 	Send(b []byte)
-	// Gone reports whether nothing arrives any more.
-	Gone() bool
 }
 
-// Writer writes replies, for one goroutine. It keeps none of the slices that it is given. A new one speaks RESP 2,
-// where types that this version lacks are written as those that it has.
+// Writer writes replies, for one goroutine. It keeps none of the slices that it is given, and must not be copied once it
+// is in use. A new one speaks RESP 2, where types that this version lacks are written as those that it has.
 //
 // A reply is one element: what Array, Map, Set and Push begin is complete after as many more elements as they say.
 //
@@ -209,7 +207,6 @@ func (d *dropped) Buffer() []byte { return d.b }
 func (d *dropped) Emit(b []byte)  { d.Keep(b) }
 func (d *dropped) Flush()         {}
 func (d *dropped) Send([]byte)    {}
-func (d *dropped) Gone() bool     { return true }
 
 // Keep keeps the memory, unless that is much.
 func (d *dropped) Keep(b []byte) {

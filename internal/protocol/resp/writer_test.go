@@ -16,7 +16,6 @@ type page struct {
 func (p *page) Buffer() []byte { return p.b }
 func (p *page) Keep(b []byte)  { p.b = b; p.largest = max(p.largest, len(b)) }
 func (p *page) Emit(b []byte)  { p.Keep(b) }
-func (p *page) Gone() bool     { return false }
 
 func (p *page) Flush() {
 	p.sent.Write(p.b)
