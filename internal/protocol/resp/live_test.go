@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -29,7 +30,12 @@ func startLive(t *testing.T) *live {
 	if err != nil || !strings.Contains(string(version), "v=7.0.") {
 		t.Skipf("no redis-server 7.0 is installed: %v %s", err, version)
 	}
-	path := filepath.Join(t.TempDir(), "s")
+	dir, err := os.MkdirTemp("", "resp") // not the test's own, whose name may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "s")
 	ctx, stop := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, "redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--enable-debug-command", "yes", "--daemonize", "no",
 		"--databases", "1")

@@ -125,7 +125,7 @@ func randomStream(rng *rand.Rand) []byte {
 
 func TestRequestsDoNotDependOnHowTheStreamIsCut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 15_000 {
+	for range 10_000 {
 		l := Limits{LoggedIn: rng.IntN(2) == 0, Args: 1 + rng.IntN(12), Bulk: rng.IntN(100), Request: rng.IntN(200)}
 		cuts := make([]byte, rng.IntN(12))
 		for i := range cuts {
@@ -302,6 +302,26 @@ func TestALimitThatIsLoweredDropsWhatIsBeingRead(t *testing.T) {
 		src.left = append(src.left, []byte(strings.Repeat("v", 20000)), []byte("\r\n"), []byte("PING\r\n"))
 		if got := readAll(t, r); !slices.Equal(got, []string{"TOO LARGE", `["PING"]`}) {
 			t.Errorf("got %q", got)
+		}
+	}
+}
+
+// A client may send its next request before its login is answered.
+func TestLimitsHoldForWhatNextHasNotLookedAt(t *testing.T) {
+	many := bulks(slices.Repeat([]string{"MGET"}, 11)...)
+	for loggedIn, want := range map[bool]Event{true: Request, false: Broken} {
+		r := NewReader(inPieces([]byte(bulks("AUTH", "u", "x")+many), nil))
+		if err := r.Fill(); err != nil {
+			t.Fatal(err)
+		}
+		if _, event := r.Next(); event != Request {
+			t.Fatal(event)
+		}
+		if loggedIn {
+			r.SetLimits(SessionLimits(512 << 10))
+		}
+		if _, event := r.Next(); event != want {
+			t.Errorf("logged in %v: got %v", loggedIn, event)
 		}
 	}
 }
