@@ -14,6 +14,7 @@ var rooms = map[string]room{
 	"auth":             {nil, "a leaf: it checks passwords, and knows of no session, log or cluster"},
 	"protocol":         {nil, "a leaf: it is what a client may say, and knows neither how that is written nor what becomes of it"},
 	"protocol/text":    {[]string{"protocol"}, "it reads and writes lines: it must not know what becomes of a request, nor who answers"},
+	"protocol/resp":    {[]string{"protocol"}, "it reads and writes Redis' protocol, and must not know what becomes of a request, nor who answers"},
 	"config":           {nil, "a leaf: it reads the file; daemon hands each value to the room that needs it"},
 	"clock":            {nil, "a leaf: it is told the time, and asks nobody for it"},
 	"certs":            {nil, "a leaf: it reads and makes certificates, and knows neither a connection nor what must be encrypted"},
