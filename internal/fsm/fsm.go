@@ -98,6 +98,7 @@ func (f *FSM) apply(log *raft.Log) {
 		f.hooks.Stamp(s.time)
 	}
 	accepted := !h.Eviction && s.accept(h)
+	f.applier.mine = f.hooks.Results != nil && string(h.Origin) == f.self
 	var results []Result
 	switch {
 	case h.Eviction:
@@ -116,7 +117,7 @@ func (f *FSM) apply(log *raft.Log) {
 	f.applied.Store(log.Index)
 	f.closed.Store(s.closed)
 	f.tellChanged()
-	if accepted && f.hooks.Results != nil && string(h.Origin) == f.self {
+	if accepted && f.applier.mine {
 		f.hooks.Results(h.Incarnation, h.Sequence, results)
 	}
 }

@@ -1,6 +1,10 @@
 package fsm
 
-import "ciderd/internal/cache"
+import (
+	"math"
+
+	"ciderd/internal/cache"
+)
 
 // Growth is by how much an entry makes memory grow at most, as far as the applied state tells: what is in flight
 // before it may have changed what it replaces.
@@ -38,8 +42,12 @@ func commandBound(c *Command) int64 {
 	switch c.Op {
 	case OpAppend:
 		return cache.MemoryOf(len(c.Key), len(c.Value), false) + cache.MaxClassStep + idGrowth(c)
-	case OpExpire:
+	case OpExpire, OpGetExpire, OpDeadline:
 		return deadlineGrowth + cache.MaxClassStep + idGrowth(c)
+	case OpExec:
+		total := idGrowth(c)
+		c.Exec.eachCommand(c.User, func(c *Command) { total += commandBound(c) })
+		return total
 	}
 	return commandGrowth(c, func(uint64, []byte) int64 { return 0 }) + idGrowth(c)
 }
@@ -50,9 +58,11 @@ func (s Shares) Growth(entry []byte) (g Growth) {
 	if err != nil || h.Eviction {
 		return g
 	}
+	f := forecasts{shares: s, off: h.Version < version5, of: map[uint64]*forecast{}}
 	_ = eachCommand(h.Version, h.Count, commands, func(c *Command, _ []byte) { // it has been checked
-		bytes := commandGrowth(c, s.peek)
+		bytes := f.growth(c)
 		if quota := s.quota(c.User); quota > 0 && bytes > quota {
+			f.back(c)
 			return // it will be refused, whatever is evicted
 		}
 		if bytes += idGrowth(c); bytes > 0 {
@@ -60,6 +70,46 @@ func (s Shares) Growth(entry []byte) (g Growth) {
 		}
 	})
 	return g
+}
+
+// forecasts are those of the users in one entry. Before version 5 the growth of a command does not depend on the size of
+// a value elsewhere.
+type forecasts struct {
+	shares Shares
+	off    bool
+	of     map[uint64]*forecast
+}
+
+func (f *forecasts) growth(c *Command) int64 {
+	if f.off || !operations[c.Op].inside && c.Op != OpExec {
+		return commandGrowth(c, f.shares.peek)
+	}
+	of := f.of[c.User]
+	if of == nil {
+		of = newForecast(false, f.shares.finder(c.User))
+		f.of[c.User] = of
+	}
+	of.next(c)
+	return of.growth()
+}
+
+func (f *forecasts) back(c *Command) {
+	if of := f.of[c.User]; of != nil {
+		of.back()
+	}
+}
+
+// finder returns what tells what a key of a user has at present, expired or not.
+func (s Shares) finder(user uint64) func(key []byte) found {
+	ks := s.Keyspace(user)
+	return func(key []byte) found {
+		if ks == nil {
+			return found{}
+		}
+		item, there := ks.Get(key, math.MinInt64)
+		e := extentOf(item, there)
+		return found{extent: e, memory: e.memory(len(key))}
+	}
 }
 
 // quota returns a user's quota; 0: none.
@@ -106,7 +156,17 @@ func commandGrowth(c *Command, had peek) (bytes int64) {
 		return appendGrowth(had(c.User, c.Key), c)
 	case OpExpire:
 		return deadlineGrowth + classStep(had(c.User, c.Key))
-	case OpMSet:
+	case OpStore:
+		return itemGrowth(had(c.User, c.Key), c.Key, len(c.Value), c.TTL != 0 || c.At != 0 || c.Flags&FlagKeepTTL != 0)
+	case OpIncrFloat:
+		return itemGrowth(had(c.User, c.Key), c.Key, sumText(largestTop), true)
+	case OpSetRange:
+		if e, stores := computed(extent{}, c); stores {
+			return itemGrowth(had(c.User, c.Key), c.Key, e.value, true)
+		}
+	case OpMove:
+		return itemGrowth(had(c.User, c.Arg), c.Arg, maxValue, true)
+	case OpMSet, OpMSetNX:
 		for i := 0; i+1 < len(c.Words); i += 2 {
 			bytes += itemGrowth(had(c.User, c.Words[i]), c.Words[i], len(c.Words[i+1]), false)
 		}
