@@ -77,11 +77,13 @@ func (t items) roomForExec(c *Command) (Kind, bool) {
 	if !t.bounded() {
 		return KindNone, true
 	}
-	f := newForecast(true, func(key []byte) found {
-		item, there := t.ks.Lookup(key, t.time)
-		memory, _ := t.ks.Peek(key)
-		return found{extent: extentOf(item, there), memory: memory}
-	})
+	f := newForecast(true, t.find)
 	f.next(c)
 	return t.may(f.grown(t.ks.Memory()), !c.Exec.grows)
+}
+
+// find returns what a key has now.
+func (t items) find(key []byte) found {
+	memory, _ := t.ks.Peek(key)
+	return found{extent: extentOf(t.ks.Lookup(key, t.time)), memory: memory}
 }

@@ -11,7 +11,7 @@ type extent struct {
 	there    bool
 	deadline bool // it may have one
 	value    int  // bytes
-	places   int  // if the value is a number: see number.places
+	number   figure
 }
 
 func extentOf(item cache.Item, there bool) extent {
@@ -22,7 +22,7 @@ func extentOf(item cache.Item, there bool) extent {
 }
 
 func valueExtent(value []byte, deadline bool) extent {
-	return extent{there: true, deadline: deadline, value: len(value), places: placesOf(value)}
+	return extent{there: true, deadline: deadline, value: len(value), number: figureOf(value)}
 }
 
 func (e extent) memory(key int) int64 {
@@ -34,7 +34,7 @@ func (e extent) memory(key int) int64 {
 
 // or is the most of both.
 func (e extent) or(o extent) extent {
-	return extent{e.there || o.there, e.deadline || o.deadline, max(e.value, o.value), max(e.places, o.places)}
+	return extent{e.there || o.there, e.deadline || o.deadline, max(e.value, o.value), e.number.or(o.number)}
 }
 
 // found is what a key has before the commands of a forecast.
@@ -58,6 +58,7 @@ type forecast struct {
 // forecastKey is one key.
 type forecastKey struct {
 	size    int // of the key, in bytes
+	was     extent
 	now     extent
 	had     int64 // memory before the first command
 	expired bool  // that is of an expired item, which may still be there
@@ -81,8 +82,9 @@ func (f *forecast) key(key []byte) *forecastKey {
 	if k == nil {
 		k = &forecastKey{size: len(key)}
 		if !f.flushed {
-			was := f.look(key)
-			k.now, k.had, k.expired = was.extent, was.memory, was.memory > 0 && !was.there
+			found := f.look(key)
+			k.was, k.now, k.had = found.extent, found.extent, found.memory
+			k.expired = k.had > 0 && !k.was.there
 		}
 		f.keys[string(key)] = k
 	}
@@ -195,19 +197,22 @@ func computed(e extent, c *Command) (_ extent, stores bool) {
 		var b [maxInteger]byte
 		longest := max(min(e.value, maxInteger), len(strconv.AppendInt(b[:0], c.N, 10)))
 		e.value = min(longest+1, maxInteger)
-		e.places = e.value
+		e.number = figure{power(e.value), e.value}
 	case OpIncrFloat:
-		e.value = sumText(max(placesOf(c.Value), e.places, 1))
-		e.places = e.value
+		more := figureOf(c.Value)
+		if more.digits == 0 {
+			return e, false
+		}
+		e.number, e.value = e.number.sum(more)
 	case OpAppend:
 		e.value = min(e.value+len(c.Value), maxValue)
-		e.places = largestTop
+		e.number = anyNumber
 	case OpSetRange:
 		if len(c.Value) == 0 || c.N < 0 || c.N > int64(maxValue-len(c.Value)) {
 			return e, false
 		}
 		e.value = max(e.value, int(c.N)+len(c.Value))
-		e.places = largestTop
+		e.number = anyNumber
 	}
 	return e, true
 }
@@ -245,16 +250,25 @@ func (f *forecast) back() {
 func (f *forecast) growth() (bytes int64) {
 	for i := range f.last {
 		k := f.last[i].key
-		grows := k.memory() - k.had
-		if grows > 0 && k.adds {
-			grows += classStep(k.memory())
-		}
-		if more := grows - k.counted; more > 0 {
+		if more := k.grows() - k.counted; more > 0 {
 			k.counted += more
 			bytes += more
 		}
 	}
 	return bytes
+}
+
+// grows returns by how much the item may grow, also if another one has taken its place meanwhile to which as much is added.
+func (k *forecastKey) grows() int64 {
+	grows := k.memory() - k.had
+	adds := int64(k.now.value - k.was.value)
+	if k.now.deadline && !k.was.deadline {
+		adds += deadlineGrowth
+	}
+	if k.adds && k.was.there && adds > 0 {
+		return max(grows, adds+classStep(k.memory()))
+	}
+	return grows
 }
 
 // grown returns what all commands together store at most, and what that replaces; memory is that of all items before.

@@ -7,7 +7,7 @@ import (
 )
 
 // Growth is by how much an entry makes memory grow at most, as far as the applied state tells: what is in flight
-// before it may have changed what it replaces.
+// before it may have changed what it replaces. A copy of what is in flight counts if Weights has noted that value.
 type Growth struct {
 	Total int64
 	Users []UserGrowth // a user may be there more than once
@@ -99,16 +99,19 @@ func (f *forecasts) back(c *Command) {
 	}
 }
 
-// finder returns what tells what a key of a user has at present, expired or not.
+// finder returns what tells what a key of a user has at present, expired or not, or will have by what is in flight.
 func (s Shares) finder(user uint64) func(key []byte) found {
 	ks := s.Keyspace(user)
-	return func(key []byte) found {
-		if ks == nil {
-			return found{}
+	return func(key []byte) (f found) {
+		if ks != nil {
+			f.extent = extentOf(ks.Get(key, math.MinInt64))
+			f.memory = f.extent.memory(len(key))
 		}
-		item, there := ks.Get(key, math.MinInt64)
-		e := extentOf(item, there)
-		return found{extent: e, memory: e.memory(len(key))}
+		if s.weights != nil {
+			f.value = max(f.value, s.weights().noted(user, key))
+			f.there = f.there || f.value > 0
+		}
+		return f
 	}
 }
 
@@ -159,10 +162,12 @@ func commandGrowth(c *Command, had peek) (bytes int64) {
 	case OpStore:
 		return itemGrowth(had(c.User, c.Key), c.Key, len(c.Value), c.TTL != 0 || c.At != 0 || c.Flags&FlagKeepTTL != 0)
 	case OpIncrFloat:
-		return itemGrowth(had(c.User, c.Key), c.Key, sumText(largestTop), true)
+		_, longest := anyNumber.sum(figure{})
+		most := itemGrowth(had(c.User, c.Key), c.Key, longest, true)
+		return most + classStep(most)
 	case OpSetRange:
 		if e, stores := computed(extent{}, c); stores {
-			return itemGrowth(had(c.User, c.Key), c.Key, e.value, true)
+			return itemGrowth(had(c.User, c.Key), c.Key, e.value, true) + cache.MaxClassStep
 		}
 	case OpMove:
 		return itemGrowth(had(c.User, c.Arg), c.Arg, maxValue, true)

@@ -325,35 +325,42 @@ func (m *model) exec(u *modelUser, c *Command) Result {
 // modelMost is the most that a key may have at some point of a transaction.
 type modelMost struct {
 	there, deadline bool
-	value, places   int
+	value           int
+	most            *big.Rat // if it is a number; nil: it is none
 	stored, changed bool
 	gone            bool // whatever was there before, an expired item too
 }
 
-func placesIn(text string) int {
-	if infiniteNumber.MatchString(text) || !decimalNumber.MatchString(text) && !hexNumber.MatchString(text) {
-		return 0
+// mostOf is the absolute value of a number.
+func (m *model) mostOf(text string) *big.Rat {
+	x, infinite, _ := m.parse(text)
+	if x == nil || infinite {
+		return nil
 	}
-	text = strings.ToLower(strings.TrimLeft(text, "+-"))
-	mark, base := "e", 10.0
-	hex := strings.HasPrefix(text, "0x")
-	if hex {
-		mark, base, text = "p", 16, text[2:]
+	r, _ := x.Rat(nil)
+	return r.Abs(r)
+}
+
+// sumOf is as large as the sum can be, and the length of its text.
+func sumOf(a, b *big.Rat) (*big.Rat, int) {
+	sum := new(big.Rat)
+	for _, x := range []*big.Rat{a, b} {
+		if x != nil {
+			sum.Add(sum, x)
+		}
 	}
-	mantissa, exponent, _ := strings.Cut(text, mark)
-	e, _ := strconv.Atoi(exponent)
-	whole, part, _ := strings.Cut(mantissa, ".")
-	digits := strings.TrimLeft(whole+part, "0")
-	if digits == "" {
-		return 1
+	whole := new(big.Int).Quo(sum.Num(), sum.Denom())
+	return sum, min(4933, len(whole.String())) + 19
+}
+
+// anything is more than any number.
+var anything, _ = new(big.Rat).SetString("1e4932")
+
+func larger(a, b *big.Rat) *big.Rat {
+	if a == nil || b != nil && a.Cmp(b) < 0 {
+		return b
 	}
-	top := len(digits) - len(part)
-	if base == 16 {
-		top = (4*top+e)/3 + 1
-	} else {
-		top += e
-	}
-	return max(len(digits), min(top, 4933))
+	return a
 }
 
 // roomForExec adds up what the keys may have at the end.
@@ -363,7 +370,7 @@ func (m *model) roomForExec(u *modelUser, c *Command) Kind {
 	get := func(key string) modelMost {
 		k, ok := most[key]
 		if it, there := m.seen(u, []byte(key)); !ok && there && !flushed {
-			k = modelMost{there: true, deadline: it.deadline != 0, value: len(it.value), places: placesIn(it.value)}
+			k = modelMost{there: true, deadline: it.deadline != 0, value: len(it.value), most: m.mostOf(it.value)}
 		}
 		return k
 	}
@@ -411,13 +418,13 @@ func (m *model) follow(c *Command, get func(string) modelMost, most map[string]m
 	store := func(key string, e modelMost, sure bool) {
 		k := get(key)
 		if sure {
-			most[key] = modelMost{true, e.deadline, e.value, e.places, true, true, true}
+			most[key] = modelMost{true, e.deadline, e.value, e.most, true, true, true}
 			return
 		}
-		most[key] = modelMost{true, k.deadline || e.deadline, max(k.value, e.value), max(k.places, e.places), true, true, k.gone}
+		most[key] = modelMost{true, k.deadline || e.deadline, max(k.value, e.value), larger(k.most, e.most), true, true, k.gone}
 	}
 	of := func(value []byte, deadline bool) modelMost {
-		return modelMost{deadline: deadline, value: len(value), places: placesIn(string(value))}
+		return modelMost{deadline: deadline, value: len(value), most: m.mostOf(string(value))}
 	}
 	now := get(key)
 	switch c.Op {
@@ -451,18 +458,19 @@ func (m *model) follow(c *Command, get func(string) modelMost, most map[string]m
 		}
 	case OpIncr:
 		now.value = min(20, 1+max(min(20, now.value), len(strconv.FormatInt(c.N, 10))))
-		now.places = now.value
+		now.most, _ = new(big.Rat).SetString("1e" + strconv.Itoa(now.value))
 		store(key, now, false)
 	case OpIncrFloat:
-		now.value = 20 + max(1, now.places, placesIn(string(c.Value)))
-		now.places = now.value
-		store(key, now, false)
+		if more := m.mostOf(string(c.Value)); more != nil {
+			now.most, now.value = sumOf(now.most, more)
+			store(key, now, false)
+		}
 	case OpAppend:
-		now.value, now.places = min(1<<20, now.value+len(c.Value)), 4933
+		now.value, now.most = min(1<<20, now.value+len(c.Value)), anything
 		store(key, now, false)
 	case OpSetRange:
 		if len(c.Value) > 0 && c.N >= 0 && c.N+int64(len(c.Value)) <= 1<<20 {
-			now.value, now.places = max(now.value, int(c.N)+len(c.Value)), 4933
+			now.value, now.most = max(now.value, int(c.N)+len(c.Value)), anything
 			store(key, now, false)
 		}
 	}

@@ -114,19 +114,6 @@ func scanExponent(text []byte, mark byte) (exponent int, ok bool) {
 	return exponent, len(text) > 0
 }
 
-// places returns how many digits stand before the point at most, or how many there are if those are more: the cost of
-// computing with the number grows with that.
-func (n *number) places() int {
-	top := n.top
-	if len(n.digits) == 0 {
-		return 1
-	}
-	if n.hex {
-		top = top/3 + 1 // a decimal place has more than three bits
-	}
-	return max(min(top, largestTop), len(n.digits))
-}
-
 // parseNumber returns the number of a text: nil if that is infinite, which sign says.
 func parseNumber(text []byte) (x *big.Float, sign int, ok bool) {
 	n, ok := scanNumber(text)
@@ -215,26 +202,6 @@ func addNumbers(a, b []byte) ([]byte, Kind) {
 		text = text[1:]
 	}
 	return text, KindNone
-}
-
-// numberWork is about how many copied bytes cost as much as a sum of numbers with so many places.
-func numberWork(places int) int {
-	if places <= 64 {
-		return 128
-	}
-	return 32 * places
-}
-
-// sumText is the longest text of a sum of two numbers with so many places: a sign, a carry, a point and the decimals.
-func sumText(places int) int { return places + 3 + decimals }
-
-// placesOf returns places of the number in a text; 0: it is none, or infinite.
-func placesOf(text []byte) int {
-	n, ok := scanNumber(text)
-	if !ok || n.infinite {
-		return 0
-	}
-	return n.places()
 }
 
 func (t items) incrFloat(c *Command) Result {

@@ -74,36 +74,31 @@ func (e *entryWork) tooMuch(c *Command) bool {
 
 // foresee returns what a command copies, and notes the values that it stores.
 func (w *Weights) foresee(c *Command) (work int) {
-	item := func(key []byte) extent { return w.extent(c.User, key) }
 	switch c.Op {
-	case OpGetExpire:
-		return c.work(item)
+	case OpGetExpire, OpIncrFloat, OpSetRange, OpMove, OpExec:
+	default:
+		return 0
+	}
+	find := w.fsm.Shares().With(func() *Weights { return w }).finder(c.User)
+	item := func(key []byte) extent { return find(key).extent }
+	switch c.Op {
 	case OpIncrFloat, OpSetRange:
 		if e, stores := computed(item(c.Key), c); stores {
 			w.note(c.User, c.Key, e.value)
 		}
-		return c.work(item)
 	case OpMove:
 		w.note(c.User, c.Arg, item(c.Key).value)
-		return c.work(item)
 	case OpExec:
-		f := newForecast(false, func(key []byte) found { return found{extent: item(key)} })
+		f := newForecast(false, find)
 		work = f.next(c)
 		for key, k := range f.keys {
 			if k.stored {
 				w.note(c.User, []byte(key), k.now.value)
 			}
 		}
+		return work
 	}
-	return work
-}
-
-// extent returns how large the item of key may be when a command that arrives now is applied.
-func (w *Weights) extent(user uint64, key []byte) extent {
-	e := w.fsm.Shares().finder(user)(key).extent
-	e.value = max(e.value, w.noted(user, key))
-	e.there = e.there || e.value > 0
-	return e
+	return c.work(item)
 }
 
 func (w *Weights) note(user uint64, key []byte, size int) {

@@ -29,7 +29,7 @@ func (c *Command) work(item func(key []byte) extent) int {
 			return e.value
 		}
 	case OpIncrFloat:
-		return numberWork(max(placesOf(c.Value), item(c.Key).places))
+		return item(c.Key).number.or(figureOf(c.Value)).work()
 	case OpView:
 		return viewWork
 	}

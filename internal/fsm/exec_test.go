@@ -1,0 +1,468 @@
+package fsm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"ciderd/internal/cache"
+)
+
+// exec is a transaction of user 1.
+func exec(commands ...Command) Command {
+	c := Command{Op: OpExec, User: 1, Exec: &Transaction{}}
+	for i := range commands {
+		c.Exec.Add(&commands[i])
+	}
+	return c
+}
+
+func look(key string) Command { return Command{Op: OpLook, User: 1, Key: []byte(key)} }
+
+func move(from, to string, flags uint8) Command {
+	return Command{Op: OpMove, User: 1, Key: []byte(from), Arg: []byte(to), Flags: flags}
+}
+
+// results are those of the commands of a transaction that ran.
+func (n *node) results(stamp int64, c Command) []Result {
+	n.tb.Helper()
+	r := n.do(stamp, c)[0]
+	if r.Kind != KindExec || r.Details == nil || r.N != int64(c.Exec.Count()) {
+		n.tb.Fatalf("the transaction gave %s", inWords(r))
+	}
+	return r.Details.Results
+}
+
+func TestACommandsOwnErrorUndoesNothing(t *testing.T) {
+	n := withUser(t)
+	got := n.results(5, exec(set("a", "text"), incr("a"), set("b", "2"), incr("b"), look("b"), look("none"), move("none", "c", 0)))
+	want := []Result{{Kind: KindOK}, {Kind: KindNotANumber}, {Kind: KindOK}, {Kind: KindInt, N: 3},
+		{Kind: KindValue, Details: &Details{Item: cache.Item{Value: []byte("3"), Version: 3}}}, {Kind: KindNil}, {Kind: KindNotFound}}
+	if !sameResults(got, want) {
+		t.Errorf("%s", inWords(Result{Details: &Details{Results: got}}))
+	}
+}
+
+func TestConditionsOfATransaction(t *testing.T) {
+	n := withUser(t)
+	n.do(1, set("a", "1"), setFor("short", "v", 10), set("b", "1")) // versions 1 to 3
+	watch := func(whole uint64, conditions ...any) Command {
+		c := exec(set("done", "v"))
+		if c.Version = whole; whole > 0 {
+			c.Flags = FlagWhole
+		}
+		for i := 0; i < len(conditions); i += 2 {
+			c.Exec.Watch([]byte(conditions[i].(string)), uint64(conditions[i+1].(int)))
+		}
+		return c
+	}
+	for name, c := range map[string]struct {
+		at   int64
+		cmd  Command
+		runs bool
+	}{
+		"none":                            {2, watch(0), true},
+		"as it was":                       {2, watch(0, "a", 1, "b", 3), true},
+		"another version":                 {2, watch(0, "a", 1, "b", 2), false},
+		"not there":                       {2, watch(0, "c", 0, "a", 1), true},
+		"there though it should not be":   {2, watch(0, "a", 0), false},
+		"not there though it should be":   {2, watch(0, "c", 1), false},
+		"has a deadline":                  {2, watch(0, "short", 2), true},
+		"has expired":                     {20, watch(0, "short", 2), false},
+		"has expired, as it should":       {20, watch(0, "short", 0), true},
+		"nothing was written":             {2, watch(3), true},
+		"something was written":           {2, watch(2), false},
+		"something has expired meanwhile": {20, watch(3), false},
+		"both kinds":                      {2, watch(3, "a", 2), false},
+	} {
+		on := n.copied()
+		want := Result{Kind: KindNil}
+		if c.runs {
+			want = Result{Kind: KindExec, N: 1, Details: &Details{Results: []Result{{Kind: KindOK}}}}
+		}
+		got := on.do(c.at, c.cmd)[0]
+		if _, done := on.Reader(1).Keyspace().Get([]byte("done"), c.at); !sameResult(got, want) || done != c.runs {
+			t.Errorf("%s: %s, done: %v", name, inWords(got), done)
+		}
+	}
+}
+
+// What has no room is refused as a whole, whatever in it makes it so, and nothing is done.
+func TestATransactionIsRefusedAsAWhole(t *testing.T) {
+	big := strings.Repeat("v", 300<<10)
+	quota := Command{Op: OpQuota, User: 1, N: 1 << 20}
+	reject := limits(Limits{MaxMemory: MinMemory, Reject: true, Quota: 1 << 20})
+	shut := Command{Op: OpClose, N: 1}
+	var copies, appends, later []Command
+	for i := range 8 {
+		copies = append(copies, move("k", fmt.Sprint("copy", i), FlagCopy))
+		appends = append(appends, Command{Op: OpAppend, User: 1, Key: fmt.Append(nil, "copy", i%2), Value: []byte(big[:200<<10])})
+	}
+	later = append(append([]Command{set("k", big)}, copies[:2]...), appends...)
+	for name, c := range map[string]struct {
+		before []Command
+		cmd    Command
+		want   Kind
+	}{
+		"one large value":                {[]Command{quota}, exec(set("a", "1"), set("k", big), set("l", big), set("m", big), set("n", big)), KindQuota},
+		"copies":                         {[]Command{quota, set("k", big)}, exec(copies...), KindQuota},
+		"copies of what it stores":       {[]Command{reject}, exec(append([]Command{set("k", big)}, copies...)...), KindQuota},
+		"appends to such copies":         {[]Command{reject}, exec(later...), KindQuota},
+		"a range far away":               {[]Command{quota}, exec(Command{Op: OpSetRange, User: 1, Key: []byte("r"), N: maxValue - 1, Value: []byte("x")}), KindQuota},
+		"a closed state":                 {[]Command{shut}, exec(Command{Op: OpDelete, User: 1, Words: words("there")}, incr("n")), KindMemoryFull},
+		"a closed state, nothing stored": {[]Command{shut}, exec(Command{Op: OpDelete, User: 1, Words: words("there")}), KindExec},
+		"room that it makes itself": {[]Command{reject, set("a", big), set("b", big), set("c", big)},
+			exec(Command{Op: OpDelete, User: 1, Words: words("a", "b")}, set("d", big), set("e", big)), KindExec},
+		"room that a flush makes": {[]Command{reject, set("a", big), set("b", big), set("c", big)},
+			exec(Command{Op: OpFlush, User: 1}, set("d", big), set("e", big), set("f", big)), KindExec},
+		"renames of what is large": {[]Command{reject, set("a", big), set("b", big), set("c", big)},
+			exec(move("a", "a2", 0), move("b", "b2", 0), move("c", "c2", 0), move("a2", "a", 0)), KindExec},
+		"the same key over and over": {[]Command{reject}, exec(set("k", big), set("k", big), set("k", big), set("k", big), set("k", big)), KindExec},
+	} {
+		n := withUser(t)
+		n.do(1, set("there", "v"))
+		n.do(1, c.before...)
+		n.do(2)
+		version := n.Reader(1).Keyspace().Version()
+		r := n.do(2, c.cmd)[0]
+		if r.Kind != c.want {
+			t.Errorf("%s: %s", name, inWords(Result{Kind: r.Kind, N: r.N}))
+		}
+		if now := n.Reader(1).Keyspace().Version(); c.want != KindExec && now != version {
+			t.Errorf("%s: %d changes were made", name, now-version)
+		}
+		for _, of := range c.cmd.Exec.kinds(r) {
+			if of == KindAtLimit || of == KindQuota || of == KindMemoryFull {
+				t.Errorf("%s: a part was refused", name)
+			}
+		}
+	}
+}
+
+func (t *Transaction) kinds(r Result) (kinds []Kind) {
+	if r.Details != nil {
+		for _, of := range r.Details.Results {
+			kinds = append(kinds, of.Kind)
+		}
+	}
+	return kinds
+}
+
+// At the limit a transaction may still give deadlines, as a command alone may.
+func TestDeadlinesAtTheLimitInATransaction(t *testing.T) {
+	n := withUser(t)
+	n.one(1, limits(Limits{Quota: MinQuota, Reject: true}), Result{Kind: KindOK})
+	for i := 0; n.do(1, set(fmt.Sprint(i), strings.Repeat("v", 1000)))[0].Kind == KindOK; i++ {
+	}
+	for i := 0; n.do(1, set(fmt.Sprint("small", i), ""))[0].Kind == KindOK; i++ {
+	}
+	expire := Command{Op: OpDeadline, User: 1, Key: []byte("3"), TTL: 1000}
+	n.one(2, exec(expire, set("new", "v")), Result{Kind: KindQuota})
+	if got := n.results(2, exec(expire)); got[0] != (Result{Kind: KindInt, N: 1}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// What a transaction is said to store at most is never less than what it stores: by the pre-pass in Apply, by the
+// leader that knows the state, and by the one that does not look.
+func TestATransactionGrowsNoMoreThanForeseen(t *testing.T) {
+	for seed := range seeds(t, 8) {
+		s := newStory(uint64(seed))
+		s.model.users[1] = &modelUser{items: map[string]modelItem{}}
+		s.model.now = 1_000_000
+		n := withUser(t)
+		for range 200 {
+			n.do(s.model.now)
+			some(s, n)
+			growsNoMore(t, n, s)
+			if t.Failed() {
+				return
+			}
+		}
+	}
+}
+
+// some stores a few items, small and large, with deadlines and without.
+func some(s *story, n *node) {
+	for range s.r.IntN(4) {
+		c := Command{Op: OpSet, User: 1, Key: s.key(), Value: s.sized(), TTL: []int64{0, 5, 100_000}[s.r.IntN(3)]}
+		n.do(s.model.now, c)
+	}
+}
+
+// sized is a number or a text, of any size.
+func (s *story) sized() []byte {
+	switch s.r.IntN(3) {
+	case 0:
+		return s.value()
+	case 1:
+		return s.number()
+	}
+	return bytes.Repeat([]byte("v"), []int{10, 100, 130, 1000, 5000, 40_000}[s.r.IntN(6)]+s.r.IntN(20))
+}
+
+// growsNoMore runs a transaction at a time when some items have expired and are still there.
+func growsNoMore(t *testing.T, n *node, s *story) {
+	t.Helper()
+	c := Command{Op: OpExec, User: 1, Exec: &Transaction{}}
+	for range 1 + s.r.IntN(12) {
+		inside := Command{User: 1}
+		if s.r.IntN(3) == 0 {
+			for inside = s.command(); !operations[inside.Op].inside; {
+				inside = s.command()
+			}
+		} else {
+			s.keyed(&inside)
+		}
+		if inside.Value != nil && inside.Op != OpIncrFloat && s.r.IntN(2) == 0 {
+			inside.Value = s.sized()
+		}
+		c.Exec.Add(&inside)
+	}
+	e := entry(Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 1}, c)
+	most := map[string]int64{"by the leader": n.Shares().Growth(e).Total, "without a look": BoundGrowth(e)}
+
+	state, ks := n.state.Load(), n.Reader(1).Keyspace()
+	state.time += int64(s.r.IntN(2) * 50) // what is due then is not removed first
+	s.model.now = state.time
+	a := applier{state: state, account: state.users.byID[1], version: EntryVersion, mine: true}
+	of := items{&a, ks}
+	f := newForecast(true, of.find)
+	f.next(&c)
+	g := f.grown(ks.Memory())
+	most["by the pre-pass"] = g.need - g.had
+	before := ks.Memory()
+	r := of.exec(&c)
+	for who, most := range most {
+		if grew := ks.Memory() - before; grew > most {
+			var inside []string
+			c.Exec.eachCommand(1, func(c *Command) { inside = append(inside, fmt.Sprintf("%.200s", meaning(c))) })
+			t.Errorf("%s: it grew by %d, and not by %d at most:\n%s\n%.3000s", who, grew, most, strings.Join(inside, "\n"), inWords(r))
+		}
+	}
+}
+
+// Readers see all of a transaction or nothing of it.
+func TestReadersSeeWholeTransactions(t *testing.T) {
+	n := withUser(t)
+	n.do(1, exec(set("a", "0"), set("b", "0")))
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			ks, keys := n.Reader(1).Keyspace(), words("a", "b")
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				var got []string
+				ks.MGet(keys, 2, nil, func(_ int, it cache.Item, _ bool) { got = append(got, string(it.Value)) })
+				if got[0] != got[1] {
+					t.Errorf("%q", got)
+					return
+				}
+			}
+		})
+	}
+	for i := range 2000 {
+		v := fmt.Sprint(i)
+		n.do(2, exec(set("a", v), Command{Op: OpView, User: 1}, set("c", v), Command{Op: OpDelete, User: 1, Words: words("c", "d")},
+			Command{Op: OpMSet, User: 1, Words: words("b", v)}, move("b", "e", 0), move("e", "b", 0)))
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// A read within a transaction is as of its place, and what it returns never changes.
+func TestReadsWithinATransaction(t *testing.T) {
+	n := withUser(t)
+	view := Command{Op: OpView, User: 1}
+	n.do(1, set("a", "0"), setFor("gone", "v", 5))
+	c := exec(look("a"), view, set("a", "1"), view, look("a"), Command{Op: OpFlush, User: 1}, view, look("a"), setFor("b", "2", 100), look("b"))
+	got := n.results(50, c)
+	n.do(60, set("a", "later"), set("z", "later"))
+	want := []string{
+		`kind 22, 0 "0" version 1 deadline 0`, `kind 24, 50 version 3 "a" "0" 1 0`, "kind 1, 0", `kind 24, 50 version 4 "a" "1" 4 0`,
+		`kind 22, 0 "1" version 4 deadline 0`, "kind 1, 0", "kind 24, 50 version 5", "kind 21, 0", "kind 1, 0", `kind 22, 0 "2" version 6 deadline 150`,
+	}
+	for i, want := range want {
+		if inWords(got[i]) != want {
+			t.Errorf("command %d: %s, want %s", i, inWords(got[i]), want)
+		}
+	}
+}
+
+// A value in a result is the cache's own bytes, not a copy of them.
+func TestResultsShareTheItems(t *testing.T) {
+	n := withUser(t)
+	n.do(1, set("k", "a value"), set("n", "1.5"))
+	at := func(key string) *byte {
+		it, _ := n.Reader(1).Keyspace().Get([]byte(key), 1)
+		return &it.Value[0]
+	}
+	k := at("k")
+	got := n.results(2, exec(look("k"), Command{Op: OpStore, User: 1, Key: []byte("k"), Value: []byte("new"), Flags: FlagGet},
+		Command{Op: OpIncrFloat, User: 1, Key: []byte("n"), Value: []byte("1")}, Command{Op: OpGetDelete, User: 1, Key: []byte("none")}))
+	for i, want := range []*byte{k, k, at("n")} {
+		if &got[i].Details.Item.Value[0] != want {
+			t.Errorf("command %d returns a copy", i)
+		}
+	}
+}
+
+// Other nodes do not pay for what only the one that asked will see.
+func TestOnlyTheOriginHasDetails(t *testing.T) {
+	n := withUser(t)
+	n.do(1, set("k", "v"))
+	var all Transaction
+	get := Command{Op: OpStore, User: 1, Key: []byte("k"), Value: []byte("v"), Flags: FlagGet}
+	for _, c := range []Command{look("k"), {Op: OpView}, get, {Op: OpGetExpire, Key: []byte("k")}} {
+		all.Add(&c)
+	}
+	c := Command{Op: OpExec, User: 1, Exec: &all}
+	state := n.state.Load()
+	a := applier{state: state, account: state.users.byID[1], version: EntryVersion}
+	if r := (items{&a, a.account.keyspace}).exec(&c); r.Details != nil || r.Kind != KindExec {
+		t.Errorf("%s", inWords(r))
+	}
+	for _, c := range []Command{look("k"), {Op: OpView}, get, {Op: OpGetExpire, User: 1, Key: []byte("k")}} {
+		if r := (items{&a, a.account.keyspace}).run(&c); r.Details != nil {
+			t.Errorf("operation %d: %s", c.Op, inWords(r))
+		}
+	}
+}
+
+func TestMalformedTransactions(t *testing.T) {
+	many := func(n int, c Command) (t Transaction) {
+		for range n {
+			t.Add(&c)
+		}
+		return t
+	}
+	watching := func(n int) (t Transaction) {
+		for range n {
+			t.Watch([]byte("k"), 1)
+		}
+		return t
+	}
+	raw := func(commands ...byte) Transaction { return Transaction{commands: commands, count: 1} }
+	lookAt := AppendCommand(nil, &Command{Op: OpLook, Key: []byte("k")})
+	within := exec()
+	for name, c := range map[string]struct {
+		t    Transaction
+		good bool
+	}{
+		"empty":                   {Transaction{}, true},
+		"as many commands as may": {many(MaxInExec, incr("n")), true},
+		"one more":                {many(MaxInExec+1, incr("n")), false},
+		"as many conditions":      {watching(MaxInExec), true},
+		"one condition more":      {watching(MaxInExec + 1), false},
+		"as many views as may":    {many(MaxViews, Command{Op: OpView}), true},
+		"one view more":           {many(MaxViews+1, Command{Op: OpView}), false},
+		"one in another":          {many(1, within), false},
+		"a sweep":                 {many(1, Command{Op: OpSweep}), false},
+		"an account":              {many(1, register("bob")), false},
+		"a quota":                 {many(1, Command{Op: OpQuota, N: 1}), false},
+		"a refusal":               {many(1, Command{Op: OpRefuse}), false},
+		"no operation":            {raw(byte(opNone), 0), false},
+		"a later operation":       {raw(byte(opEnd), 0), false},
+		"an id of ONCE":           {raw(byte(OpFlush), flagOnce), false},
+		"a key cut short":         {raw(byte(OpLook), 0, 3, 'k'), false},
+		"an empty key":            {raw(byte(OpLook), 0, 0), false},
+		"a condition on no key":   {Transaction{conditions: []byte{0, 1}, watched: 1}, false},
+		"more than there is":      {Transaction{commands: []byte{byte(OpFlush), 0}, count: 2}, false},
+	} {
+		e := entry(Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 1}, Command{Op: OpExec, User: 1, Exec: &c.t})
+		if err := Check(e); (err == nil) != c.good || err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	e := AppendBatch(nil, Header{Version: version5, Origin: []byte("b/1"), Incarnation: 1, Sequence: 1, Count: 1}, lookAt)
+	if err := Check(e); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a look by itself: %v", err)
+	}
+}
+
+// A transaction that would make every node copy too much is refused alone; its copies of what it stores itself count.
+func TestATransactionThatCopiesTooMuch(t *testing.T) {
+	n := withUser(t)
+	large, small := strings.Repeat("v", 500<<10), strings.Repeat("v", 8<<10)
+	n.do(1, set("there", large), set("zero", "1e4900"))
+	all := func(n int, c Command) (all []Command) {
+		for range n {
+			all = append(all, c)
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		commands []Command
+		busy     bool
+	}{
+		"a few copies":             {all(8, move("there", "k", FlagCopy)), false},
+		"copies":                   {all(9, move("there", "k", FlagCopy)), true},
+		"copies of what it stores": {append([]Command{set("new", large)}, all(9, move("new", "k", FlagCopy))...), true},
+		"copies of a copy":         {append([]Command{move("there", "new", FlagCopy)}, all(8, move("new", "k", FlagCopy))...), true},
+		"deadlines of small ones":  {append([]Command{set("s", small)}, all(600, Command{Op: OpDeadline, Key: []byte("s"), TTL: 5})...), true},
+		"ranges":                   {all(5, Command{Op: OpSetRange, Key: []byte("r"), N: maxValue - 1, Value: []byte("x")}), true},
+		"large numbers":            {all(40, Command{Op: OpIncrFloat, Key: []byte("zero"), Value: []byte("1")}), true},
+		"large increments":         {all(40, Command{Op: OpIncrFloat, Key: []byte("f"), Value: []byte("1e4900")}), true},
+		"numbers":                  {all(MaxInExec, Command{Op: OpIncrFloat, Key: []byte("f"), Value: []byte("0.1")}), false},
+		"looks":                    {all(MaxInExec, look("there")), false},
+	} {
+		behind := move("there", "l", FlagCopy)
+		e := entry(Header{Origin: []byte("a/1"), Incarnation: 1, Sequence: n.sequence + 1, Stamp: 3}, exec(c.commands...), behind)
+		bounded, err := Refuse(e, Refusal{Weights: NewWeights(n.FSM)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		on := n.copied()
+		on.feed(bounded)
+		got := on.told[batchID{"a/1", 1, n.sequence + 1}].results
+		if busy := got[0].Kind == KindBusy; busy != c.busy || busy && got[1].Kind != KindInt {
+			t.Errorf("%s: kind %d, and %d behind it", name, got[0].Kind, got[1].Kind)
+		}
+	}
+}
+
+// Two nodes that take the same entries, one of them as their origin, hold the same.
+func TestTransactionsAreTheSameElsewhere(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	a, b := withUser(t), newNode(t, "b/1")
+	b.restore(persist(t, a.snapshot()))
+	b.index = a.index
+	for i := range uint64(300) {
+		c := Command{Op: OpExec, User: 1, Exec: someTransaction(r)}
+		e := entry(Header{Origin: []byte("a/1"), Incarnation: 1, Sequence: a.sequence + i + 1, Stamp: int64(i)}, c)
+		a.feed(e)
+		b.feed(e)
+	}
+	sameDump(t, "another node", b.FSM, a.FSM)
+	if len(a.order) != 301 || len(b.order) != 0 {
+		t.Errorf("%d and %d results", len(a.order), len(b.order))
+	}
+}
+
+// What the leader counts for a copy is the value that is on its way to its source.
+func TestGrowthKnowsWhatIsInFlight(t *testing.T) {
+	n := withUser(t)
+	w := NewWeights(n.FSM)
+	large := strings.Repeat("v", 500<<10)
+	if _, err := Refuse(entry(Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 1}, set("k", large)), Refusal{Weights: w}); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]Command{"a copy": move("k", "l", FlagCopy), "one in a transaction": exec(move("k", "l", 0))} {
+		e := entry(Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 2}, c)
+		if known := n.Shares().With(func() *Weights { return w }).Growth(e).Total; known < int64(len(large)) {
+			t.Errorf("%s: %d bytes", name, known)
+		}
+		if BoundGrowth(e) < int64(len(large)) {
+			t.Errorf("%s: bound %d", name, BoundGrowth(e))
+		}
+	}
+}
