@@ -448,6 +448,27 @@ func TestTransactionsAreTheSameElsewhere(t *testing.T) {
 	}
 }
 
+// The leader counts a transaction that Apply lets through, however large its values are on the way.
+func TestGrowthOfATransactionThatMovesLargeValues(t *testing.T) {
+	n := withUser(t)
+	large := strings.Repeat("v", 300<<10)
+	n.do(1, Command{Op: OpQuota, User: 1, N: 1 << 20}, set("a", large))
+	c := exec(move("a", "b", 0), move("b", "c", 0), move("c", "d", 0), move("d", "e", FlagCopy), move("e", "a", 0), set("new", large[:100<<10]))
+	e := entry(Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 1}, c)
+	counted, before := n.Shares().Growth(e).Total, n.Shares().Memory()
+	n.results(2, c)
+	if grew := n.Shares().Memory() - before; grew < 400<<10 || counted < grew || counted > grew+20<<10 {
+		t.Errorf("it grew by %d, counted were %d", grew, counted)
+	}
+	// One that Apply refuses whatever is evicted counts nothing.
+	too := exec(move("a", "1", FlagCopy), move("a", "2", FlagCopy), move("a", "3", FlagCopy), move("a", "4", FlagCopy))
+	e = entry(Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 2}, too, set("small", "v"))
+	n.one(2, too, Result{Kind: KindQuota})
+	if got := n.Shares().Growth(e).Total; got > 1000 || got == 0 {
+		t.Errorf("%d bytes are counted", got)
+	}
+}
+
 // What the leader counts for a copy is the value that is on its way to its source.
 func TestGrowthKnowsWhatIsInFlight(t *testing.T) {
 	n := withUser(t)

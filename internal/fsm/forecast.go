@@ -53,6 +53,7 @@ type forecast struct {
 	keys    map[string]*forecastKey
 	flushed bool
 	last    []keyBefore // what the last command has changed, as it was; not if sure
+	need    int64       // what the last command stores, if it is a transaction
 }
 
 // forecastKey is one key.
@@ -127,11 +128,35 @@ func (f *forecast) remove(key []byte) {
 
 // next follows a command, and returns about how many bytes of stored values it makes every node copy.
 func (f *forecast) next(c *Command) (work int) {
-	f.last = f.last[:0]
-	if c.Op != OpExec {
+	f.last, f.need = f.last[:0], 0
+	switch {
+	case c.Op != OpExec:
 		return f.follow(c)
+	case f.sure:
+		return f.followAll(c)
 	}
+	return f.transaction(c)
+}
+
+func (f *forecast) followAll(c *Command) (work int) {
 	c.Exec.eachCommand(c.User, func(c *Command) { work += f.follow(c) })
+	return work
+}
+
+// transaction follows one that may turn out not to be run; but if it is, then all of it.
+func (f *forecast) transaction(c *Command) (work int) {
+	inside := newForecast(true, func(key []byte) found {
+		k := f.key(key)
+		return found{extent: k.now, memory: k.memory()}
+	})
+	work = inside.followAll(c)
+	for key, then := range inside.keys {
+		if then.changed && then.now.there {
+			k := f.change([]byte(key), then.stored)
+			k.now, k.adds = k.now.or(then.now), k.adds || then.adds
+		}
+	}
+	f.need = inside.grown(0).need
 	return work
 }
 

@@ -60,8 +60,8 @@ func (s Shares) Growth(entry []byte) (g Growth) {
 	}
 	f := forecasts{shares: s, off: h.Version < version5, of: map[uint64]*forecast{}}
 	_ = eachCommand(h.Version, h.Count, commands, func(c *Command, _ []byte) { // it has been checked
-		bytes := f.growth(c)
-		if quota := s.quota(c.User); quota > 0 && bytes > quota {
+		bytes, need := f.growth(c)
+		if quota := s.quota(c.User); quota > 0 && need > quota {
 			f.back(c)
 			return // it will be refused, whatever is evicted
 		}
@@ -80,9 +80,11 @@ type forecasts struct {
 	of     map[uint64]*forecast
 }
 
-func (f *forecasts) growth(c *Command) int64 {
+// growth returns what a command adds, and what it stores in all as far as that may be refused.
+func (f *forecasts) growth(c *Command) (bytes, need int64) {
 	if f.off || !operations[c.Op].inside && c.Op != OpExec {
-		return commandGrowth(c, f.shares.peek)
+		bytes = commandGrowth(c, f.shares.peek)
+		return bytes, bytes
 	}
 	of := f.of[c.User]
 	if of == nil {
@@ -90,7 +92,10 @@ func (f *forecasts) growth(c *Command) int64 {
 		f.of[c.User] = of
 	}
 	of.next(c)
-	return of.growth()
+	if bytes = of.growth(); c.Op == OpExec {
+		return bytes, of.need
+	}
+	return bytes, bytes
 }
 
 func (f *forecasts) back(c *Command) {
