@@ -72,8 +72,9 @@ type operation struct {
 	fields       []field // in the order in which they are encoded
 }
 
-// operations is the one table of them. A new operation needs a row here, a case in applier and in the tests' model,
-// and nothing else: since decides what may be proposed while older releases are running.
+// operations is the one table of them. A new operation needs a row here, a case in applier and in the tests' model (and,
+// if it stores or copies something, in growth.go, forecast.go, work.go and weights.go): since decides what may be proposed
+// while older releases are running.
 var operations = [opEnd + 1]operation{
 	OpSignup:     {since: version1, userless: true, fields: []field{fieldName, fieldHash, fieldLimit}},
 	OpPasswd:     {since: version1, fields: []field{fieldHash, fieldArg}},
