@@ -43,6 +43,9 @@ func commandBound(c *Command) int64 {
 	case OpAppend:
 		return cache.MemoryOf(len(c.Key), len(c.Value), false) + cache.MaxClassStep + idGrowth(c)
 	case OpExpire, OpGetExpire, OpDeadline:
+		if !c.givesDeadline() {
+			return idGrowth(c)
+		}
 		return deadlineGrowth + cache.MaxClassStep + idGrowth(c)
 	case OpExec:
 		total := idGrowth(c)

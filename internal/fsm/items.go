@@ -70,6 +70,19 @@ func (t items) deadlineOf(c *Command) (at int64, future bool) {
 	return at, at > t.time
 }
 
+// givesDeadline reports whether a command that stores no value may give an item a deadline.
+func (c *Command) givesDeadline() bool {
+	switch c.Op {
+	case OpExpire:
+		return true
+	case OpDeadline:
+		return c.Flags&FlagPersist == 0
+	case OpGetExpire:
+		return c.Flags&FlagPersist == 0 && (c.TTL != 0 || c.At != 0)
+	}
+	return false
+}
+
 func (t items) store(c *Command) Result {
 	item, there := t.ks.Lookup(c.Key, t.time)
 	done := Result{Kind: KindOK}

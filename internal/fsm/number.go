@@ -215,8 +215,8 @@ func (t items) incrFloat(c *Command) Result {
 		return Result{Kind: why}
 	}
 	done := t.put(t.ks, c.Key, sum, item.Deadline, Result{Kind: KindValue})
-	if done.Kind == KindValue {
-		done = t.value(t.ks.Lookup(c.Key, t.time)) // as it is stored now
+	if done.Kind == KindValue && t.mine {
+		return t.value(t.ks.Lookup(c.Key, t.time)) // as it is stored now
 	}
 	return done
 }
