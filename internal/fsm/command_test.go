@@ -116,17 +116,21 @@ func TestEveryOperationHasARow(t *testing.T) {
 
 func TestEveryOperationIsInTheStory(t *testing.T) {
 	met, s := map[Op]bool{OpRefuse: true}, newStory(1) // a leader makes OpRefuse, see refuse_test.go
+	inside := map[Op]bool{}
 	for range 2000 {
 		for _, c := range s.next().commands {
 			met[c.Op] = true
 			if c.Exec != nil {
-				c.Exec.eachCommand(1, func(c *Command) { met[c.Op] = true })
+				c.Exec.eachCommand(1, func(c *Command) { inside[c.Op] = true })
 			}
 		}
 	}
 	for op := opNone + 1; op < opEnd; op++ {
-		if !met[op] {
+		if !met[op] && !operations[op].only {
 			t.Errorf("operation %d is in no story", op)
+		}
+		if inside[op] != operations[op].inside {
+			t.Errorf("operation %d is in a transaction of the story: %v", op, inside[op])
 		}
 	}
 }

@@ -59,6 +59,31 @@ func TestSweepRemovesWhatIsDue(t *testing.T) {
 	}
 }
 
+// Whatever stores items, in a transaction or not, has as many of those that are due removed.
+func TestExpiryKeepsUpWithWhateverStores(t *testing.T) {
+	const count = 1000
+	var pairs []string
+	var copies, stores []Command
+	for i := range count {
+		pairs = append(pairs, fmt.Sprint("new", i), "v")
+		copies = append(copies, move("from", fmt.Sprint("new", i), FlagCopy))
+		stores = append(stores, Command{Op: OpStore, User: 1, Key: fmt.Append(nil, "new", i), Value: []byte("v")})
+	}
+	for name, batch := range map[string][]Command{
+		"pairs": {{Op: OpMSetNX, User: 1, Words: words(pairs...)}}, "copies": copies, "stores": stores,
+		"a transaction": {exec(copies...)},
+	} {
+		n := withUser(t)
+		n.one(1, limits(Limits{}), Result{Kind: KindOK})
+		n.do(1, set("from", "v"))
+		fillWithDeadlines(n, 1000, 4000)
+		n.do(10_000, batch...)
+		if want := 1 + count + 4000 - 2*count; n.len() != want {
+			t.Errorf("%s: %d items, want %d", name, n.len(), want)
+		}
+	}
+}
+
 // Each is applied to an item that has expired and may not have been removed yet.
 func TestCommandsOnAnExpiredItem(t *testing.T) {
 	for name, c := range map[string]struct {
