@@ -94,7 +94,9 @@ func TestATransactionGrowsNoMoreThanForeseen(t *testing.T) {
 		for range 200 {
 			n.do(s.model.now)
 			some(s, n)
-			growsNoMore(t, n, s)
+			later := int64(s.r.IntN(2) * 50)
+			growsNoMore(t, n, s.someExec(), later)
+			s.model.now += later
 			if t.Failed() {
 				return
 			}
@@ -121,10 +123,9 @@ func (s *story) sized() []byte {
 	return bytes.Repeat([]byte("v"), []int{10, 100, 130, 1000, 5000, 40_000}[s.r.IntN(6)]+s.r.IntN(20))
 }
 
-// growsNoMore runs a transaction at a time when some items have expired and are still there.
-func growsNoMore(t *testing.T, n *node, s *story) {
-	t.Helper()
-	c := Command{Op: OpExec, User: 1, Exec: &Transaction{}}
+// someExec is a transaction of user 1 with values of any size.
+func (s *story) someExec() Command {
+	c := exec()
 	for range 1 + s.r.IntN(12) {
 		inside := Command{User: 1}
 		if s.r.IntN(3) == 0 {
@@ -139,12 +140,17 @@ func growsNoMore(t *testing.T, n *node, s *story) {
 		}
 		c.Exec.Add(&inside)
 	}
+	return c
+}
+
+// growsNoMore runs a transaction so much later, when some items may have expired and are still there.
+func growsNoMore(t *testing.T, n *node, c Command, later int64) {
+	t.Helper()
 	e := entry(Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 1}, c)
 	most := map[string]int64{"by the leader": n.Shares().Growth(e).Total, "without a look": BoundGrowth(e)}
 
 	state, ks := n.state.Load(), n.Reader(1).Keyspace()
-	state.time += int64(s.r.IntN(2) * 50) // what is due then is not removed first
-	s.model.now = state.time
+	state.time += later // what is due then is not removed first
 	a := applier{state: state, account: state.users.byID[1], version: EntryVersion, mine: true}
 	of := items{&a, ks}
 	f := newForecast(true, of.find)
@@ -159,6 +165,27 @@ func growsNoMore(t *testing.T, n *node, s *story) {
 			c.Exec.eachCommand(1, func(c *Command) { inside = append(inside, fmt.Sprintf("%.200s", meaning(c))) })
 			t.Errorf("%s: it grew by %d, and not by %d at most:\n%s\n%.3000s", who, grew, most, strings.Join(inside, "\n"), inWords(r))
 		}
+	}
+}
+
+// An expired item is no source, and stays where it is; so it makes no room.
+func TestExpiredItemsMakeNoRoom(t *testing.T) {
+	xx := set("k", "small")
+	xx.Flags = FlagXX
+	equal := Command{Op: OpDeleteEqual, User: 1, Key: []byte("k"), Arg: []byte("v")}
+	large := strings.Repeat("v", 5000)
+	for name, c := range map[string]Command{
+		"renamed":            exec(xx, move("k", "to", 0), set("other", large)),
+		"not renamed":        exec(move("k", "to", 0), set("other", large)),
+		"stored if there":    exec(xx, set("other", large)),
+		"removed if equal":   exec(equal, set("other", large)),
+		"given a deadline":   exec(Command{Op: OpDeadline, Key: []byte("k"), TTL: 5}, set("other", large)),
+		"removed and stored": exec(Command{Op: OpGetDelete, Key: []byte("k")}, set("k", large), move("k", "to", FlagCopy)),
+	} {
+		n := withUser(t)
+		n.do(1, setFor("k", large, 5))
+		t.Log(name)
+		growsNoMore(t, n, c, 10)
 	}
 }
 
@@ -183,6 +210,8 @@ func TestATransactionThatCopiesTooMuch(t *testing.T) {
 		"copies of a copy":         {append([]Command{move("there", "new", FlagCopy)}, all(8, move("new", "k", FlagCopy))...), true},
 		"deadlines of small ones":  {append([]Command{set("s", small)}, all(600, Command{Op: OpDeadline, Key: []byte("s"), TTL: 5})...), true},
 		"ranges":                   {all(5, Command{Op: OpSetRange, Key: []byte("r"), N: maxValue - 1, Value: []byte("x")}), true},
+		"ranges in a large value":  {all(9, Command{Op: OpSetRange, Key: []byte("there"), Value: []byte("x")}), true},
+		"views":                    {append(all(MaxViews, Command{Op: OpView}), all(7, move("there", "k", FlagCopy))...), true},
 		"large numbers":            {all(40, Command{Op: OpIncrFloat, Key: []byte("zero"), Value: []byte("1")}), true},
 		"large increments":         {all(40, Command{Op: OpIncrFloat, Key: []byte("f"), Value: []byte("1e4900")}), true},
 		"numbers":                  {all(MaxInExec, Command{Op: OpIncrFloat, Key: []byte("f"), Value: []byte("0.1")}), false},
@@ -221,6 +250,11 @@ func TestGrowthOfATransactionThatMovesLargeValues(t *testing.T) {
 	n.one(2, too, Result{Kind: KindQuota})
 	if got := n.Shares().Growth(e).Total; got > 1000 || got == 0 {
 		t.Errorf("%d bytes are counted", got)
+	}
+	// Nor does it hide what comes behind it.
+	e = entry(Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 2}, too, set("1", large[:50<<10]))
+	if got := n.Shares().Growth(e).Total; got < 50<<10 {
+		t.Errorf("%d bytes are counted of what is stored behind it", got)
 	}
 }
 
