@@ -151,6 +151,17 @@ func TestOperationsBeforeTheirTime(t *testing.T) {
 	}
 }
 
+// A transaction needs what the latest of its commands needs, also for whoever asks what all servers read.
+func TestATransactionIsAsNewAsItsCommands(t *testing.T) {
+	c := Command{Op: OpExec, User: 1, Exec: &Transaction{since: EntryVersion + 1}}
+	if g := NewGroup(c); c.Since() != EntryVersion+1 || g.Version != EntryVersion+1 {
+		t.Errorf("version %d, its group %d", c.Since(), g.Version)
+	}
+	if _, refused := (Refusal{Reads: EntryVersion}).why(&c); !refused {
+		t.Error("servers that do not read it are sent it")
+	}
+}
+
 // same compares what two commands mean: nil and empty are one.
 func same(a, b *Command) bool { return meaning(a) == meaning(b) }
 
