@@ -31,9 +31,9 @@ type applier struct {
 	room     int64  // of the eviction that is applied
 	inserted int    // items that the batch's commands stored, or were refused
 
-	mine    bool // the batch is of this node: its results are wanted, with their details
-	granted bool // a transaction is under way, and there is room for all of it
-	inside  [cache.WarmAtOnce]Command
+	mine    bool                      // the batch is of this node: its results are wanted, with their details
+	granted bool                      // a transaction is under way: there is room for all of it, and the keyspace is in a cut
+	inside  [cache.WarmAtOnce]Command // of the transaction
 }
 
 // batch applies the commands of an accepted batch; results has one element for each of them. A command that cannot

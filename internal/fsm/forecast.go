@@ -237,7 +237,7 @@ func (f *forecast) grown(memory int64) (g grown) {
 	if f.flushed {
 		g.had = memory
 	}
-	for _, k := range f.keys {
+	for _, k := range f.keys { // in any order: these are sums
 		is := k.memory()
 		switch {
 		case !k.changed:

@@ -65,7 +65,7 @@ func (s Shares) Growth(entry []byte) (g Growth) {
 	_ = eachCommand(h.Version, h.Count, commands, func(c *Command, _ []byte) { // it has been checked
 		bytes, need := f.growth(c)
 		if quota := s.quota(c.User); quota > 0 && need > quota {
-			f.back(c)
+			f.back(c.User)
 			return // it will be refused, whatever is evicted
 		}
 		if bytes += idGrowth(c); bytes > 0 {
@@ -101,13 +101,15 @@ func (f *forecasts) growth(c *Command) (bytes, need int64) {
 	return bytes, bytes
 }
 
-func (f *forecasts) back(c *Command) {
-	if of := f.of[c.User]; of != nil {
+// back takes back a user's last command.
+func (f *forecasts) back(user uint64) {
+	if of := f.of[user]; of != nil {
 		of.back()
 	}
 }
 
-// finder returns what tells what a key of a user has at present, expired or not, or will have by what is in flight.
+// finder returns what tells what a key of a user has at present, expired or not, or will have by what is in flight. It
+// counts as a use of the item, which the command is about to be.
 func (s Shares) finder(user uint64) func(key []byte) found {
 	ks := s.Keyspace(user)
 	return func(key []byte) (f found) {

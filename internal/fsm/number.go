@@ -16,16 +16,16 @@ const (
 
 	// numberText is the longest text that is taken for a number, in bytes.
 	numberText = 5119
-	// The decimal places before the point of the largest number, and (negative) of underflowAt.
+	// The top (see number) of the largest number, and of 2^underflowAt.
 	largestTop, smallestTop = 4933, -4950
-	// What has tinyTop places or fewer is as good as any other number as small: added to what has at least one of the 17
-	// decimals it changes nothing, and alone it is written as 0.
+	// What is as small as tinyTop, or in bits tinyBits, is as good as any other such number: with what is written as
+	// anything but 0 the sum is rounded to that, and alone it is written as 0.
 	tinyTop, tinyBits = -100, -400
 	// exponentEnd is beyond what any text of a number can make up for.
 	exponentEnd = 1 << 20
 )
 
-// underflow is 2^underflowAt without its leading zeros. The 40 digits that follow decide for no text of fewer.
+// underflow is how 2^underflowAt begins, without leading zeros. A text that begins with all of it counts as no greater.
 const underflow = "1822599765941237301264202966809709908199"
 
 // number is the text of one, taken apart. Its value is the digits with a point before all of them, times base^top.
@@ -114,35 +114,29 @@ func scanExponent(text []byte, mark byte) (exponent int, ok bool) {
 	return exponent, len(text) > 0
 }
 
-// parseNumber returns the number of a text: nil if that is infinite, which sign says.
-func parseNumber(text []byte) (x *big.Float, sign int, ok bool) {
+// parseNumber returns the number of a text; nil: that is infinite.
+func parseNumber(text []byte) (x *big.Float, ok bool) {
 	n, ok := scanNumber(text)
-	if !ok {
-		return nil, 0, false
-	}
-	if sign = 1; n.negative {
-		sign = -1
-	}
 	switch {
-	case n.infinite:
-		return nil, sign, true
+	case !ok || n.infinite:
+		return nil, ok
 	case len(n.digits) == 0:
-		x, ok = new(big.Float).SetPrec(mantissaBits), true
+		x = new(big.Float).SetPrec(mantissaBits)
 	case n.hex:
 		x, ok = n.fromHex()
 	default:
 		x, ok = n.fromDecimal()
 	}
 	if !ok || x.MantExp(nil) > overflowAt {
-		return nil, 0, false
+		return nil, false
 	}
 	if n.negative {
 		x.Neg(x)
 	}
-	return x, sign, true
+	return x, true
 }
 
-// tiny is what stands for every number of tinyTop or fewer places.
+// tiny is what stands for every number that is as small.
 func tiny() *big.Float {
 	return new(big.Float).SetMantExp(big.NewFloat(1).SetPrec(mantissaBits), tinyBits)
 }
@@ -185,8 +179,8 @@ func (n *number) fromHex() (*big.Float, bool) {
 
 // addNumbers returns the text of a sum. The kind is KindNone, or why there is none.
 func addNumbers(a, b []byte) ([]byte, Kind) {
-	x, _, ok := parseNumber(a)
-	y, _, also := parseNumber(b)
+	x, ok := parseNumber(a)
+	y, also := parseNumber(b)
 	switch {
 	case !ok || !also:
 		return nil, KindNotAFloat
