@@ -101,7 +101,8 @@ func (f *FSM) apply(log *raft.Log) {
 		f.hooks.Stamp(s.time)
 	}
 	accepted := !h.Eviction && s.accept(h)
-	f.applier.mine = f.hooks.Results != nil && string(h.Origin) == f.self
+	mine := accepted && f.hooks.Results != nil && string(h.Origin) == f.self
+	f.applier.mine = mine
 	var results []Result
 	switch {
 	case h.Eviction:
@@ -120,7 +121,7 @@ func (f *FSM) apply(log *raft.Log) {
 	f.applied.Store(log.Index)
 	f.closed.Store(s.closed)
 	f.tellChanged()
-	if accepted && f.applier.mine {
+	if mine {
 		f.hooks.Results(h.Incarnation, h.Sequence, results)
 	}
 }
