@@ -62,7 +62,8 @@
 // writer changes nothing in place that is not younger than the last freeze: it copies it first (a directory once, a
 // table of up to 9 KiB once). So freezing a keyspace is O(1), and so is freezing a store: the store keeps its
 // directories in a copy-on-write B-tree, and a keyspace is not visited until its next change. Views hold only
-// memory; there is nothing to release.
+// memory; there is nothing to release. Within a cut the writer can freeze too ([Keyspace.FreezeInCut]): such a view has
+// what readers do not see yet.
 //
 // # Heat
 //

@@ -105,10 +105,9 @@ func (d *directory) collect(keys [][]byte, recs []*record, now int64, epoch uint
 }
 
 // Freeze returns a view of the keyspace as it is now, in O(1). Any goroutine may call it, except that the writer
-// must not within a cut.
+// must not within a cut (see FreezeInCut).
 func (k *Keyspace) Freeze() *View {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.frozen = k.store.epoch.Add(1) - 1
-	return &View{dir: k.dir.Load()}
+	return k.FreezeInCut()
 }

@@ -213,6 +213,9 @@ func (x *machine) cut(k *Keyspace, m *mspace, n int, value string) {
 	for i := range 3 {
 		x.set(k, m, fmt.Sprintf("k%d", n+i), value, 0)
 	}
+	if n%4 == 0 { // a view in the middle of it
+		x.keep(frozen{view: k.FreezeInCut(), mspace: m.clone()}, n)
+	}
 	if k.Delete(fmt.Appendf(nil, "k%d", n+1)) != m.delete(fmt.Sprintf("k%d", n+1)) {
 		x.tb.Fatal("Delete within a cut differs")
 	}
@@ -252,16 +255,21 @@ func (x *machine) flush(k *Keyspace, m *mspace) {
 }
 
 func (x *machine) freeze(k *Keyspace, m *mspace, arg uint16) {
-	if len(x.views) == 8 { // forget some, so that histories overlap
-		i := int(arg) % 8
+	if arg%2 == 0 {
+		x.keep(frozen{view: k.Freeze(), mspace: m.clone()}, int(arg))
+	} else {
+		x.keep(frozen{store: x.s.Freeze(), model: x.m.clone()}, int(arg))
+	}
+}
+
+// keep keeps a view, and forgets some, so that histories overlap.
+func (x *machine) keep(f frozen, which int) {
+	if len(x.views) == 8 {
+		i := which % 8
 		x.checkFrozen(x.views[i])
 		x.views = slices.Delete(x.views, i, i+1)
 	}
-	if arg%2 == 0 {
-		x.views = append(x.views, frozen{view: k.Freeze(), mspace: m.clone()})
-	} else {
-		x.views = append(x.views, frozen{store: x.s.Freeze(), model: x.m.clone()})
-	}
+	x.views = append(x.views, f)
 }
 
 func (x *machine) get(k *Keyspace, m *mspace, key string) {

@@ -17,6 +17,12 @@ func (k *Keyspace) EndCut() {
 	k.end()
 }
 
+// FreezeInCut is Freeze within a cut: the view has the changes of the cut so far. The writer's.
+func (k *Keyspace) FreezeInCut() *View {
+	k.frozen = k.store.epoch.Add(1) - 1
+	return &View{dir: k.dir.Load()}
+}
+
 func (k *Keyspace) begin() {
 	if !k.inCut {
 		k.mu.Lock()

@@ -52,8 +52,9 @@ func (n *Node) wirePath(self peer.Identity) {
 		formats: n.formats, clock: n.clock, notifier: n.notifier, log: n.log,
 	}
 	n.evictor = eviction.New(eviction.Config{
-		Leads: in.mayEvict, Term: n.raft.Term, Confirm: n.raft.Confirm, Shares: n.fsm.Shares, AppliedBytes: n.fsm.AppliedBytes,
-		Give: in.evict, Now: n.clock.Now, Log: n.log.Named("eviction"),
+		Leads: in.mayEvict, Term: n.raft.Term, Confirm: n.raft.Confirm, AppliedBytes: n.fsm.AppliedBytes,
+		Shares: func() fsm.Shares { return n.fsm.Shares().With(in.weights.now) },
+		Give:   in.evict, Now: n.clock.Now, Log: n.log.Named("eviction"),
 	})
 	in.evictor = n.evictor
 	n.forwards = &forwards{raft: n.raft, network: n.network, entries: in, time: n.time, counts: &n.counts, ctx: n.ctx, log: n.log}

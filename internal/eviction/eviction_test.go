@@ -21,6 +21,7 @@ type log struct {
 	t       *testing.T
 	fsm     *fsm.FSM
 	entries chan []byte
+	weights *fsm.Weights
 	applier sync.WaitGroup
 	leads   atomic.Bool
 	term    atomic.Uint64
@@ -41,13 +42,15 @@ func newLog(t *testing.T, l fsm.Limits) *log {
 	g.leads.Store(true)
 	g.fsm = fsm.New("a/1", fsm.Hooks{Results: func(_, _ uint64, results []fsm.Result) {
 		for _, r := range results {
-			if r.Kind >= fsm.KindUserExists {
+			if r.Kind >= fsm.KindUserExists && r.Kind <= fsm.KindReserved {
 				g.refused[r.Kind]++
 			}
 		}
 	}})
+	g.weights = fsm.NewWeights(g.fsm)
 	g.Evictor = New(Config{
-		Leads: g.leads.Load, Term: g.term.Load, Shares: g.fsm.Shares, AppliedBytes: g.fsm.AppliedBytes,
+		Leads: g.leads.Load, Term: g.term.Load, AppliedBytes: g.fsm.AppliedBytes,
+		Shares:  func() fsm.Shares { return g.fsm.Shares().With(func() *fsm.Weights { return g.weights }) },
 		Confirm: func(time.Duration) error { return g.barrier() }, Now: func() int64 { return 1 },
 		Give: func(entry []byte) error { g.give(entry); return nil }, Log: hclog.NewNullLogger(),
 	})
@@ -121,9 +124,12 @@ func (g *log) write(commands ...fsm.Command) {
 	var body []byte
 	for i := range commands {
 		body = fsm.AppendCommand(body, &commands[i])
-		h.Version = max(h.Version, byte(commands[i].Op.Since()))
+		h.Version = max(h.Version, byte(commands[i].Since()))
 	}
-	entry := fsm.AppendBatch(nil, h, body)
+	entry, err := fsm.Refuse(fsm.AppendBatch(nil, h, body), fsm.Refusal{Weights: g.weights})
+	if err != nil {
+		g.t.Fatal(err)
+	}
 	if err := g.Admit(entry, func() error { g.give(entry); return nil }); err != nil {
 		g.t.Error(err)
 	}
@@ -180,6 +186,57 @@ func TestTheGateHolds(t *testing.T) {
 			})
 		}
 	}
+}
+
+// So it does for what is copied and moved, in transactions or not, though its size stands in no entry.
+func TestTheGateHoldsForCopies(t *testing.T) {
+	const limit = fsm.MinMemory
+	for _, most := range []int{14_000, 200_000} {
+		t.Run(fmt.Sprint(most), func(t *testing.T) {
+			g := newLog(t, fsm.Limits{MaxMemory: limit})
+			user, r := g.user("alice"), rand.New(rand.NewPCG(2, uint64(most)))
+			for i := range 300 {
+				var batch []fsm.Command
+				for size := 0; size < 200<<10 && len(batch) < 1000; {
+					c := copying(r, user, most)
+					batch = append(batch, c)
+					size += len(c.Value) + 100
+				}
+				g.write(batch...)
+				if i%20 == 0 {
+					g.settle()()
+					g.weights.Forget()
+				}
+			}
+			defer g.settle()()
+			refused := g.refused[fsm.KindAtLimit] + g.refused[fsm.KindQuota]
+			if refused > 0 || g.highest > limit+limit/16+passWhole || g.usage(user).Evicted == 0 || g.Stats().Late > 0 {
+				t.Errorf("refused %v, at most %d of memory, %+v", g.refused, g.highest, g.Stats())
+			}
+		})
+	}
+}
+
+// copying is a SET, or something that makes more of what is there.
+func copying(r *rand.Rand, user uint64, most int) fsm.Command {
+	key := func() []byte { return fmt.Appendf(nil, "key-%d", r.IntN(1000)) }
+	switch r.IntN(10) {
+	case 0, 1, 5, 6:
+		return fsm.Command{Op: fsm.OpMove, User: user, Key: key(), Arg: fmt.Appendf(nil, "copy-%d", r.IntN(100_000)), Flags: fsm.FlagCopy}
+	case 2:
+		return fsm.Command{Op: fsm.OpMove, User: user, Key: key(), Arg: key()}
+	case 3:
+		return fsm.Command{Op: fsm.OpSetRange, User: user, Key: key(), N: r.Int64N(int64(most)), Value: []byte("v")}
+	case 4:
+		c := fsm.Command{Op: fsm.OpExec, User: user, Exec: &fsm.Transaction{}}
+		for range r.IntN(6) {
+			if inside := copying(r, user, most); inside.Op != fsm.OpExec {
+				c.Exec.Add(&inside)
+			}
+		}
+		return c
+	}
+	return item(r, user, 1000, most)
 }
 
 // A user within its share loses nothing while others flood, however many they are.

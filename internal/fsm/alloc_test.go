@@ -21,6 +21,19 @@ func TestAllocations(t *testing.T) {
 		"SETNX": {func(i int) Command {
 			return Command{Op: OpSet, Flags: FlagNX, User: 1, Key: []byte("k0"), Value: []byte("v")}
 		}, 0},
+		// Of a batch of another node: what is returned is not told here.
+		"SET of Redis": {func(i int) Command {
+			return Command{Op: OpStore, User: 1, Key: fmt.Append(nil, "k", i%50), Value: []byte("a value of some length"), Flags: FlagGet}
+		}, 1},
+		"SET IFEQ": {func(int) Command {
+			return Command{Op: OpStore, Flags: FlagEqual, User: 1, Key: []byte("k0"), Arg: []byte("w")}
+		}, 0},
+		"GETEX": {func(int) Command { return Command{Op: OpGetExpire, User: 1, Key: []byte("k0")} }, 0},
+		"SETRANGE": {func(int) Command {
+			return Command{Op: OpSetRange, User: 1, Key: []byte("k0"), Value: []byte("w"), N: 100}
+		}, 1},
+		"COPY":            {func(int) Command { return move("k0", "k1", FlagCopy) }, 1},
+		"EXEC of 5 reads": {func(int) Command { return exec(look("k0"), look("k1"), look("k2"), look("k3"), look("k4")) }, 3},
 	} {
 		n := withUser(t)
 		n.do(1, set("k0", "v"))

@@ -30,6 +30,10 @@ type applier struct {
 	epoch    uint64 // of the heat, in the last eviction
 	room     int64  // of the eviction that is applied
 	inserted int    // items that the batch's commands stored, or were refused
+
+	mine    bool                      // the batch is of this node: its results are wanted, with their details
+	granted bool                      // a transaction is under way: there is room for all of it, and the keyspace is in a cut
+	inside  [cache.WarmAtOnce]Command // of the transaction
 }
 
 // batch applies the commands of an accepted batch; results has one element for each of them. A command that cannot
@@ -139,21 +143,21 @@ func (a *applier) once(c *Command) Result {
 	if table.full(a.time) {
 		return Result{Kind: KindOnceFull}
 	}
-	if !a.refuses(c.Op) { // else nothing will be remembered
+	if !a.refuses(c) { // else nothing will be remembered
 		if kind, ok := a.roomForID(c.Once); !ok {
 			return Result{Kind: kind}
 		}
 	}
 	result := a.write(c)
 	// Not if the command removed the account, and not if the same command may well succeed when it is sent again.
-	if a.account != nil && !operations[c.Op].forgets && !result.Kind.passes() {
+	if a.account != nil && !operations[c.Op].forgets && !result.Kind.passes() && !result.Kind.detailed() {
 		table.remember(remembered{id: string(c.Once), at: a.time, result: result})
 	}
 	return result
 }
 
-// refuses reports whether an operation is not run whatever it is applied to.
-func (a *applier) refuses(op Op) bool { return op == OpRefuse || a.closed && operations[op].grows }
+// refuses reports whether a command is not run whatever it is applied to.
+func (a *applier) refuses(c *Command) bool { return c.Op == OpRefuse || a.closed && c.grows() }
 
 // write runs a command of the account that was looked up.
 func (a *applier) write(c *Command) Result {
@@ -162,11 +166,10 @@ func (a *applier) write(c *Command) Result {
 		return Result{Kind: KindUnread}
 	case c.Op == OpRefuse && c.Flags&flagBusy != 0:
 		return Result{Kind: KindBusy}
-	case a.refuses(c.Op):
+	case a.refuses(c):
 		return Result{Kind: KindMemoryFull}
 	}
-	ks := a.account.keyspace
-	switch c.Op {
+	switch ks := a.account.keyspace; c.Op {
 	case OpSet:
 		return a.set(ks, c)
 	case OpDelete:
@@ -194,8 +197,9 @@ func (a *applier) write(c *Command) Result {
 		return a.setQuota(a.account, c)
 	case OpReserve:
 		return a.setReserve(a.account, c)
+	default:
+		return items{a, ks}.run(c)
 	}
-	return Result{}
 }
 
 // deadlineIn returns the time in ttl milliseconds; 0 (no deadline) stays 0.
@@ -250,8 +254,10 @@ func (a *applier) delete(ks *cache.Keyspace, c *Command) Result {
 		}
 		return Result{Kind: KindOK}
 	}
-	ks.BeginCut()
-	defer ks.EndCut()
+	if !a.granted { // else it is within one
+		ks.BeginCut()
+		defer ks.EndCut()
+	}
 	n := int64(0)
 	for _, key := range c.Words {
 		if a.deleteKey(ks, key) {
@@ -272,12 +278,19 @@ func (a *applier) mset(ks *cache.Keyspace, c *Command) Result {
 	if kind, ok := a.roomForAll(ks, c.Words); !ok {
 		return Result{Kind: kind}
 	}
-	ks.BeginCut()
-	defer ks.EndCut()
-	for i := 0; i+1 < len(c.Words); i += 2 {
-		ks.Set(c.Words[i], c.Words[i+1], 0)
-	}
+	a.setAll(ks, c.Words)
 	return Result{Kind: KindOK}
+}
+
+// setAll stores keys and values in turn, all at once.
+func (a *applier) setAll(ks *cache.Keyspace, words [][]byte) {
+	if !a.granted {
+		ks.BeginCut()
+		defer ks.EndCut()
+	}
+	for i := 0; i+1 < len(words); i += 2 {
+		ks.Set(words[i], words[i+1], 0)
+	}
 }
 
 func (a *applier) incr(ks *cache.Keyspace, c *Command) Result {

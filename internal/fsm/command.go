@@ -15,6 +15,7 @@ type Command struct {
 	Flags   uint8
 	User    uint64 // the user's id, from SIGNUP; ids are never reused
 	TTL     int64  // milliseconds; 0: no deadline
+	At      int64  // the deadline itself, in Unix milliseconds; 0: there is none
 	N       int64
 	Version uint64
 	Limit   int64
@@ -24,6 +25,7 @@ type Command struct {
 	Value   []byte
 	Arg     []byte
 	Words   [][]byte
+	Exec    *Transaction // of OpExec, and never nil there
 }
 
 var errCommand = errors.New("malformed command")
@@ -39,6 +41,10 @@ func AppendCommand(dst []byte, c *Command) []byte {
 	if len(c.Once) > 0 {
 		dst = appendBytes(dst, c.Once)
 	}
+	return c.appendFields(dst)
+}
+
+func (c *Command) appendFields(dst []byte) []byte {
 	for _, f := range operations[c.Op].fields {
 		dst = c.appendField(dst, f)
 	}
@@ -62,7 +68,7 @@ const (
 func (c *Command) decode(b []byte, version byte) ([]byte, error) {
 	words := c.Words[:0]
 	*c = Command{}
-	if len(b) < 2 || Op(b[0]) <= opNone || Op(b[0]) >= opEnd || operations[b[0]].since > version {
+	if len(b) < 2 || !readable(Op(b[0]), version) || operations[b[0]].only {
 		return nil, fmt.Errorf("%w: operation", errCommand)
 	}
 	d := decoder{rest: b[2:]}
@@ -71,8 +77,17 @@ func (c *Command) decode(b []byte, version byte) ([]byte, error) {
 	if b[1]&flagOnce != 0 {
 		c.Once = d.name()
 	}
+	return c.decodeFields(&d, version)
+}
+
+// readable reports whether an entry of that version may hold an operation.
+func readable(op Op, version byte) bool {
+	return op > opNone && op < opEnd && operations[op].since <= version
+}
+
+func (c *Command) decodeFields(d *decoder, version byte) ([]byte, error) {
 	for _, f := range operations[c.Op].fields {
-		c.readField(&d, f)
+		c.readField(d, f, version)
 	}
 	if d.bad {
 		return nil, fmt.Errorf("%w: operation %d: a field is cut short or too long", errCommand, c.Op)

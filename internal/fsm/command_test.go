@@ -30,6 +30,9 @@ func someInt(r *rand.Rand) int64 {
 // someCommand fills exactly the fields that the comment beside the Op names.
 func someCommand(r *rand.Rand, op Op) Command {
 	c := Command{Op: op, User: uint64(someInt(r)), Flags: uint8(r.IntN(4))}
+	if op >= OpStore {
+		c.Flags = uint8(r.IntN(64))
+	}
 	if r.IntN(2) == 0 {
 		c.Once = someBytes(r, 1, 64)
 	}
@@ -57,12 +60,46 @@ func someCommand(r *rand.Rand, op Op) Command {
 		c.Key = key
 	case OpCAS:
 		c.Key, c.Value, c.Version = key, value, r.Uint64()
-	case OpDelete, OpMSet, OpGone:
+	case OpStore:
+		c.Key, c.Value, c.TTL, c.At = key, value, someInt(r), someInt(r)
+		if c.Flags&FlagEqual != 0 {
+			c.Arg = someBytes(r, 0, 300)
+		}
+	case OpGetDelete, OpLook:
+		c.Key = key
+	case OpDeleteEqual:
+		c.Key, c.Arg = key, value
+	case OpGetExpire, OpDeadline:
+		c.Key, c.TTL, c.At = key, someInt(r), someInt(r)
+	case OpIncrFloat:
+		c.Key, c.Value = key, value
+	case OpSetRange:
+		c.Key, c.N, c.Value, c.Limit = key, someInt(r), value, limit
+	case OpMove:
+		c.Key, c.Arg = key, someBytes(r, 1, 200)
+	case OpExec:
+		c.Version, c.Exec = r.Uint64(), someTransaction(r)
+	case OpDelete, OpMSet, OpMSetNX, OpGone:
 		for range 2 * r.IntN(20) {
 			c.Words = append(c.Words, someBytes(r, 1, 30))
 		}
 	}
 	return c
+}
+
+// someTransaction has commands of every operation that may stand in one.
+func someTransaction(r *rand.Rand) *Transaction {
+	t := &Transaction{}
+	for range r.IntN(5) {
+		t.Watch(someBytes(r, 1, 20), r.Uint64())
+	}
+	for range r.IntN(10) {
+		if op := Op(r.IntN(int(opEnd))); operations[op].inside {
+			c := someCommand(r, op)
+			t.Add(&c)
+		}
+	}
+	return t
 }
 
 // Whoever adds an operation says in its row what it is; what it does, the model and the story say again.
@@ -79,14 +116,21 @@ func TestEveryOperationHasARow(t *testing.T) {
 
 func TestEveryOperationIsInTheStory(t *testing.T) {
 	met, s := map[Op]bool{OpRefuse: true}, newStory(1) // a leader makes OpRefuse, see refuse_test.go
+	inside := map[Op]bool{}
 	for range 2000 {
 		for _, c := range s.next().commands {
 			met[c.Op] = true
+			if c.Exec != nil {
+				c.Exec.eachCommand(1, func(c *Command) { inside[c.Op] = true })
+			}
 		}
 	}
 	for op := opNone + 1; op < opEnd; op++ {
-		if !met[op] {
+		if !met[op] && !operations[op].only {
 			t.Errorf("operation %d is in no story", op)
+		}
+		if inside[op] != operations[op].inside {
+			t.Errorf("operation %d is in a transaction of the story: %v", op, inside[op])
 		}
 	}
 }
@@ -100,10 +144,21 @@ func TestOperationsBeforeTheirTime(t *testing.T) {
 		for version := byte(version1); version <= EntryVersion; version++ {
 			var got Command
 			_, err := got.decode(AppendCommand(nil, &c), version)
-			if reads := int(version) >= op.Since(); reads != (err == nil) {
+			if reads := int(version) >= op.Since() && !operations[op].only; reads != (err == nil) {
 				t.Errorf("operation %d in an entry of version %d: error %v", op, version, err)
 			}
 		}
+	}
+}
+
+// A transaction needs what the latest of its commands needs, also for whoever asks what all servers read.
+func TestATransactionIsAsNewAsItsCommands(t *testing.T) {
+	c := Command{Op: OpExec, User: 1, Exec: &Transaction{since: EntryVersion + 1}}
+	if g := NewGroup(c); c.Since() != EntryVersion+1 || g.Version != EntryVersion+1 {
+		t.Errorf("version %d, its group %d", c.Since(), g.Version)
+	}
+	if _, refused := (Refusal{Reads: EntryVersion}).why(&c); !refused {
+		t.Error("servers that do not read it are sent it")
 	}
 }
 
@@ -111,8 +166,12 @@ func TestOperationsBeforeTheirTime(t *testing.T) {
 func same(a, b *Command) bool { return meaning(a) == meaning(b) }
 
 func meaning(c *Command) string {
-	return fmt.Sprintf("%d %d %d %d %d %d %d once %q name %q key %q value %q arg %q words %q", c.Op, c.Flags&^flagOnce,
-		c.User, c.TTL, c.N, c.Version, c.Limit, c.Once, c.Name, c.Key, c.Value, c.Arg, c.Words)
+	exec := ""
+	if c.Exec != nil {
+		exec = fmt.Sprintf("%d %q %d %q %d %d %v", c.Exec.watched, c.Exec.conditions, c.Exec.count, c.Exec.commands, c.Exec.views, c.Exec.since, c.Exec.grows)
+	}
+	return fmt.Sprintf("%d %d %d %d %d %d %d %d once %q name %q key %q value %q arg %q words %q exec %s", c.Op, c.Flags&^flagOnce,
+		c.User, c.TTL, c.At, c.N, c.Version, c.Limit, c.Once, c.Name, c.Key, c.Value, c.Arg, c.Words, exec)
 }
 
 func TestCommandRoundTrip(t *testing.T) {
@@ -120,6 +179,9 @@ func TestCommandRoundTrip(t *testing.T) {
 	var got Command // one for all, as in Apply: nothing may be left over from the last
 	for op := opNone + 1; op < opEnd; op++ {
 		for range 200 {
+			if operations[op].only { // those of transactions have it
+				continue
+			}
 			want := someCommand(r, op)
 			b := AppendCommand([]byte("before"), &want)
 			rest, err := got.decode(append(b, "behind"...)[len("before"):], EntryVersion)
@@ -135,8 +197,8 @@ func TestCommandRoundTrip(t *testing.T) {
 
 // A field that is added to Command must be added to the codec, and to the comparison above.
 func TestCommandFieldsAreKnown(t *testing.T) {
-	if n := reflect.TypeFor[Command]().NumField(); n != 13 {
-		t.Errorf("Command has %d fields, and this package's tests compare 13: extend meaning and someCommand", n)
+	if n := reflect.TypeFor[Command]().NumField(); n != 15 {
+		t.Errorf("Command has %d fields, and this package's tests compare 15: extend meaning and someCommand", n)
 	}
 }
 
@@ -145,7 +207,7 @@ func TestCommandCutShort(t *testing.T) {
 	for op := opNone + 1; op < opEnd; op++ {
 		want := someCommand(r, op)
 		b := AppendCommand(nil, &want)
-		for n := range b {
+		for n := range b { // of those for transactions only, all of it too
 			var c Command
 			if _, err := c.decode(b[:n], EntryVersion); !errors.Is(err, errCommand) {
 				t.Fatalf("operation %d, %d of %d bytes: error %v", op, n, len(b), err)

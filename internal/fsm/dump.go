@@ -34,7 +34,7 @@ func dumpState(w io.Writer, s *state, snap *snapshot) {
 			fmt.Fprintf(w, "  share %+v\n", u.share)
 		}
 		for _, r := range u.once {
-			fmt.Fprintf(w, "  once %q %d %v\n", r.id, r.at, r.result)
+			fmt.Fprintf(w, "  once %q %d %v %v\n", r.id, r.at, r.result.Kind, r.result.N)
 		}
 		dumpItems(w, view)
 		return true

@@ -136,13 +136,16 @@ func FuzzApply(f *testing.F) {
 	for op := opNone + 1; op < opEnd; op++ {
 		c := someCommand(r, op)
 		c.User = 1
+		if operations[op].only {
+			continue
+		}
 		all = AppendCommand(all, &c)
 		f.Add(AppendCommand(nil, &c), int64(5))
 	}
 	f.Add(all, int64(1<<62))
 	f.Fuzz(func(t *testing.T, body []byte, stamp int64) {
 		a, b := withUser(t), withUser(t)
-		h := Header{Origin: []byte("b/1"), Incarnation: 1, Sequence: 1, Count: min(len(body)/3, 100), Stamp: stamp}
+		h := Header{Version: EntryVersion, Origin: []byte("b/1"), Incarnation: 1, Sequence: 1, Count: min(len(body)/3, 100), Stamp: stamp}
 		a.feed(AppendBatch(nil, h, body))
 		b.feed(AppendBatch(nil, h, body))
 		sameDump(t, "another node that applied the same", b.FSM, a.FSM)

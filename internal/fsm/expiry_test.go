@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"testing"
+
+	"ciderd/internal/cache"
 )
 
 func (n *node) len() int { return n.Reader(1).Keyspace().Len() }
@@ -57,6 +59,31 @@ func TestSweepRemovesWhatIsDue(t *testing.T) {
 	}
 }
 
+// Whatever stores items, in a transaction or not, has as many of those that are due removed.
+func TestExpiryKeepsUpWithWhateverStores(t *testing.T) {
+	const count = 1000
+	var pairs []string
+	var copies, stores []Command
+	for i := range count {
+		pairs = append(pairs, fmt.Sprint("new", i), "v")
+		copies = append(copies, move("from", fmt.Sprint("new", i), FlagCopy))
+		stores = append(stores, Command{Op: OpStore, User: 1, Key: fmt.Append(nil, "new", i), Value: []byte("v")})
+	}
+	for name, batch := range map[string][]Command{
+		"pairs": {{Op: OpMSetNX, User: 1, Words: words(pairs...)}}, "copies": copies, "stores": stores,
+		"a transaction": {exec(copies...)},
+	} {
+		n := withUser(t)
+		n.one(1, limits(Limits{}), Result{Kind: KindOK})
+		n.do(1, set("from", "v"))
+		fillWithDeadlines(n, 1000, 4000)
+		n.do(10_000, batch...)
+		if want := 1 + count + 4000 - 2*count; n.len() != want {
+			t.Errorf("%s: %d items, want %d", name, n.len(), want)
+		}
+	}
+}
+
 // Each is applied to an item that has expired and may not have been removed yet.
 func TestCommandsOnAnExpiredItem(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -76,6 +103,23 @@ func TestCommandsOnAnExpiredItem(t *testing.T) {
 		"PERSIST": {Command{Op: OpPersist, User: 1, Key: []byte("k")}, Result{Kind: KindNotFound}, ""},
 		"CAS":     {Command{Op: OpCAS, User: 1, Key: []byte("k"), Value: []byte("new"), Version: 1}, Result{Kind: KindNotFound}, ""},
 		"MSET":    {Command{Op: OpMSet, User: 1, Words: words("k", "new")}, Result{Kind: KindOK}, "new"},
+
+		"STORE GET":     {Command{Op: OpStore, Flags: FlagGet, User: 1, Key: []byte("k"), Value: []byte("new")}, Result{Kind: KindNil}, "new"},
+		"STORE NX":      {Command{Op: OpStore, Flags: FlagNX, User: 1, Key: []byte("k"), Value: []byte("new")}, Result{Kind: KindOK}, "new"},
+		"STORE XX":      {Command{Op: OpStore, Flags: FlagXX, User: 1, Key: []byte("k"), Value: []byte("new")}, Result{Kind: KindNil}, ""},
+		"STORE EQUAL":   {Command{Op: OpStore, Flags: FlagEqual, User: 1, Key: []byte("k"), Value: []byte("new"), Arg: []byte("41")}, Result{Kind: KindNil}, ""},
+		"STORE KEEPTTL": {Command{Op: OpStore, Flags: FlagKeepTTL, User: 1, Key: []byte("k"), Value: []byte("new")}, Result{Kind: KindOK}, "new"},
+		"DEL GET":       {Command{Op: OpGetDelete, User: 1, Key: []byte("k")}, Result{Kind: KindNil}, ""},
+		"DEADLINE":      {Command{Op: OpDeadline, User: 1, Key: []byte("k"), TTL: 1000}, Result{Kind: KindInt}, ""},
+		"NO DEADLINE":   {Command{Op: OpDeadline, User: 1, Key: []byte("k"), Flags: FlagPersist}, Result{Kind: KindInt}, ""},
+		"GETEX":         {Command{Op: OpGetExpire, User: 1, Key: []byte("k"), TTL: 1000}, Result{Kind: KindNil}, ""},
+		"IFEQ":          {Command{Op: OpDeleteEqual, User: 1, Key: []byte("k"), Arg: []byte("41")}, Result{Kind: KindInt}, ""},
+		"SETRANGE":      {Command{Op: OpSetRange, User: 1, Key: []byte("k"), N: 1, Value: []byte("x")}, Result{Kind: KindInt, N: 2}, "\x00x"},
+		"SETRANGE OF 0": {Command{Op: OpSetRange, User: 1, Key: []byte("k"), N: 1}, Result{Kind: KindInt}, ""},
+		"RENAME":        {move("k", "l", 0), Result{Kind: KindNotFound}, ""},
+		"COPY":          {move("k", "l", FlagCopy), Result{Kind: KindNotFound}, ""},
+		"MSETNX":        {Command{Op: OpMSetNX, User: 1, Words: words("k", "new")}, one(true), "new"},
+		"EXEC":          {exec(look("k"), set("k", "new")), Result{Kind: KindExec, N: 2, Details: &Details{Results: []Result{{Kind: KindNil}, {Kind: KindOK}}}}, "new"},
 	} {
 		for _, removed := range []bool{true, false} {
 			n := withUser(t)
@@ -117,11 +161,83 @@ func TestDeadlines(t *testing.T) {
 		{Command{Op: OpMSet, User: 1, Words: words("k", "1")}, 0},
 		{setFor("k", "1", 5), 105},
 		{Command{Op: OpCAS, User: 1, Key: key, Value: []byte("2"), Version: 10}, 0},
+		{Command{Op: OpStore, User: 1, Key: key, Value: []byte("3"), At: 5000}, 5000},
+		{Command{Op: OpStore, User: 1, Key: key, Value: []byte("4"), Flags: FlagKeepTTL}, 5000},
+		{Command{Op: OpIncrFloat, User: 1, Key: key, Value: []byte("0.5")}, 5000},
+		{Command{Op: OpSetRange, User: 1, Key: key, N: 3, Value: []byte("25")}, 5000},
+		{Command{Op: OpStore, User: 1, Key: key, Value: []byte("5"), TTL: 7}, 107},
+		{Command{Op: OpStore, User: 1, Key: key, Value: []byte("6")}, 0},
+		{Command{Op: OpGetExpire, User: 1, Key: key, TTL: 9}, 109},
+		{Command{Op: OpGetExpire, User: 1, Key: key, Flags: FlagPersist}, 0},
+		{Command{Op: OpGetExpire, User: 1, Key: key, At: 400, TTL: 9}, 400},
+		{Command{Op: OpDeadline, User: 1, Key: key, At: 300, Flags: FlagLT}, 300},
+		{Command{Op: OpDeadline, User: 1, Key: key, TTL: 800, Flags: FlagGT | FlagXX}, 900},
+		{Command{Op: OpDeadline, User: 1, Key: key, Flags: FlagPersist}, 0},
+		{Command{Op: OpDeadline, User: 1, Key: key, TTL: math.MaxInt64, Flags: FlagNX}, math.MaxInt64},
 	} {
 		n.do(100, c.cmd)
 		it, ok := n.Reader(1).Keyspace().Get(key, 100)
 		if !ok || it.Deadline != c.want || it.Version != uint64(i+1) {
 			t.Errorf("command %d: deadline %d version %d %v, want %d %d", i, it.Deadline, it.Version, ok, c.want, i+1)
+		}
+	}
+}
+
+// What gives no other deadline makes no new version.
+func TestNoNewVersionWithoutAChange(t *testing.T) {
+	key := []byte("k")
+	for name, c := range map[string]struct {
+		before Command
+		cmd    Command
+	}{
+		"a read":                   {set("k", "v"), Command{Op: OpGetExpire, User: 1, Key: key}},
+		"no deadline to remove":    {set("k", "v"), Command{Op: OpDeadline, User: 1, Key: key, Flags: FlagPersist}},
+		"none for a read either":   {set("k", "v"), Command{Op: OpGetExpire, User: 1, Key: key, Flags: FlagPersist}},
+		"the same deadline":        {setFor("k", "v", 100), Command{Op: OpDeadline, User: 1, Key: key, At: 200}},
+		"the same, read":           {setFor("k", "v", 100), Command{Op: OpGetExpire, User: 1, Key: key, TTL: 100}},
+		"no later than none":       {set("k", "v"), Command{Op: OpDeadline, User: 1, Key: key, TTL: 100, Flags: FlagGT}},
+		"no earlier":               {setFor("k", "v", 100), Command{Op: OpDeadline, User: 1, Key: key, TTL: 500, Flags: FlagLT}},
+		"there is one":             {setFor("k", "v", 100), Command{Op: OpDeadline, User: 1, Key: key, TTL: 500, Flags: FlagNX}},
+		"there is none":            {set("k", "v"), Command{Op: OpDeadline, User: 1, Key: key, TTL: 500, Flags: FlagXX}},
+		"past, and not later":      {setFor("k", "v", 100), Command{Op: OpDeadline, User: 1, Key: key, TTL: -1, Flags: FlagGT}},
+		"a rename to itself":       {set("k", "v"), move("k", "k", 0)},
+		"nothing written":          {set("k", "v"), Command{Op: OpSetRange, User: 1, Key: key, N: 10}},
+		"a condition not met":      {set("k", "v"), Command{Op: OpStore, User: 1, Key: key, Flags: FlagNX | FlagGet}},
+		"another value":            {set("k", "v"), Command{Op: OpDeleteEqual, User: 1, Key: key, Arg: []byte("w")}},
+		"another value for a SET":  {set("k", "v"), Command{Op: OpStore, User: 1, Key: key, Flags: FlagEqual, Arg: []byte("vv")}},
+		"one of the keys is there": {set("k", "v"), Command{Op: OpMSetNX, User: 1, Words: words("a", "1", "k", "2")}},
+		"no number":                {set("k", "v"), Command{Op: OpIncrFloat, User: 1, Key: key, Value: []byte("1")}},
+	} {
+		n := withUser(t)
+		n.do(100, c.before)
+		n.do(100, c.cmd)
+		if it, _ := n.Reader(1).Keyspace().Get(key, 100); it.Version != 1 || n.Reader(1).Keyspace().Version() != 1 || string(it.Value) != "v" {
+			t.Errorf("%s: version %d of %d, %q", name, it.Version, n.Reader(1).Keyspace().Version(), it.Value)
+		}
+	}
+}
+
+// A deadline that is not in the future removes the item; the reply is that of a deadline in the future.
+func TestDeadlinesThatArePast(t *testing.T) {
+	key := []byte("k")
+	old := Result{Kind: KindValue, Details: &Details{Item: cache.Item{Value: []byte("v"), Version: 1, Deadline: 200}}}
+	for i, c := range []struct {
+		cmd  Command
+		want Result
+	}{
+		{Command{Op: OpStore, User: 1, Key: key, Value: []byte("w"), At: 100}, Result{Kind: KindOK}},
+		{Command{Op: OpStore, User: 1, Key: key, Value: []byte("w"), TTL: -5}, Result{Kind: KindOK}},
+		{Command{Op: OpStore, User: 1, Key: key, Value: []byte("w"), At: -1, Flags: FlagGet}, old},
+		{Command{Op: OpGetExpire, User: 1, Key: key, At: 99}, old},
+		{Command{Op: OpDeadline, User: 1, Key: key}, one(true)},
+		{Command{Op: OpDeadline, User: 1, Key: key, TTL: math.MinInt64}, one(true)},
+		{Command{Op: OpDeadline, User: 1, Key: key, At: 100, Flags: FlagLT}, one(true)},
+	} {
+		n := withUser(t)
+		n.one(100, setFor("k", "v", 100), Result{Kind: KindOK})
+		n.one(100, c.cmd, c.want)
+		if n.len() != 0 || n.Reader(1).Keyspace().Version() != 2 {
+			t.Errorf("command %d: %d items, version %d", i, n.len(), n.Reader(1).Keyspace().Version())
 		}
 	}
 }

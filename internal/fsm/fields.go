@@ -17,20 +17,32 @@ const (
 	fieldVersion              // Version
 	fieldNames                // Words: names
 	fieldPairs                // Words: keys and values in turn
+	fieldAt                   // At
+	fieldOld                  // Arg, which is a value
+	fieldEqual                // Arg, which is a value, if there is FlagEqual
+	fieldTo                   // Arg, which is a key
+	fieldNumber               // Value, which is the text of a number
+	fieldExec                 // Exec
 )
 
 func (c *Command) appendField(dst []byte, f field) []byte {
 	switch f {
 	case fieldName:
 		return appendBytes(dst, c.Name)
-	case fieldArg:
+	case fieldArg, fieldOld, fieldTo:
 		return appendBytes(dst, c.Arg)
+	case fieldEqual:
+		if c.Flags&FlagEqual != 0 {
+			return appendBytes(dst, c.Arg)
+		}
 	case fieldKey:
 		return appendBytes(dst, c.Key)
-	case fieldHash, fieldValue:
+	case fieldHash, fieldValue, fieldNumber:
 		return appendBytes(dst, c.Value)
 	case fieldTTL:
 		return binary.AppendVarint(dst, c.TTL)
+	case fieldAt:
+		return binary.AppendVarint(dst, c.At)
 	case fieldN:
 		return binary.AppendVarint(dst, c.N)
 	case fieldLimit:
@@ -42,11 +54,13 @@ func (c *Command) appendField(dst []byte, f field) []byte {
 		for _, w := range c.Words {
 			dst = appendBytes(dst, w)
 		}
+	case fieldExec:
+		return c.Exec.append(dst)
 	}
 	return dst
 }
 
-func (c *Command) readField(d *decoder, f field) {
+func (c *Command) readField(d *decoder, f field, version byte) {
 	switch f {
 	case fieldName:
 		c.Name = d.name()
@@ -54,8 +68,18 @@ func (c *Command) readField(d *decoder, f field) {
 		c.Arg = d.name()
 	case fieldKey:
 		c.Key = d.key()
-	case fieldHash:
+	case fieldHash, fieldNumber:
 		c.Value = d.name()
+	case fieldTo:
+		c.Arg = d.key()
+	case fieldOld:
+		c.Arg = d.value()
+	case fieldEqual:
+		if c.Flags&FlagEqual != 0 {
+			c.Arg = d.value()
+		}
+	case fieldAt:
+		c.At = d.varint()
 	case fieldValue:
 		c.Value = d.value()
 	case fieldTTL:
@@ -68,5 +92,7 @@ func (c *Command) readField(d *decoder, f field) {
 		c.Version = d.uvarint()
 	case fieldNames, fieldPairs:
 		c.Words = d.words(c.Words, f == fieldPairs)
+	case fieldExec:
+		c.Exec = d.transaction(version)
 	}
 }

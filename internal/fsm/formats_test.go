@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -36,6 +37,23 @@ func TestSnapshotsAreAsOldAsCanBe(t *testing.T) {
 		t.Errorf("restored: version %d is in use", c.InUse())
 	}
 	sameDump(t, "the copy", c.FSM, n.FSM)
+}
+
+// A state that has held an entry of a later version is refused, though its records look as they always did.
+func TestSnapshotsOfLaterEntriesAreRefused(t *testing.T) {
+	n := withUser(t)
+	n.one(2, once("id", Command{Op: OpGetDelete, User: 1, Key: []byte("k")}), Result{Kind: KindNil})
+	s := persist(t, n.snapshot())
+	if s[len(snapshotMagic)] != snapshotLimits || n.copied().InUse() != version5 {
+		t.Errorf("a snapshot of format %d, version %d in use", s[len(snapshotMagic)], n.copied().InUse())
+	}
+	body := records(t, s)
+	at := bytes.Index(body, []byte{tagEntries, version5})
+	if at < 0 {
+		t.Fatal("the version of its entries is not in the snapshot")
+	}
+	body[at+1] = EntryVersion + 1 // to that release, what this one is to those before it
+	damaged(t, n, sealed(body), "entries of a later version")
 }
 
 // An entry that is skipped is in the log all the same: who cannot read it must not be let in.

@@ -6,6 +6,8 @@
 // randomness, the order of a map or this node's configuration; all limits and times come with the log. It does not
 // know who leads, and it starts no goroutine.
 //
+// Results are told on the node that made the batch, and only there do they refer to values and views ([Details]).
+//
 // hashicorp/raft calls Apply, ApplyBatch, Snapshot and Restore on one goroutine, never two at once, and a
 // snapshot's Persist and Release on another. Everything else may be called from any goroutine.
 package fsm
@@ -25,7 +27,8 @@ import (
 type Hooks struct {
 	// Stamp is called with the log's time, in Unix milliseconds, before the changes made at that time can be read.
 	Stamp func(ms int64)
-	// Results is called with the results of a batch of Self. The batch's changes can be read by then.
+	// Results is called with the results of a batch of Self. The batch's changes can be read by then. Whoever keeps the
+	// results keeps in memory what their Details refer to.
 	Results func(incarnation, sequence uint64, results []Result)
 	// Restored is called after a Restore, with the last batch of Self in the new state.
 	Restored func(incarnation, sequence uint64)
@@ -98,6 +101,8 @@ func (f *FSM) apply(log *raft.Log) {
 		f.hooks.Stamp(s.time)
 	}
 	accepted := !h.Eviction && s.accept(h)
+	mine := accepted && f.hooks.Results != nil && string(h.Origin) == f.self
+	f.applier.mine = mine
 	var results []Result
 	switch {
 	case h.Eviction:
@@ -116,7 +121,7 @@ func (f *FSM) apply(log *raft.Log) {
 	f.applied.Store(log.Index)
 	f.closed.Store(s.closed)
 	f.tellChanged()
-	if accepted && f.hooks.Results != nil && string(h.Origin) == f.self {
+	if mine {
 		f.hooks.Results(h.Incarnation, h.Sequence, results)
 	}
 }

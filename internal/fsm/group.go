@@ -25,5 +25,5 @@ func NewGroup(commands ...Command) Group {
 func (g *Group) Append(c *Command) {
 	g.Commands = AppendCommand(g.Commands, c)
 	g.Count++
-	g.Version = max(g.Version, c.Op.Since())
+	g.Version = max(g.Version, c.Since())
 }

@@ -1,9 +1,13 @@
 package fsm
 
-import "ciderd/internal/cache"
+import (
+	"math"
+
+	"ciderd/internal/cache"
+)
 
 // Growth is by how much an entry makes memory grow at most, as far as the applied state tells: what is in flight
-// before it may have changed what it replaces.
+// before it may have changed what it replaces. A copy of what is in flight counts if Weights has noted that value.
 type Growth struct {
 	Total int64
 	Users []UserGrowth // a user may be there more than once
@@ -38,8 +42,15 @@ func commandBound(c *Command) int64 {
 	switch c.Op {
 	case OpAppend:
 		return cache.MemoryOf(len(c.Key), len(c.Value), false) + cache.MaxClassStep + idGrowth(c)
-	case OpExpire:
+	case OpExpire, OpGetExpire, OpDeadline:
+		if !c.givesDeadline() {
+			return idGrowth(c)
+		}
 		return deadlineGrowth + cache.MaxClassStep + idGrowth(c)
+	case OpExec:
+		total := idGrowth(c)
+		c.Exec.eachCommand(c.User, func(c *Command) { total += commandBound(c) })
+		return total
 	}
 	return commandGrowth(c, func(uint64, []byte) int64 { return 0 }) + idGrowth(c)
 }
@@ -50,9 +61,11 @@ func (s Shares) Growth(entry []byte) (g Growth) {
 	if err != nil || h.Eviction {
 		return g
 	}
+	f := forecasts{shares: s, off: h.Version < version5, of: map[uint64]*forecast{}}
 	_ = eachCommand(h.Version, h.Count, commands, func(c *Command, _ []byte) { // it has been checked
-		bytes := commandGrowth(c, s.peek)
-		if quota := s.quota(c.User); quota > 0 && bytes > quota {
+		bytes, need := f.growth(c)
+		if quota := s.quota(c.User); quota > 0 && need > quota {
+			f.back(c.User)
 			return // it will be refused, whatever is evicted
 		}
 		if bytes += idGrowth(c); bytes > 0 {
@@ -60,6 +73,56 @@ func (s Shares) Growth(entry []byte) (g Growth) {
 		}
 	})
 	return g
+}
+
+// forecasts are those of the users in one entry. Before version 5 the growth of a command does not depend on the size of
+// a value elsewhere.
+type forecasts struct {
+	shares Shares
+	off    bool
+	of     map[uint64]*forecast
+}
+
+// growth returns what a command adds, and what it stores in all as far as that may be refused.
+func (f *forecasts) growth(c *Command) (bytes, need int64) {
+	if f.off || !operations[c.Op].inside && c.Op != OpExec {
+		bytes = commandGrowth(c, f.shares.peek)
+		return bytes, bytes
+	}
+	of := f.of[c.User]
+	if of == nil {
+		of = newForecast(false, f.shares.finder(c.User))
+		f.of[c.User] = of
+	}
+	of.next(c)
+	if bytes = of.growth(); c.Op == OpExec {
+		return bytes, of.need
+	}
+	return bytes, bytes
+}
+
+// back takes back a user's last command.
+func (f *forecasts) back(user uint64) {
+	if of := f.of[user]; of != nil {
+		of.back()
+	}
+}
+
+// finder returns what tells what a key of a user has at present, expired or not, or will have by what is in flight. It
+// counts as a use of the item, which the command is about to be.
+func (s Shares) finder(user uint64) func(key []byte) found {
+	ks := s.Keyspace(user)
+	return func(key []byte) (f found) {
+		if ks != nil {
+			f.extent = extentOf(ks.Get(key, math.MinInt64))
+			f.memory = f.extent.memory(len(key))
+		}
+		if s.weights != nil {
+			f.value = max(f.value, s.weights().noted(user, key))
+			f.there = f.there || f.value > 0
+		}
+		return f
+	}
 }
 
 // quota returns a user's quota; 0: none.
@@ -106,7 +169,19 @@ func commandGrowth(c *Command, had peek) (bytes int64) {
 		return appendGrowth(had(c.User, c.Key), c)
 	case OpExpire:
 		return deadlineGrowth + classStep(had(c.User, c.Key))
-	case OpMSet:
+	case OpStore:
+		return itemGrowth(had(c.User, c.Key), c.Key, len(c.Value), c.TTL != 0 || c.At != 0 || c.Flags&FlagKeepTTL != 0)
+	case OpIncrFloat:
+		_, longest := anyNumber.sum(figure{})
+		most := itemGrowth(had(c.User, c.Key), c.Key, longest, true)
+		return most + classStep(most)
+	case OpSetRange:
+		if e, stores := computed(extent{}, c); stores {
+			return itemGrowth(had(c.User, c.Key), c.Key, e.value, true) + cache.MaxClassStep
+		}
+	case OpMove:
+		return itemGrowth(had(c.User, c.Arg), c.Arg, maxValue, true)
+	case OpMSet, OpMSetNX:
 		for i := 0; i+1 < len(c.Words); i += 2 {
 			bytes += itemGrowth(had(c.User, c.Words[i]), c.Words[i], len(c.Words[i+1]), false)
 		}

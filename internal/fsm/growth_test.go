@@ -67,6 +67,32 @@ func TestGrowthIsABound(t *testing.T) {
 			many(10, func(i int) Command { return set(fmt.Sprint("k", i), edge) }),
 			many(10, func(i int) Command { return Command{Op: OpExpire, User: 1, Key: fmt.Append(nil, "k", i), TTL: 1000} }),
 		},
+		"stores": {nil, many(500, func(i int) Command {
+			return Command{Op: OpStore, User: 1, Key: fmt.Append(nil, i), TTL: 1000, Flags: FlagNX}
+		})},
+		"copies": {[]Command{setFor("from", edge, 1000)}, many(50, func(i int) Command { return move("from", fmt.Sprint("a longer name", i), FlagCopy) })},
+		"renames": {
+			many(10, func(i int) Command { return set(fmt.Sprint("k", i), edge) }),
+			many(10, func(i int) Command { return move(fmt.Sprint("k", i), fmt.Sprint("longer", i), 0) }),
+		},
+		"copies of what the entry stores": {nil, append([]Command{set("from", edge)}, many(50, func(i int) Command { return move("from", fmt.Sprint(i), FlagCopy) })...)},
+		"numbers": {nil, many(200, func(i int) Command {
+			return Command{Op: OpIncrFloat, User: 1, Key: fmt.Append(nil, i), Value: []byte("-1.2e25")}
+		})},
+		"large numbers": {[]Command{set("k", "1e4930")}, []Command{{Op: OpIncrFloat, User: 1, Key: []byte("k"), Value: []byte("1")}}},
+		"ranges": {[]Command{set("k0", edge)}, many(20, func(i int) Command {
+			return Command{Op: OpSetRange, User: 1, Key: fmt.Append(nil, "k", i), N: 40_000, Value: []byte("v")}
+		})},
+		"deadlines of Redis at the edge": {
+			many(10, func(i int) Command { return set(fmt.Sprint("k", i), edge) }),
+			many(10, func(i int) Command {
+				return Command{Op: []Op{OpDeadline, OpGetExpire}[i%2], User: 1, Key: fmt.Append(nil, "k", i), TTL: 1000}
+			}),
+		},
+		"new pairs": {nil, []Command{{Op: OpMSetNX, User: 1, Words: words(pairs...)}}},
+		"a transaction": {[]Command{set("from", edge)}, []Command{exec(many(40, func(i int) Command {
+			return []Command{set(fmt.Sprint(i), ""), move("from", fmt.Sprint("copy", i), FlagCopy), incr("n"), set("same", edge)}[i%4]
+		})...)}},
 	} {
 		n := withUser(t)
 		if len(c.before) > 0 {

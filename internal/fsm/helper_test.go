@@ -3,8 +3,10 @@ package fsm
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -56,7 +58,7 @@ func entry(h Header, commands ...Command) []byte {
 	var body []byte
 	for i := range commands {
 		body = AppendCommand(body, &commands[i])
-		h.Version = max(h.Version, byte(commands[i].Op.Since()))
+		h.Version = max(h.Version, byte(commands[i].Since()))
 	}
 	h.Count = len(commands)
 	return AppendBatch(nil, h, body)
@@ -86,10 +88,40 @@ func (n *node) do(stamp int64, commands ...Command) []Result {
 // one applies one command and compares its result.
 func (n *node) one(stamp int64, c Command, want Result) {
 	n.tb.Helper()
-	if got := n.do(stamp, c)[0]; got != want {
-		n.tb.Errorf("at %d: operation %d of %q gave %v, want %v", stamp, c.Op, c.Key, got, want)
+	if got := n.do(stamp, c)[0]; !sameResult(got, want) {
+		n.tb.Errorf("at %d: operation %d of %q gave %s, want %s", stamp, c.Op, c.Key, inWords(got), inWords(want))
 	}
 }
+
+// inWords is all that a result says.
+func inWords(r Result) string {
+	s := fmt.Sprintf("kind %d, %d", r.Kind, r.N)
+	d := r.Details
+	if d == nil {
+		return s
+	}
+	if r.Kind == KindValue {
+		s += fmt.Sprintf(" %q version %d deadline %d", d.Item.Value, d.Item.Version, d.Item.Deadline)
+	}
+	for _, of := range d.Results {
+		s += " (" + inWords(of) + ")"
+	}
+	if d.View != nil {
+		s += fmt.Sprintf(" version %d", d.View.Version())
+		var lines []string
+		d.View.Range(func(key, value []byte, version uint64, deadline int64) bool {
+			lines = append(lines, fmt.Sprintf(" %q %q %d %d", key, value, version, deadline))
+			return true
+		})
+		slices.Sort(lines)
+		s += strings.Join(lines, "")
+	}
+	return s
+}
+
+func sameResult(a, b Result) bool { return inWords(a) == inWords(b) }
+
+func sameResults(a, b []Result) bool { return slices.EqualFunc(a, b, sameResult) }
 
 // withUser is a node whose user 1 is alice.
 func withUser(tb testing.TB) *node {

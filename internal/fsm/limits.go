@@ -137,7 +137,10 @@ func part(bytes, n, d int64) int64 { return bytes/d*n + bytes%d*n/d }
 
 // Shares tells how the memory is shared. It is read while entries are applied, so two of its answers may lie some
 // entries apart. Any goroutine may use it.
-type Shares struct{ state *state }
+type Shares struct {
+	state   *state
+	weights func() *Weights // of what is in flight; nil: nothing is known of it
+}
 
 // Usage is what one user has.
 type Usage struct {
@@ -151,7 +154,13 @@ type Usage struct {
 }
 
 // Shares returns the present shares.
-func (f *FSM) Shares() Shares { return Shares{f.state.Load()} }
+func (f *FSM) Shares() Shares { return Shares{state: f.state.Load()} }
+
+// With returns shares whose Growth also knows the large values that are in flight, which a command may copy.
+func (s Shares) With(weights func() *Weights) Shares {
+	s.weights = weights
+	return s
+}
 
 // Limits returns the limits, and whether any have been set (if only to none).
 func (s Shares) Limits() (limits Limits, set bool) {

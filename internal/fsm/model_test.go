@@ -184,12 +184,13 @@ func (m *model) command(c *Command) Result {
 	if len(u.once) >= 100_000 {
 		return Result{Kind: KindOnceFull}
 	}
-	shut := m.closed && slices.Contains([]Op{OpSet, OpCAS, OpMSet, OpIncr, OpAppend}, c.Op)
+	shut := m.closed && m.grows(c)
 	if why := m.roomForID(u, c.Once); why != KindNone && !shut {
 		return Result{Kind: why}
 	}
 	r := m.write(u, c)
-	if r.Kind != KindMemoryFull && r.Kind != KindQuota && r.Kind != KindAtLimit { // which may well go through when it is sent again
+	passing := []Kind{KindMemoryFull, KindQuota, KindAtLimit, KindValue, KindExec}
+	if !slices.Contains(passing, r.Kind) { // they may well go through when they are sent again, or hold values
 		u.once = append(u.once, modelOnce{string(c.Once), m.now, r})
 	}
 	return r
@@ -216,8 +217,11 @@ func (m *model) signup(c *Command, version uint64) Result {
 }
 
 func (m *model) write(u *modelUser, c *Command) Result {
-	if m.closed && slices.Contains([]Op{OpSet, OpCAS, OpMSet, OpIncr, OpAppend}, c.Op) {
+	if m.closed && m.grows(c) {
 		return Result{Kind: KindMemoryFull}
+	}
+	if c.Op >= OpStore {
+		return m.write5(u, c)
 	}
 	it, there := m.seen(u, c.Key)
 	if !there && (c.Op == OpExpire || c.Op == OpPersist || c.Op == OpCAS) {

@@ -26,6 +26,22 @@ const (
 	OpLimits        // N: the most memory, Limit: the default quota, both in bytes; 0: none
 	OpQuota         // N: the user's own quota in bytes; 0: none
 	OpReserve       // N: the user's reserve in bytes
+
+	// From here on TTL is in milliseconds and At in Unix milliseconds. At counts if both are set; 0: there is none. What
+	// is not in the future removes the item, and the reply is as if it had been stored.
+
+	OpStore       // store a value under any of the conditions of Redis' SET; Arg, with FlagEqual: the value it must have
+	OpGetDelete   // remove an item and return it
+	OpDeleteEqual // remove an item if its value is Arg
+	OpGetExpire   // return an item and give it another deadline (TTL, At), none (FlagPersist), or leave it as it is
+	OpDeadline    // another deadline: in TTL, which may be 0 or less, or At; or none (FlagPersist)
+	OpIncrFloat   // Value: the text of what is added
+	OpSetRange    // N: where Value is written to in the value; Limit: the largest value in bytes
+	OpMove        // Arg: the key to which the item moves, or to which it is copied (FlagCopy)
+	OpMSetNX      // Words: key, value, …; nothing is stored if one of the keys is there
+	OpExec        // Exec: commands under conditions; Version, with FlagWhole: that of the keyspace
+	OpLook        // within an OpExec only: return an item
+	OpView        // within an OpExec only: return a view of the keyspace
 	opEnd
 )
 
@@ -35,10 +51,11 @@ const (
 	version2 = 2 // OpRefuse
 	version3 = 3 // OpRegister
 	version4 = 4 // limits on memory: OpLimits, OpQuota, OpReserve, evictions
+	version5 = 5 // what programs that speak Redis need: OpStore to OpView, results that hold values
 )
 
 // EntryVersion is the latest version of entries that this release reads.
-const EntryVersion = version4
+const EntryVersion = version5
 
 // operation is what is known of an Op besides what it does.
 type operation struct {
@@ -50,24 +67,27 @@ type operation struct {
 	userless bool
 	// forgets: ONCE never remembers its reply.
 	forgets bool
-	fields  []field // in the order in which they are encoded
+	// inside: it may stand in an OpExec. only: and nowhere else.
+	inside, only bool
+	fields       []field // in the order in which they are encoded
 }
 
-// operations is the one table of them. A new operation needs a row here, a case in applier and in the tests' model,
-// and nothing else: since decides what may be proposed while older releases are running.
+// operations is the one table of them. A new operation needs a row here, a case in applier and in the tests' model (and,
+// if it stores or copies something, in growth.go, forecast.go, work.go and weights.go): since decides what may be proposed
+// while older releases are running.
 var operations = [opEnd + 1]operation{
 	OpSignup:     {since: version1, userless: true, fields: []field{fieldName, fieldHash, fieldLimit}},
 	OpPasswd:     {since: version1, fields: []field{fieldHash, fieldArg}},
 	OpUnregister: {since: version1, fields: []field{fieldArg}},
-	OpSet:        {since: version1, grows: true, fields: []field{fieldKey, fieldValue, fieldTTL}},
-	OpDelete:     {since: version1, fields: []field{fieldNames}},
-	OpIncr:       {since: version1, grows: true, fields: []field{fieldKey, fieldN}},
-	OpAppend:     {since: version1, grows: true, fields: []field{fieldKey, fieldValue, fieldLimit}},
-	OpExpire:     {since: version1, fields: []field{fieldKey, fieldTTL}},
-	OpPersist:    {since: version1, fields: []field{fieldKey}},
-	OpCAS:        {since: version1, grows: true, fields: []field{fieldKey, fieldValue, fieldVersion}},
-	OpMSet:       {since: version1, grows: true, fields: []field{fieldPairs}},
-	OpFlush:      {since: version1},
+	OpSet:        {since: version1, inside: true, grows: true, fields: []field{fieldKey, fieldValue, fieldTTL}},
+	OpDelete:     {since: version1, inside: true, fields: []field{fieldNames}},
+	OpIncr:       {since: version1, inside: true, grows: true, fields: []field{fieldKey, fieldN}},
+	OpAppend:     {since: version1, inside: true, grows: true, fields: []field{fieldKey, fieldValue, fieldLimit}},
+	OpExpire:     {since: version1, inside: true, fields: []field{fieldKey, fieldTTL}},
+	OpPersist:    {since: version1, inside: true, fields: []field{fieldKey}},
+	OpCAS:        {since: version1, inside: true, grows: true, fields: []field{fieldKey, fieldValue, fieldVersion}},
+	OpMSet:       {since: version1, inside: true, grows: true, fields: []field{fieldPairs}},
+	OpFlush:      {since: version1, inside: true},
 	OpSweep:      {since: version1, userless: true},
 	OpGone:       {since: version1, userless: true, fields: []field{fieldNames}},
 	OpClose:      {since: version1, userless: true, fields: []field{fieldN}},
@@ -76,16 +96,52 @@ var operations = [opEnd + 1]operation{
 	OpLimits:     {since: version4, userless: true, fields: []field{fieldN, fieldLimit}},
 	OpQuota:      {since: version4, fields: []field{fieldN}},
 	OpReserve:    {since: version4, fields: []field{fieldN}},
+
+	OpStore:       {since: version5, inside: true, grows: true, fields: []field{fieldKey, fieldValue, fieldTTL, fieldAt, fieldEqual}},
+	OpGetDelete:   {since: version5, inside: true, fields: []field{fieldKey}},
+	OpDeleteEqual: {since: version5, inside: true, fields: []field{fieldKey, fieldOld}},
+	OpGetExpire:   {since: version5, inside: true, fields: []field{fieldKey, fieldTTL, fieldAt}},
+	OpDeadline:    {since: version5, inside: true, fields: []field{fieldKey, fieldTTL, fieldAt}},
+	OpIncrFloat:   {since: version5, inside: true, grows: true, fields: []field{fieldKey, fieldNumber}},
+	OpSetRange:    {since: version5, inside: true, grows: true, fields: []field{fieldKey, fieldN, fieldValue, fieldLimit}},
+	OpMove:        {since: version5, inside: true, grows: true, fields: []field{fieldKey, fieldTo}},
+	OpMSetNX:      {since: version5, inside: true, grows: true, fields: []field{fieldPairs}},
+	OpExec:        {since: version5, fields: []field{fieldVersion, fieldExec}}, // it grows if its commands do
+	OpLook:        {since: version5, inside: true, only: true, fields: []field{fieldKey}},
+	OpView:        {since: version5, inside: true, only: true},
 }
 
 // Since returns the first version of entries that may hold the operation. It must not be proposed before every
 // server of the cluster reads that version.
 func (op Op) Since() int { return int(operations[op].since) }
 
-// The flags of OpSet, of OpLimits and of OpRefuse, and the one that marks a command wrapped in ONCE.
+// Since returns the first version of entries that may hold the command and all that it holds.
+func (c *Command) Since() int {
+	if c.Exec != nil {
+		return max(c.Op.Since(), int(c.Exec.since))
+	}
+	return c.Op.Since()
+}
+
+// grows reports whether the command can make the state larger.
+func (c *Command) grows() bool { return operations[c.Op].grows || c.Exec != nil && c.Exec.grows }
+
+// The flags of the operations, and the one that marks a command wrapped in ONCE.
 const (
-	FlagNX = 1 << 0
-	FlagXX = 1 << 1
+	FlagNX = 1 << 0 // only if the key is not there; of OpDeadline: if the item has no deadline
+	FlagXX = 1 << 1 // only if the key is there; of OpDeadline: if the item has a deadline
+
+	// Of OpStore.
+	FlagEqual   = 1 << 2 // only if the value is Arg
+	FlagKeepTTL = 1 << 3 // the deadline stays
+	FlagGet     = 1 << 4 // the result is the old value
+
+	FlagGT = 1 << 2 // of OpDeadline: only a later one; no deadline is later than any
+	FlagLT = 1 << 3 // of OpDeadline: only an earlier one
+
+	FlagPersist = 1 << 5 // of OpGetExpire and OpDeadline: the deadline is removed
+	FlagCopy    = 1 << 2 // of OpMove: the item stays where it is too
+	FlagWhole   = 1 << 0 // of OpExec: only if the keyspace has the version Version
 
 	FlagReject = 1 << 0 // what would grow beyond a limit is refused
 	FlagFirst  = 1 << 1 // only if no limits have been set yet

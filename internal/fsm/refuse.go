@@ -19,12 +19,12 @@ func (r Refusal) nothing() bool { return !r.Growth && r.Reads == 0 && r.Weights 
 // unread reports whether some servers do not read a version.
 func (r Refusal) unread(version byte) bool { return r.Reads != 0 && int(version) > r.Reads }
 
-// why returns the flags of the OpRefuse that replaces an operation, if r refuses it.
-func (r Refusal) why(op Op) (flags uint8, refused bool) {
+// why returns the flags of the OpRefuse that replaces a command, if r refuses it.
+func (r Refusal) why(c *Command) (flags uint8, refused bool) {
 	switch {
-	case r.unread(operations[op].since):
+	case r.unread(byte(c.Since())):
 		return flagUnread, true
-	case r.Growth && operations[op].grows:
+	case r.Growth && c.grows():
 		return 0, true
 	}
 	return 0, false
@@ -74,7 +74,7 @@ type refusing struct {
 }
 
 func (r *refusing) command(c *Command, encoded []byte) {
-	flags, not := r.refusal.why(c.Op)
+	flags, not := r.refusal.why(c)
 	if !not && r.work.tooMuch(c) {
 		flags, not = flagBusy, true
 	}
@@ -86,7 +86,7 @@ func (r *refusing) command(c *Command, encoded []byte) {
 		r.copied = r.seen + len(encoded)
 	}
 	r.seen += len(encoded)
-	r.version = max(r.version, operations[c.Op].since)
+	r.version = max(r.version, byte(c.Since()))
 	if r.changed && r.seen == len(r.commands) {
 		r.rest = append(r.rest, r.commands[r.copied:]...)
 	}

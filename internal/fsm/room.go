@@ -51,8 +51,11 @@ func bound(limit, net int64, reject, gentle bool) int64 {
 // beyond reports whether g grows what has so much memory now, to more than most.
 func (g grown) beyond(memory, most int64) bool { return g.need > g.had && memory-g.had+g.need > most }
 
-// bounded reports whether anything bounds the account that was looked up.
+// bounded reports whether anything bounds the account that was looked up, and what it does has not been granted.
 func (a *applier) bounded() bool {
+	if a.granted {
+		return false
+	}
 	limits := a.ledger.current()
 	return limits.MaxMemory > 0 || limits.Quota > 0 || a.account.share.quota.Load() > 0
 }

@@ -159,6 +159,10 @@ func (s *story) command() Command {
 	if s.r.IntN(6) == 0 {
 		c.Once = strconv.AppendInt(nil, int64(s.r.IntN(40)), 10)
 	}
+	if s.r.IntN(4) == 0 {
+		s.ofRedis(&c)
+		return c
+	}
 	switch n := s.r.IntN(100); {
 	case n < 30:
 		c.Op, c.Key, c.Value, c.TTL = OpSet, s.key(), s.value(), s.ttl()

@@ -48,23 +48,57 @@ func (e *entryWork) tooMuch(c *Command) bool {
 	}
 	work := 0
 	switch c.Op {
-	case OpSet, OpCAS:
+	case OpSet, OpCAS, OpStore:
 		e.weights.note(c.User, c.Key, len(c.Value))
-	case OpMSet:
+	case OpMSet, OpMSetNX:
 		for i := 0; i+1 < len(c.Words); i += 2 {
 			e.weights.note(c.User, c.Words[i], len(c.Words[i+1]))
 		}
-	case OpExpire, OpPersist:
+	case OpExpire, OpPersist, OpDeadline:
 		work = e.weights.of(c.User, c.Key)
 	case OpAppend:
 		work = e.weights.of(c.User, c.Key)
 		e.weights.note(c.User, c.Key, work+len(c.Value))
+	default:
+		work = e.weights.foresee(c)
+	}
+	if c.Op == OpExec && work > maxWork {
+		return true // it is not run, so there is as much for the others as before
 	}
 	if work < heavy {
 		return false
 	}
 	e.bytes += work
 	return e.bytes > maxWork
+}
+
+// foresee returns what a command copies, and notes the values that it stores.
+func (w *Weights) foresee(c *Command) (work int) {
+	switch c.Op {
+	case OpGetExpire, OpIncrFloat, OpSetRange, OpMove, OpExec:
+	default:
+		return 0
+	}
+	find := w.fsm.Shares().With(func() *Weights { return w }).finder(c.User)
+	item := func(key []byte) extent { return find(key).extent }
+	switch c.Op {
+	case OpIncrFloat, OpSetRange:
+		if e, stores := computed(item(c.Key), c); stores {
+			w.note(c.User, c.Key, e.value)
+		}
+	case OpMove:
+		w.note(c.User, c.Arg, item(c.Key).value)
+	case OpExec:
+		f := newForecast(false, find)
+		work = f.next(c)
+		for key, k := range f.keys {
+			if k.stored {
+				w.note(c.User, []byte(key), k.now.value)
+			}
+		}
+		return work
+	}
+	return c.work(item)
 }
 
 func (w *Weights) note(user uint64, key []byte, size int) {
@@ -79,14 +113,18 @@ func (w *Weights) note(user uint64, key []byte, size int) {
 
 // of returns how large the value of key may be when a command that arrives now is applied.
 func (w *Weights) of(user uint64, key []byte) int {
-	size := w.fsm.valueSize(user, key)
+	return max(w.fsm.valueSize(user, key), w.noted(user, key))
+}
+
+// noted returns the largest value that was noted for key; 0: none.
+func (w *Weights) noted(user uint64, key []byte) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.recent)+len(w.before) == 0 {
-		return size
+		return 0
 	}
 	h := hashOf(key, user)
-	return max(size, w.recent[h], w.before[h])
+	return max(w.recent[h], w.before[h])
 }
 
 // valueSize returns about the size of a stored value, whether it has expired or not.

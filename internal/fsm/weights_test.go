@@ -7,7 +7,14 @@ import (
 )
 
 func copies(op Op, key string, n int) []Command {
-	return slices.Repeat([]Command{{Op: op, User: 1, Key: []byte(key), TTL: 60_000}}, n)
+	c := Command{Op: op, User: 1, Key: []byte(key), TTL: 60_000}
+	switch op {
+	case OpSetRange:
+		c.Value = []byte("x")
+	case OpMove:
+		c.Arg, c.Flags = []byte("to"), FlagCopy
+	}
+	return slices.Repeat([]Command{c}, n)
 }
 
 // A value that is on its way counts for the commands behind it, whoever sent which; what would be too much is
@@ -35,7 +42,7 @@ func TestWeightsOfValuesOnTheirWay(t *testing.T) {
 				t.Fatalf("%s: the value itself: %v", name, err)
 			}
 		}
-		for _, op := range []Op{OpExpire, OpPersist} {
+		for _, op := range []Op{OpExpire, OpPersist, OpDeadline, OpGetExpire, OpSetRange, OpMove} {
 			e := entry(Header{Origin: []byte("a/1"), Incarnation: 1, Sequence: n.sequence + 1, Stamp: 3}, copies(op, c.key, 1024)...)
 			bounded, err := Refuse(e, Refusal{Weights: w})
 			if err != nil {
