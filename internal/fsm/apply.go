@@ -29,7 +29,8 @@ type applier struct {
 
 	epoch    uint64 // of the heat, in the last eviction
 	room     int64  // of the eviction that is applied
-	inserted int    // items that the batch's commands stored, or were refused
+	victims  together
+	inserted int // items that the batch's commands stored, or were refused
 }
 
 // batch applies the commands of an accepted batch; results has one element for each of them. A command that cannot
