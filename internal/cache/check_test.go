@@ -13,6 +13,7 @@ func (x *machine) check() {
 	for id, m := range x.m {
 		k := x.s.Keyspace(id)
 		checkStructure(x.tb, k)
+		checkChunks(x.tb, k)
 		for key := range m.items {
 			x.get(k, m, key)
 		}

@@ -1,9 +1,6 @@
 package cache
 
-import (
-	"bytes"
-	"unsafe"
-)
+import "unsafe"
 
 // The allocator keeps records of one size together, in pages, and can use a page for another size only once all of its
 // records are gone. When items of one size have made way to those of another, a few old ones in each page keep all of
@@ -66,12 +63,13 @@ func (p *Pages) Choose() (unused int64) {
 	return unused
 }
 
-// Census notes the pages of the records in about as many slots as it is told. It begins at a place and does not go
+// Census notes the pages of the records in about as many slots as it is told, of those that have an allocation of their
+// own. It begins at a place and does not go
 // beyond the end; it returns where to go on (0: it has come to the end). Any goroutine may call it.
 func (c *content) Census(from Cursor, slots int, pages *Pages) (next Cursor) {
 	return c.walk(from, slots, func(_ *group, _ int, r *record) {
 		switch n := len(r.bytes()); {
-		case n > compactUpto:
+		case n > compactUpto || r.chunk() != nil:
 		case r.deadline() != 0: // the index of deadlines has its record too
 			pages.note(r.page(), pinned)
 		default:
@@ -86,10 +84,12 @@ func (c *content) Census(from Cursor, slots int, pages *Pages) (next Cursor) {
 func (c *content) Compact(from Cursor, slots int, pages *Pages) (next Cursor, copied int) {
 	next = c.walk(from, slots, func(g *group, i int, r *record) {
 		b := r.bytes()
-		if len(b) > compactUpto || r.deadline() != 0 || !pages.sparse[r.page()] {
+		if len(b) > compactUpto || r.chunk() != nil || r.deadline() != 0 || !pages.sparse[r.page()] {
 			return
 		}
-		if g.slots[i].CompareAndSwap(r, recordOf(bytes.Clone(b))) {
+		own := ownBytes(len(b))
+		copy(own, b)
+		if g.slots[i].CompareAndSwap(r, recordOf(own)) {
 			copied += len(b)
 		}
 	})

@@ -39,7 +39,10 @@ func (c *content) Gone() uint64 { return c.gone.Load() }
 func (c *content) Version() uint64 { return c.dir.Load().version.Load() }
 
 // left notes that s has left the keyspace. There is one writer: no need to lock the bus.
-func (c *content) left(s size) { c.gone.Store(c.gone.Load() + uint64(s.bytes)) }
+func (c *content) left(s size) {
+	c.gone.Store(c.gone.Load() + uint64(s.bytes))
+	c.store.gone.Store(c.store.gone.Load() + uint64(s.bytes))
+}
 
 // own returns the directory, or a copy of it if a view may hold it: see "Freezing".
 func (c *content) own() *directory {

@@ -3,6 +3,7 @@ package cache
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"weak"
 )
@@ -11,6 +12,36 @@ import (
 func gone[T any](p weak.Pointer[T]) bool {
 	runtime.GC()
 	return p.Value() == nil
+}
+
+// An MGet of small items keeps no chunk: a client that does not read would keep thousands of times what it asked for.
+func TestMGetKeepsNoChunk(t *testing.T) {
+	k := chunked(50_000)
+	var keys [][]byte
+	for i := range 1000 {
+		keys = append(keys, fmt.Appendf(nil, "key-%08d", i*49))
+	}
+	given, chunks := 0, slices.Clone(k.chunks.all)
+	begin := func(kept, copies int) {
+		if want := 1000 * spaceFor(headSize+12+32); copies+kept < want*9/10 || copies > want {
+			t.Errorf("%d bytes kept, copies of %d", kept, copies)
+		}
+	}
+	k.MGet(keys, 0, begin, func(i int, it Item, ok bool) {
+		if given++; !ok || string(it.Value) != fmt.Sprintf("value-%026d", i*49) {
+			t.Fatalf("item %d: %v, %q", i, ok, it.Value)
+		}
+		if i != 500 {
+			return
+		}
+		k.Flush()
+		if n := left(chunks); n != 0 {
+			t.Errorf("%d chunks are kept", n)
+		}
+	})
+	if given != len(keys) {
+		t.Errorf("%d of %d", given, len(keys))
+	}
 }
 
 // An MGet that is stuck in its fn, as for a client that does not read, keeps what it has yet to give

@@ -14,11 +14,13 @@ type Keyspace struct {
 	mu     sync.Mutex    // held during a change; guards frozen and deadlines
 
 	deadlines deadlines
+	chunks    chunkList
 
 	// The writer's only:
-	inCut bool
-	hash  uint64 // sum of the items' hashes
-	mixed uint64 // this keyspace's part of the store's hash
+	inCut   bool
+	filling filling
+	hash    uint64 // sum of the items' hashes
+	mixed   uint64 // this keyspace's part of the store's hash
 }
 
 // How often a read that met a change tries again before it takes a view, which
@@ -49,18 +51,19 @@ func (k *Keyspace) Get(key []byte, now int64) (Item, bool) {
 	return k.Freeze().dir.find(h, key).item(now)
 }
 
-// MGet calls begin with the size of all values, and then fn for each of keys, in order, with its item in one
-// consistent cut of the keyspace. No lock is held during fn, however long it takes. Only the items asked for are
-// kept alive, each until its fn returns.
-func (k *Keyspace) MGet(keys [][]byte, now int64, begin func(bytes int), fn func(i int, it Item, ok bool)) {
+// MGet calls fn for each of keys, in order, with its item in one consistent cut of the keyspace. No lock is held during
+// fn, however long it takes. Only the items asked for are kept alive, each until its fn returns; of small ones there are
+// copies until the end. Before that begin is called with the size of the values that are kept, and of the copies.
+func (k *Keyspace) MGet(keys [][]byte, now int64, begin func(kept, copies int), fn func(i int, it Item, ok bool)) {
 	var few [64]*record
 	recs := few[:]
 	if len(keys) > len(few) {
 		recs = make([]*record, len(keys))
 	}
 	k.collect(keys, recs, now)
+	kept, copies := takeOut(recs[:len(keys)])
 	if begin != nil {
-		begin(valueBytes(recs[:len(keys)]))
+		begin(kept, copies)
 	}
 	for i := range keys {
 		it, ok := recs[i].item(now)
@@ -69,14 +72,30 @@ func (k *Keyspace) MGet(keys [][]byte, now int64, begin func(bytes int), fn func
 	}
 }
 
-func valueBytes(recs []*record) (n int) {
+// takeOut puts copies in the place of records that lie in chunks: one would keep all of its chunk. It returns the size of
+// the other values, and of the copies.
+func takeOut(recs []*record) (kept, copies int) {
 	for _, r := range recs {
-		if r != nil {
+		switch {
+		case r == nil:
+		case r.chunk() != nil:
+			copies += spaceFor(len(r.bytes()))
+		default:
 			_, value, _ := r.layout()
-			n += value
+			kept += value
 		}
 	}
-	return n
+	if copies == 0 {
+		return kept, 0
+	}
+	space := make([]byte, copies)
+	for i, r := range recs {
+		if r != nil && r.chunk() != nil {
+			n := copy(space, r.bytes())
+			recs[i], space = recordOf(space[:n:n]), space[spaceFor(n):]
+		}
+	}
+	return kept, copies
 }
 
 func (k *Keyspace) collect(keys [][]byte, recs []*record, now int64) {

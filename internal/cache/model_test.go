@@ -19,7 +19,7 @@ import (
 //   - Expire removes the same items as sorting all of them would;
 //   - Memory is the sum over the items, and Occupied a count, after every step;
 //   - a store rebuilt from a view has the same Hash, Bytes and NextDeadline;
-//   - the structure's own invariants hold (checkStructure).
+//   - the structure's own invariants hold (checkStructure, checkChunks).
 
 type mitem struct {
 	value    string
@@ -181,6 +181,8 @@ func (x *machine) step(op []byte, keys int) {
 		}
 	case code == 30 && arg%16 == 0:
 		x.flush(k, m)
+	case code == 30 && arg%16 == 1:
+		emptyAll(k)
 	case code == 31 && arg%32 == 0:
 		if !x.s.Drop(id) || k.Len() != 0 {
 			x.tb.Fatalf("Drop(%d) left %d items", id, k.Len())
@@ -294,6 +296,9 @@ func TestModel(t *testing.T) {
 		x := newMachine(t)
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		keys := []int{4, 40, 3000}[seed%3]
+		if seed >= 3 {
+			x.s.chunkFrom = 500
+		}
 		op := make([]byte, opSize)
 		for i := range 8000 {
 			for j := range op {

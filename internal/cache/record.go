@@ -29,20 +29,37 @@ const (
 // for the garbage collector to follow; a []byte in the slot would be 24 bytes a
 // slot and could not be replaced atomically. A pointer to the first byte is 8.
 // Why it is sound: a *record always points at the start of a []byte of at least
-// headSize bytes made by newRecord, which is never written afterwards; the head
-// has alignment 1; and every slice is cut from one that has exactly the
-// allocation's length, so no pointer leaves it.
+// headSize bytes made by newRecord or inChunk, which is never written afterwards; the
+// head has alignment 1; and every slice is cut from one that has exactly the
+// record's length, so no pointer leaves it.
 type record struct{ head [headSize]byte }
 
+// newRecord returns a record with an allocation of its own.
 func newRecord(key, value []byte, version uint64, deadline int64) *record {
+	n := recordSize(key, value, deadline)
+	return write(ownBytes(n), key, value, version, deadline)
+}
+
+// ownBytes returns n bytes that begin at a multiple of recordAlign. The runtime packs what is smaller than 16 bytes.
+func ownBytes(n int) []byte { return make([]byte, max(n, 16))[:n:n] }
+
+func recordSize(key, value []byte, deadline int64) int {
 	if len(key) > MaxKeySize {
 		panic("cache: key too long")
 	}
-	n, flags := headSize+len(key)+len(value), uint16(0)
+	n := headSize + len(key) + len(value)
 	if deadline != 0 {
-		n, flags = n+deadlineSize, deadlineFlag
+		n += deadlineSize
 	}
-	b := make([]byte, n)
+	return n
+}
+
+// write writes a record into bytes of its size.
+func write(b, key, value []byte, version uint64, deadline int64) *record {
+	n, flags := len(b), uint16(0)
+	if deadline != 0 {
+		flags = deadlineFlag
+	}
 	binary.LittleEndian.PutUint64(b, version)
 	binary.LittleEndian.PutUint32(b[8:], uint32(len(value)))
 	binary.LittleEndian.PutUint16(b[12:], uint16(len(key))|flags)
@@ -54,7 +71,7 @@ func newRecord(key, value []byte, version uint64, deadline int64) *record {
 	return recordOf(b)
 }
 
-// recordOf returns the record whose bytes are b, which is an allocation of its own and never changed from here on.
+// recordOf returns the record whose bytes are b, which nothing else is in and which are never changed from here on.
 func recordOf(b []byte) *record { return (*record)(unsafe.Pointer(unsafe.SliceData(b))) }
 
 // layout returns the lengths of the key, the value and the deadline.

@@ -19,6 +19,7 @@ type Store struct {
 
 	epoch atomic.Uint64 // increases with every freeze
 	totals
+	chunkFrom int64 // see there; less in tests
 
 	_         [64]byte // every read looks at it: not beside what each change writes
 	heatEpoch atomic.Uint64
@@ -44,6 +45,8 @@ func New() *Store {
 		dirs:     btree.NewG(treeDegree, func(a, b entry) bool { return a.id < b.id }),
 		schedule: btree.NewG(treeDegree, turnLess),
 		nodes:    btree.NewFreeListG[due](btree.DefaultFreeListSize),
+
+		chunkFrom: chunkFrom,
 	}
 	s.epoch.Store(1) // so that nothing is born in epoch 0, "never frozen"
 	return s

@@ -40,9 +40,11 @@ const sweepAtOnce = 256
 // item. Any goroutine may call it: a victim may have changed since, see Evict.
 func (c *content) Coldest(from Cursor, now, want int64, most int, skip func(key []byte, version uint64) bool) ([]Victim, Cursor) {
 	s := sweep{of: c, at: from, from: from, epoch: c.store.HeatEpoch(), now: now, want: want, most: most, skip: skip}
-	for !s.round && !s.enough() {
-		s.collect(s.wanted() * candidates)
-		s.choose((len(s.found) + candidates - 1) / candidates)
+	s.timed = c.store.Deadlines() > 0
+	s.goRound()
+	if s.skipped && !s.enough() {
+		s.ask, s.from, s.wrapped, s.round = true, s.at, false, false
+		s.goRound()
 	}
 	return s.victims, s.at
 }
@@ -55,6 +57,9 @@ type sweep struct {
 	round    bool // come round to from
 	epoch    uint64
 	now      int64
+	timed    bool  // there are deadlines: else no record has to be looked at but a victim's
+	ask      bool  // about each candidate: in the first round only victims are asked about
+	skipped  bool  // a victim was
 	want     int64 // bytes to find yet
 	most     int
 	skip     func(key []byte, version uint64) bool
@@ -67,6 +72,15 @@ type candidate struct {
 	rank int
 }
 
+func (s *sweep) goRound() {
+	for !s.round && !s.enough() {
+		s.collect(s.wanted() * candidates)
+		s.choose((len(s.found) + candidates - 1) / candidates)
+	}
+}
+
+func (s *sweep) skips(r *record) bool { return s.skip != nil && s.skip(r.key(), r.version()) }
+
 func (s *sweep) enough() bool { return s.want <= 0 || len(s.victims) >= s.most }
 
 // wanted returns about how many victims are to be found yet, but not more than are chosen at once.
@@ -77,6 +91,10 @@ func (s *sweep) wanted() int {
 }
 
 func (s *sweep) take(r *record) {
+	if s.skips(r) {
+		s.skipped = true
+		return
+	}
 	memory := r.size().memory
 	s.victims = append(s.victims, Victim{bytes.Clone(r.key()), r.version(), memory})
 	s.want -= memory
@@ -97,8 +115,8 @@ func (s *sweep) look(g *group) {
 	for i := range g.slots {
 		r := g.slots[i].Load()
 		switch {
-		case r == nil || s.skip != nil && s.skip(r.key(), r.version()):
-		case !r.hidden(s.now):
+		case r == nil || s.ask && s.skips(r):
+		case !s.timed || !r.hidden(s.now):
 			s.found = append(s.found, candidate{r, g.heats.sweep(i, s.epoch).rank(s.epoch)})
 		case !s.enough():
 			s.take(r)

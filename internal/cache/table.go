@@ -142,7 +142,7 @@ func (t *table) add(h uint64, m member) {
 // remove empties a slot. A group that has an empty slot was never full, so no
 // probe passes it, and it needs no tombstone.
 func (t *table) remove(g *group, slot int) {
-	g.slots[slot].Store(nil)
+	g.slots[slot].Swap(nil).left() // Defrag may have put a copy there
 	t.live--
 	if empties(g.ctrl.Load()) != 0 {
 		g.setCtrl(slot, 0)

@@ -8,6 +8,7 @@ type totals struct {
 	occupied atomic.Int64 // keyspaces that have items
 	timed    atomic.Int64 // items with a deadline
 	next     atomic.Int64 // the earliest deadline; 0: none
+	gone     atomic.Uint64
 }
 
 // Len returns the number of items in all keyspaces.
@@ -18,6 +19,9 @@ func (t *totals) Bytes() int64 { return t.counts.bytes.Load() }
 
 // Memory returns the sum of Memory of all keyspaces.
 func (t *totals) Memory() int64 { return t.counts.memory.Load() }
+
+// Gone returns the sum of Gone of all keyspaces, those that are no longer there included.
+func (t *totals) Gone() uint64 { return t.gone.Load() }
 
 // Occupied returns the number of keyspaces that have at least one item.
 func (t *totals) Occupied() int { return int(t.occupied.Load()) }

@@ -41,14 +41,23 @@ func (k *Keyspace) end() {
 // milliseconds; 0: none. Key and value are copied. The writer's.
 func (k *Keyspace) Set(key, value []byte, deadline int64) (version uint64) {
 	version = k.Version() + 1
-	k.put(newRecord(key, value, version, deadline), version)
+	k.put(k.newRecord(key, value, version, deadline), version)
 	return version
 }
 
 // Load stores an item of a snapshot, with the version it had, and leaves the keyspace's own version unchanged (see
 // SetVersion). The writer's.
 func (k *Keyspace) Load(key, value []byte, version uint64, deadline int64) {
-	k.put(newRecord(key, value, version, deadline), k.Version())
+	k.put(k.newRecord(key, value, version, deadline), k.Version())
+}
+
+// newRecord returns a record: in a chunk if it may lie in one, and the keyspace is not small.
+func (k *Keyspace) newRecord(key, value []byte, version uint64, deadline int64) *record {
+	n := recordSize(key, value, deadline)
+	if n > chunkUpto || deadline != 0 || k.Memory() < k.store.chunkFrom {
+		return newRecord(key, value, version, deadline)
+	}
+	return write(k.filling.alloc(n, &k.chunks, k.Memory()), key, value, version, 0)
 }
 
 // Lookup returns the item of key as the writer sees it, also within a cut. The
@@ -126,6 +135,8 @@ func (k *Keyspace) Flush() {
 	k.left(all)
 	k.hash = 0
 	k.deadlines.clear()
+	k.filling = filling{}
+	k.chunks.forget()
 	k.rehash()
 	k.end()
 }
@@ -149,7 +160,7 @@ func (k *Keyspace) put(r *record, v uint64) {
 	g, slot, old := t.locate(h, key)
 	if old != nil {
 		g.heats.use(slot, k.store.HeatEpoch(), 0)
-		g.slots[slot].Store(r)
+		g.slots[slot].Swap(r).left() // Defrag may have put a copy there
 	} else {
 		if t.full() {
 			d, t = k.grow(d, t, h)

@@ -67,6 +67,8 @@ type Config struct {
 	MachineMemory func() int64
 	// Heap returns the live heap and what lies unused between its objects, in bytes; 0, or nil: not known.
 	Heap func() (live, unused int64)
+	// Collections returns how many garbage collections there have been; nil: always another number.
+	Collections func() uint64
 	// Timing overrides Raft's timeouts; the zero value is DefaultTiming.
 	Timing Timing
 	// Polls overrides how often this node checks itself; zero fields are those of DefaultPolls.
@@ -181,6 +183,10 @@ func (c *Config) setDefaults() {
 	}
 	if c.MachineMemory == nil {
 		c.MachineMemory = func() int64 { return 0 }
+	}
+	if c.Collections == nil {
+		var n uint64
+		c.Collections = func() uint64 { n++; return n }
 	}
 	if c.Heap == nil {
 		c.Heap = func() (live, unused int64) { return 0, 0 }

@@ -25,6 +25,7 @@ import (
 	"ciderd/internal/cluster"
 	"ciderd/internal/config"
 	"ciderd/internal/fsm"
+	"ciderd/internal/machine"
 	"ciderd/internal/peer"
 	"ciderd/internal/recovery"
 	"ciderd/internal/report"
@@ -138,7 +139,7 @@ func (d *Daemon) openNode(peerListener net.Listener) error {
 	}
 	file := fileLimits(d.config)
 	c.Members, c.Limits = members(d.config), &file
-	c.MachineMemory, c.Heap = machineMemory, heap
+	c.MachineMemory, c.Heap, c.Collections = machineMemory, heap, machine.Collections
 	c.PeerSecurity = d.peers
 	var err error
 	d.node, err = cluster.Open(c)

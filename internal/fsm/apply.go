@@ -29,7 +29,8 @@ type applier struct {
 
 	epoch    uint64 // of the heat, in the last eviction
 	room     int64  // of the eviction that is applied
-	inserted int    // items that the batch's commands stored, or were refused
+	victims  together
+	inserted int // items that the batch's commands stored, or were refused
 
 	mine    bool                      // the batch is of this node: its results are wanted, with their details
 	granted bool                      // a transaction is under way: there is room for all of it, and the keyspace is in a cut

@@ -3,6 +3,8 @@ package fsm
 import (
 	"encoding/binary"
 	"fmt"
+
+	"ciderd/internal/cache"
 )
 
 // An eviction is an entry of its own type, with the head, stamp and checksums of a batch, and this body:
@@ -112,7 +114,40 @@ func (a *applier) evict(entry []byte) {
 		a.epoch = epoch
 		a.store.SetHeatEpoch(a.store.HeatEpoch() + 1)
 	}
-	_, _ = readEviction(entry, a.victim)
+	a.victims.of = a
+	_, _ = readEviction(entry, a.victims.add)
+	a.victims.evict()
+}
+
+// together is some victims of one user that are evicted together. They are items that nobody has used for long: each
+// would wait for memory by itself.
+type together struct {
+	of      *applier
+	victims []Victim
+}
+
+func (t *together) add(v *Victim) {
+	if len(t.victims) == cache.WarmAtOnce || len(t.victims) > 0 && t.victims[0].User != v.User {
+		t.evict()
+	}
+	t.victims = append(t.victims, *v)
+}
+
+func (t *together) evict() {
+	if len(t.victims) > 1 {
+		if account := t.of.users.byID[t.victims[0].User]; account != nil {
+			var keys [cache.WarmAtOnce][]byte
+			for i := range t.victims {
+				keys[i] = t.victims[i].Key
+			}
+			account.keyspace.Warm(keys[:len(t.victims)])
+		}
+	}
+	for i := range t.victims {
+		t.of.victim(&t.victims[i])
+	}
+	clear(t.victims) // the keys belong to the entry
+	t.victims = t.victims[:0]
 }
 
 func (a *applier) victim(v *Victim) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 
@@ -141,20 +142,19 @@ func TestReadsWithinATransaction(t *testing.T) {
 	}
 }
 
-// A value in a result is the cache's own bytes, not a copy of them.
+// A value in a result is the cache's own bytes if it is large, and a copy if it is small.
 func TestResultsShareTheItems(t *testing.T) {
-	n := withUser(t)
-	n.do(1, set("k", "a value"), set("n", "1.5"))
-	at := func(key string) *byte {
-		it, _ := n.Reader(1).Keyspace().Get([]byte(key), 1)
-		return &it.Value[0]
-	}
-	k := at("k")
-	got := n.results(2, exec(look("k"), Command{Op: OpStore, User: 1, Key: []byte("k"), Value: []byte("new"), Flags: FlagGet},
-		Command{Op: OpIncrFloat, User: 1, Key: []byte("n"), Value: []byte("1")}, Command{Op: OpGetDelete, User: 1, Key: []byte("none")}))
-	for i, want := range []*byte{k, k, at("n")} {
-		if &got[i].Details.Item.Value[0] != want {
-			t.Errorf("command %d returns a copy", i)
+	for _, size := range []int{cache.CopiedUpto, cache.CopiedUpto + 1} {
+		n := withUser(t)
+		n.do(1, set("k", strings.Repeat("v", size)))
+		it, _ := n.Reader(1).Keyspace().Get([]byte("k"), 1)
+		got := n.results(2, exec(look("k"), Command{Op: OpStore, User: 1, Key: []byte("k"), Value: []byte("new"), Flags: FlagGet},
+			Command{Op: OpGetDelete, User: 1, Key: []byte("none")}))
+		for i := range 2 {
+			value := got[i].Details.Item.Value
+			if len(value) != size || (&value[0] == &it.Value[0]) != (size > cache.CopiedUpto) {
+				t.Errorf("command %d, %d bytes: the cache's own %v", i, size, &value[0] == &it.Value[0])
+			}
 		}
 	}
 }

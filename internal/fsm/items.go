@@ -51,6 +51,9 @@ func (t items) value(item cache.Item, there bool) Result {
 	case !t.mine:
 		return Result{Kind: KindValue}
 	}
+	if len(item.Value) <= cache.CopiedUpto { // it would keep thousands of others in memory
+		item.Value = bytes.Clone(item.Value)
+	}
 	return Result{Kind: KindValue, Details: &Details{Item: item}}
 }
 

@@ -176,6 +176,9 @@ func (s Shares) Memory() int64 { return s.state.memory() }
 // Items returns the number of all items.
 func (s Shares) Items() int { return s.state.store.Len() }
 
+// Gone returns the size of all items that were replaced or removed in this process, see cache.Keyspace.Gone.
+func (s Shares) Gone() uint64 { return s.state.store.Gone() }
+
 // Evicted returns how many items have been evicted, as long as the cluster has existed.
 func (s Shares) Evicted() uint64 { return s.state.ledger.evicted.Load() }
 

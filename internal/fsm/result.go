@@ -60,8 +60,8 @@ type Result struct {
 
 // Details are what a result holds besides a number.
 type Details struct {
-	// Item of KindValue is the cache's own, not a copy: its value must not be modified, and all of it stays in memory as
-	// long as a part of it is held.
+	// Item of KindValue is the cache's own, unless it is small: its value must not be modified, and all of it stays in
+	// memory as long as a part of it is held. Of values up to cache.CopiedUpto it is a copy.
 	Item    cache.Item
 	Results []Result    // of KindExec
 	View    *cache.View // of KindView

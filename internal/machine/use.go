@@ -32,6 +32,13 @@ func Taken(root fs.FS) Use {
 	return u
 }
 
+// Collections returns how many garbage collections there have been in this process.
+func Collections() uint64 {
+	samples := [...]metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(samples[:])
+	return uint64(count(&samples[0]))
+}
+
 // count returns a sample's value; 0 if this runtime does not know it.
 func count(s *metrics.Sample) int64 {
 	if s.Value.Kind() != metrics.KindUint64 {

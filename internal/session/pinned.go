@@ -7,7 +7,8 @@ const pinFrom = 16 << 10
 
 // pinned is what a reply that is being sent keeps in memory beside the connection's buffers.
 type pinned struct {
-	bytes int64
+	bytes  int64
+	copies int64 // of small items, until all is sent
 	// ks has the items that they are of; nil: they are copies. Items that are still in the cache take no
 	// memory of the reply's, and of those that have gone since then there are at most as many bytes as have
 	// gone in all.
@@ -24,7 +25,7 @@ func (p *pinned) held() int64 {
 	if p.ks == nil {
 		return p.bytes
 	}
-	return min(p.bytes, int64(p.ks.Gone()-p.gone))
+	return p.copies + min(p.bytes, int64(p.ks.Gone()-p.gone))
 }
 
 // sent takes off what has been sent.

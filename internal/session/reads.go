@@ -139,7 +139,7 @@ func (r *reads) mget(keys [][]byte) {
 	r.pinned = pin(ks, 0)
 	defer r.unpin()
 	r.answers.Begin(len(keys))
-	begin := func(bytes int) { r.pinned.bytes = int64(bytes) }
+	begin := func(kept, copies int) { r.pinned.bytes, r.pinned.copies = int64(kept), int64(copies) }
 	ks.MGet(keys, r.time(), begin, func(_ int, it cache.Item, ok bool) {
 		if r.answers.gone {
 			return
@@ -151,7 +151,9 @@ func (r *reads) mget(keys [][]byte) {
 		}
 		r.hits++
 		r.answers.Value(it.Value)
-		r.pinned.sent(len(it.Value))
+		if len(it.Value) > cache.CopiedUpto {
+			r.pinned.sent(len(it.Value))
+		}
 	})
 	r.answers.End()
 }
