@@ -38,10 +38,18 @@ type chunkPage struct {
 	index uint32 // in the chunk
 	pages uint32 // the chunk's
 	// Of the chunk, in its first page:
-	live   atomic.Int32  // bytes of records that are items', about, and of what has not been given out
-	sparse atomic.Uint32 // not 0: Defrag is to copy what is in it
-	space  [pageBytes - pageHead]byte
+	live  atomic.Int32  // bytes of records that are items', about, and of what has not been given out
+	state atomic.Uint32 // chunkFilling, …
+	space [pageBytes - pageHead]byte
 }
+
+// The states of a chunk, one after the other.
+const (
+	chunkFilling = iota
+	chunkFilled
+	chunkEmptied // by Defrag
+	chunkChecked // that nothing that is live was left in it
+)
 
 // size returns the bytes that a chunk has for records.
 func (p *chunkPage) size() int { return int(p.pages) * len(p.space) }
@@ -102,6 +110,7 @@ func (f *filling) alloc(n int, list *chunkList, memory int64) []byte {
 func (f *filling) end() {
 	if f.chunk != nil {
 		f.chunk.live.Add(int32(f.given - f.chunk.size()))
+		f.chunk.state.Store(chunkFilled)
 		*f = filling{}
 	}
 }

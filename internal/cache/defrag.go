@@ -1,27 +1,18 @@
 package cache
 
+import "slices"
+
 // When chunks are emptied.
 const (
-	// deadPart is the part of a keyspace's chunks, and deadLeast what besides, in bytes, that may hold nothing live before
-	// any is emptied.
-	deadPart  = 8
+	// deadPart is the part of what is live, and deadLeast what besides, in bytes, that may lie unused in a keyspace's
+	// chunks before any is emptied.
+	deadPart  = 16
 	deadLeast = 256 << 10
-	// sparseLevel is how full a chunk may be that is emptied: what is gained is more than a third of what is copied.
-	sparseLevel = levels * 3 / 4
-	// emptiedPart: chunks with no more than this part of all that is live are emptied at a time.
-	emptiedPart = 4
-	// levels is how many are distinguished of how full a chunk is.
-	levels = 128
+	// heldPart is the part of what is live that emptied chunks may take that are still there.
+	heldPart = 16
+	// fullest is how full a chunk may be that is emptied, in 64ths: what is gained is more than a third of what is copied.
+	fullest = 48
 )
-
-// level is how full a chunk is: up to levels.
-func (p *chunkPage) level() int {
-	size := p.size()
-	return min(max(int(p.live.Load()), 0), size) * levels / size
-}
-
-// emptied reports whether all that was live has been copied.
-func (p *chunkPage) emptied() bool { return p.sparse.Load() != 0 && p.level() == 0 }
 
 // Defrag empties the chunks of one keyspace that have little in them. It is for one goroutine, which may be any, and there
 // is one at a time for a keyspace.
@@ -32,66 +23,107 @@ type Defrag struct {
 	filling filling
 }
 
-// Choose marks the emptiest chunks, which Step is to empty, if enough can be gained. It returns how many bytes lie unused
-// in those, and in all that have not been emptied. What was emptied and is still there waits for the collector, or a view
-// holds it: while that is much nothing is chosen, as more copies would only take more memory.
-func (f *Defrag) Choose() (gain, dead int64) {
-	chunks := f.Of.chunks.there()
-	var full [levels + 1]int64 // bytes live in chunks that are as full
-	live, waiting := int64(0), int64(0)
-	for _, c := range chunks {
-		n := int64(min(max(int(c.live.Load()), 0), c.size()))
-		live += n
-		if c.emptied() {
-			waiting += int64(c.size()) - n
-			continue
+// Next empties the emptiest chunks, as many as it is told, if enough can be gained, and returns how many bytes of them the
+// collector can have, and whether there is more to do now. No item changes. It works beside the writer: a copy takes its
+// record's place only if that is still there. (That is so in what views hold too: it is the same item.)
+//
+// Chunks that were emptied and are still there wait for the collector, or a view holds them: while they are many nothing
+// is emptied, as more copies would only take more memory. They are looked at once more: a table that the writer was just
+// replacing may have taken over a record whose copy took its place in the old one.
+func (f *Defrag) Next(most int) (gain int64, more bool) {
+	s := f.survey()
+	if s.held > deadLeast+s.live/heldPart {
+		for _, c := range s.emptied[:min(most, len(s.emptied))] {
+			f.empty(c)
 		}
-		full[c.level()] += n
-		dead += int64(c.size()) - n
+		return 0, false
 	}
-	part := deadLeast + live/deadPart
-	if dead < part || waiting > part {
-		return 0, dead
-	}
-	budget, last := live/emptiedPart, 0 // last is how full chunks are of which only some are emptied
-	for ; last < sparseLevel && full[last] <= budget; last++ {
-		budget -= full[last]
-	}
-	for _, c := range chunks {
-		n, level := int64(c.live.Load()), c.level()
-		if c.emptied() || level > min(last, sparseLevel-1) || level == last && budget <= 0 {
-			continue
+	enough := s.dead - deadLeast - s.live/deadPart
+	for _, c := range s.sparse[:min(most, len(s.sparse))] {
+		if enough <= 0 {
+			break
 		}
-		if level == last {
-			budget -= n
-		}
-		c.sparse.Store(1)
-		gain += int64(c.size()) - n
+		n := int64(c.size() - f.empty(c))
+		gain, enough = gain+n, enough-n
 	}
-	return gain, dead
+	return gain, gain > 0 && enough > 0 && len(s.sparse) > most
 }
 
-// Step copies the records in the chunks that were chosen, in about as many slots as it is told, and returns where to go on
-// (0: it has come to the end). No item changes. It works beside the writer: a copy takes its record's place only if that
-// is still there. (That is so in what views hold too: it is the same item.)
-//
-// What is live in a chunk is then not exact: a table that the writer is just replacing may take over a record whose copy
-// has taken its place in the old one.
-func (f *Defrag) Step(from Cursor, slots int) (next Cursor) {
-	return f.Of.walk(from, slots, func(g *group, i int, r *record) {
-		if c := r.chunk(); c == nil || c.sparse.Load() == 0 {
-			return
+// survey is what a keyspace's chunks hold, in bytes.
+type survey struct {
+	live, dead int64        // dead: of those that were not emptied
+	held       int64        // by those that were
+	sparse     []*chunkPage // those that may be emptied, the emptiest first
+	emptied    []*chunkPage // and not checked
+}
+
+func (f *Defrag) survey() (s survey) {
+	for _, c := range f.Of.chunks.there() {
+		n, size := int64(max(c.live.Load(), 0)), int64(c.size())
+		s.live += n
+		switch c.state.Load() {
+		case chunkEmptied:
+			s.emptied = append(s.emptied, c)
+			s.held += size
+		case chunkChecked:
+			s.held += size
+		case chunkFilled:
+			if s.dead += size - n; n*64 < size*fullest {
+				s.sparse = append(s.sparse, c)
+			}
 		}
-		b := r.bytes()
-		own := f.filling.alloc(len(b), &f.Of.chunks, f.Of.Memory())
-		copy(own, b)
-		if other := recordOf(own); g.slots[i].CompareAndSwap(r, other) {
-			f.Copied += len(b)
-			r.left()
-		} else {
-			other.left()
-		}
+	}
+	slices.SortFunc(s.sparse, func(a, b *chunkPage) int {
+		return int(a.live.Load())*int(b.pages) - int(b.live.Load())*int(a.pages)
 	})
+	return s
+}
+
+// Unused returns how many bytes of the keyspace's chunks hold nothing that is live.
+func (f *Defrag) Unused() (bytes int64) {
+	for _, c := range f.Of.chunks.there() {
+		bytes += int64(c.size()) - int64(c.live.Load())
+	}
+	return bytes
+}
+
+// empty copies what is live in a chunk, and returns how many bytes that was.
+func (f *Defrag) empty(c *chunkPage) (copied int) {
+	for i := range int(c.pages) {
+		for at, p := chunkPhase, c.page(i); at+headSize <= len(p.space); {
+			r := recordOf(p.space[at:])
+			n := len(r.bytes())
+			if n == headSize { // no key: nothing more was written here
+				break
+			}
+			if f.move(r) {
+				copied += n
+			}
+			at += spaceFor(n)
+		}
+	}
+	c.state.Store(min(c.state.Load()+1, chunkChecked))
+	f.Copied += copied
+	return copied
+}
+
+// move puts a copy in the record's place, if it has one.
+func (f *Defrag) move(r *record) bool {
+	h := hashKey(r.key())
+	g, slot, found := f.Of.dir.Load().table(h).locate(h, r.key())
+	if found != r {
+		return false
+	}
+	b := r.bytes()
+	own := f.filling.alloc(len(b), &f.Of.chunks, f.Of.Memory())
+	copy(own, b)
+	other := recordOf(own)
+	if !g.slots[slot].CompareAndSwap(r, other) {
+		other.left()
+		return false
+	}
+	r.left()
+	return true
 }
 
 // End gives up what has not been filled. It is called once all is copied.

@@ -136,7 +136,8 @@ func (n *Node) loops() []func(context.Context) {
 	return []func(context.Context){
 		n.pipeline.Run, leader.run, n.incarnations.run, sweeps.run, n.snapshots.run, n.space.Run, n.divergence.Run,
 		n.evictor.Run, (&pressure{node: n}).run, newReporter(n).Run,
-		(&eviction.Compactor{Shares: n.fsm.Shares, Heap: n.config.Heap, Collections: n.config.Collections}).Run,
+		(&eviction.Compactor{Shares: n.fsm.Shares, Heap: n.config.Heap}).Run,
+		(&eviction.Defragmenter{Shares: n.fsm.Shares, Collections: n.config.Collections}).Run,
 	}
 }
 

@@ -21,10 +21,11 @@ const (
 	gcGarbage = 96 << 20
 	// The bounds of the percentage.
 	gcLeast, gcMost = 50, 1000
-	// With a limit on memory, garbage may take a quarter of it, and the runtime works harder beyond softLimit: with what
-	// it needs besides the heap that stays below one and a half of the limit.
-	gcLeastLimited = 25
-	besidesHeap    = 32 << 20
+	// With a limit on memory there may be less garbage, and the runtime works harder beyond softLimit: with what it needs
+	// besides the heap that stays below one and a half of the limit.
+	gcGarbageLimited = 72 << 20
+	gcLeastLimited   = 15
+	besidesHeap      = 32 << 20
 	// Below smallLimit what a process needs besides is no small part of it.
 	smallLimit   = 512 << 20
 	besidesSmall = 64 << 20
@@ -113,7 +114,7 @@ func differs(percent, set int) bool { return max(percent-set, set-percent)*16 > 
 func gcPercent(live uint64, limit int64) int {
 	garbage, least := uint64(gcGarbage), uint64(gcLeast)
 	if limit > 0 {
-		garbage, least = min(garbage, uint64(limit)/4+besidesHeap), gcLeastLimited
+		garbage, least = min(gcGarbageLimited, uint64(limit)/8+besidesHeap), gcLeastLimited
 	}
 	return int(min(max(garbage*100/max(live, 1), least), gcMost))
 }

@@ -3,7 +3,6 @@ package eviction
 import (
 	"context"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"ciderd/internal/cache"
@@ -16,8 +15,6 @@ type Compactor struct {
 	Shares func() fsm.Shares
 	// Heap returns the live heap, and what lies unused in spans that hold some of it, in bytes.
 	Heap func() (live, unused int64)
-	// Collections returns how many garbage collections there have been.
-	Collections func() uint64
 }
 
 const (
@@ -27,10 +24,6 @@ const (
 	unusedPart  = 16
 	// gainLeast is how much must be gained, in bytes.
 	gainLeast = 1 << 20
-	// goneLeast is how much must have been replaced or removed before chunks are looked at, in bytes.
-	goneLeast = 256 << 10
-	// emptiedLeast is how much must have been emptied before a collection is forced for it, in bytes.
-	emptiedLeast = 4 << 20
 	// restTimes is how many times as long as it has worked it rests, and restInVain if there was nothing to gain.
 	restTimes  = 5
 	restInVain = 50
@@ -40,7 +33,6 @@ const (
 func (c *Compactor) Run(ctx context.Context) {
 	timer := time.NewTimer(compactEvery)
 	defer timer.Stop()
-	gone, emptied, collections := uint64(0), int64(0), uint64(0)
 	for {
 		select {
 		case <-timer.C:
@@ -48,34 +40,11 @@ func (c *Compactor) Run(ctx context.Context) {
 			return
 		}
 		begun, times := time.Now(), restTimes
-		if emptied >= emptiedLeast && c.Collections() == collections {
-			debug.FreeOSMemory() // a node that is idle collects nothing for minutes
-			emptied = 0
-		}
-		if now := c.Shares().Gone(); now-gone >= goneLeast || emptied > 0 { // a restore begins anew, at less
-			gone, emptied, collections = now, c.emptyChunks(ctx), c.Collections()
-		}
 		if live, unused := c.Heap(); unused > unusedLeast+live/unusedPart && c.look(ctx) == 0 {
 			times = restInVain
 		}
 		timer.Reset(compactEvery + time.Duration(times)*time.Since(begun))
 	}
-}
-
-// emptyChunks empties the chunks of each keyspace that has many with little in them, and returns how many bytes that is
-// about to free.
-func (c *Compactor) emptyChunks(ctx context.Context) (bytes int64) {
-	c.each(ctx, func(ks *cache.Keyspace) {
-		f := cache.Defrag{Of: ks}
-		gain, _ := f.Choose()
-		if gain == 0 {
-			return
-		}
-		defer f.End()
-		walkThrough(ctx, func(at cache.Cursor) cache.Cursor { return f.Step(at, atOnce) })
-		bytes += gain
-	})
-	return bytes
 }
 
 // look compacts what is sparse, and returns how many bytes it copied.
@@ -98,24 +67,19 @@ const atOnce = 4096
 
 // walk has step walk through all users' items.
 func (c *Compactor) walk(ctx context.Context, step func(*cache.Keyspace, cache.Cursor) cache.Cursor) {
-	c.each(ctx, func(ks *cache.Keyspace) {
-		walkThrough(ctx, func(at cache.Cursor) cache.Cursor { return step(ks, at) })
+	eachKeyspace(ctx, c.Shares(), func(ks *cache.Keyspace) {
+		for at := step(ks, 0); at != 0 && ctx.Err() == nil; at = step(ks, at) {
+			runtime.Gosched()
+		}
 	})
 }
 
-func (c *Compactor) each(ctx context.Context, do func(*cache.Keyspace)) {
-	s := c.Shares()
+func eachKeyspace(ctx context.Context, s fsm.Shares, do func(*cache.Keyspace)) {
 	var users []uint64
 	s.Each(func(id uint64, _ fsm.Usage) { users = append(users, id) })
 	for _, id := range users {
 		if ks := s.Keyspace(id); ks != nil && ctx.Err() == nil {
 			do(ks)
 		}
-	}
-}
-
-func walkThrough(ctx context.Context, step func(cache.Cursor) cache.Cursor) {
-	for at := step(0); at != 0 && ctx.Err() == nil; at = step(at) {
-		runtime.Gosched()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"ciderd/internal/cache"
 	"ciderd/internal/fsm"
@@ -45,7 +46,7 @@ func TestCompactor(t *testing.T) {
 }
 
 // Chunks with little in them are emptied, of each user that has many such.
-func TestCompactorEmptiesChunks(t *testing.T) {
+func TestDefragmenterEmptiesChunks(t *testing.T) {
 	const items = 60_000
 	g := newLog(t, fsm.Limits{})
 	users := []uint64{g.user("alice"), g.user("bob")}
@@ -62,11 +63,11 @@ func TestCompactorEmptiesChunks(t *testing.T) {
 		g.write(batch...)
 	}
 	g.settle()()
-	c := &Compactor{Shares: g.fsm.Shares}
+	collections := uint64(0)
+	d, w := &Defragmenter{Shares: g.fsm.Shares, Collections: func() uint64 { return collections }}, watch{since: time.Now()}
 	dead := func(user uint64) int64 {
 		runtime.GC()
-		_, dead := (&cache.Defrag{Of: g.fsm.Shares().Keyspace(user)}).Choose()
-		return dead
+		return (&cache.Defrag{Of: g.fsm.Shares().Keyspace(user)}).Unused()
 	}
 	full := []int64{dead(users[0]), dead(users[1])}
 	gone := fsm.Command{Op: fsm.OpDelete, User: users[0]}
@@ -78,9 +79,10 @@ func TestCompactorEmptiesChunks(t *testing.T) {
 	g.write(gone)
 	g.settle()()
 	before, hash := dead(users[0]), g.fsm.Shares().Keyspace(users[0]).Len()
-	for range 8 {
-		c.emptyChunks(t.Context())
+	for range 16 {
+		d.look(t.Context(), &w)
 		runtime.GC()
+		collections++
 	}
 	if after := dead(users[0]); after > before/2 || before < 4*full[0] {
 		t.Errorf("%d bytes lie unused, of %d; %d when nothing had gone", after, before, full[0])

@@ -393,7 +393,7 @@ func TestPressure(t *testing.T) {
 		t.Errorf("works to %d without need", got)
 	}
 	g.Press([]Real{real(1, 1), real(1.8, 0.99)})
-	if got := g.aim(limit); got < limit*60/100 || got > limit*65/100 {
+	if got := g.aim(limit); got < limit*64/100 || got > limit*69/100 {
 		t.Errorf("works to %d of %d", got, limit)
 	}
 	g.Press([]Real{real(9, 0.9)})

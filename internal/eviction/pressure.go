@@ -11,10 +11,10 @@ type Real struct {
 }
 
 const (
-	// A node's heap may take an eighth more than the limit, and what it needs besides, before the leader works to a
-	// lower limit. With garbage, of which a quarter is allowed, that stays below one and a half of the limit.
-	allowedPart = 8
-	besides     = 24 << 20 // heap that has nothing to do with items, in bytes
+	// A node's heap may take allowed 16ths more than the limit, and what it needs besides, before the leader works to a
+	// lower limit. With garbage, of which a sixth is allowed, that stays below one and a half of the limit.
+	allowed = 3
+	besides = 24 << 20 // heap that has nothing to do with items, in bytes
 	// recoverEach is the part of the limit by which the target rises at most with each look.
 	recoverEach = 64
 )
@@ -24,7 +24,7 @@ const (
 func (e *Evictor) Press(nodes []Real) {
 	limits, _ := e.config.Shares().Limits()
 	limit := limits.MaxMemory
-	may := limit + limit/allowedPart + besides
+	may := limit + limit*allowed/16 + besides
 	target := limit
 	for _, n := range nodes {
 		if n.Heap > may {
