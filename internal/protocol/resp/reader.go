@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+
+	"ciderd/internal/protocol/block"
 )
 
 // Event is what Next found in the buffer.
@@ -48,7 +50,7 @@ type Reader struct {
 	// buf is small[:] or big.b. buf[r:w] was read and not taken: a request, as far as it has come, and what is behind.
 	buf  []byte
 	r, w int
-	big  *block
+	big  *block.Block
 	hot  bool // the last Read filled the buffer, or brought more than the small one holds
 
 	begun request
@@ -182,7 +184,7 @@ func (r *Reader) Partial() bool { return r.r < r.w || r.begun.skip }
 func (r *Reader) Size() int {
 	n := smallSize
 	if r.big != nil {
-		n += len(r.big.b)
+		n += len(r.big.B)
 	}
 	if c := cap(r.args); c > fewArgs {
 		n += c * argSize
@@ -200,16 +202,16 @@ func (r *Reader) makeRoom() error {
 		r.w -= r.r
 		r.r = 0
 	}
-	if r.w == 0 && (!r.hot || len(r.buf) > minBlock) {
+	if r.w == 0 && (!r.hot || len(r.buf) > block.Least) {
 		r.giveBack()
 	}
 	// A request within its limit, and behind it the line of a length that is over it.
 	most := r.limits.Request + maxInline + bulkFraming
 	switch full := r.w == len(r.buf); {
 	case r.big == nil && (full || r.hot):
-		r.move(getBlock(minBlock))
+		r.move(block.Get(block.Least))
 	case full && most > len(r.buf):
-		r.move(getBlock(2 * len(r.buf)))
+		r.move(block.Get(2 * len(r.buf)))
 	case full:
 		return bufio.ErrBufferFull
 	}
@@ -217,12 +219,12 @@ func (r *Reader) makeRoom() error {
 }
 
 // move takes what is buffered, buf[:w], to another block.
-func (r *Reader) move(to *block) {
-	copy(to.b, r.buf[:r.w])
+func (r *Reader) move(to *block.Block) {
+	copy(to.B, r.buf[:r.w])
 	if r.big != nil {
-		putBlock(r.big)
+		block.Put(r.big)
 	}
-	r.big, r.buf = to, to.b
+	r.big, r.buf = to, to.B
 }
 
 // Release gives back what an idle Reader does not need, if nothing is buffered. Call it when no Fill is running.
@@ -238,7 +240,7 @@ func (r *Reader) giveBack() {
 	if r.big == nil {
 		return
 	}
-	putBlock(r.big)
+	block.Put(r.big)
 	r.big, r.buf = nil, r.small[:]
 	r.r, r.w = 0, 0
 	r.hot = false // the next burst has to show itself again

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"ciderd/internal/protocol/block"
 )
 
 // What a server wants of a reader.
@@ -216,7 +218,7 @@ func TestNothingIsAllocatedForWhatIsOnlyClaimed(t *testing.T) {
 	for came := 18; came < 1<<20; came += 1000 {
 		src.left = append(src.left, bytes.Repeat([]byte("v"), 1000))
 		fill()
-		if r.Size() > max(minBlock, 2*came+4000)+smallSize {
+		if r.Size() > max(block.Least, 2*came+4000)+smallSize {
 			t.Fatalf("holds %d bytes of %d", r.Size(), came)
 		}
 	}
@@ -224,7 +226,7 @@ func TestNothingIsAllocatedForWhatIsOnlyClaimed(t *testing.T) {
 
 // The limit on a request is exact, also where it is the size of a buffer.
 func TestARequestOfTheLimitIsRead(t *testing.T) {
-	for _, limit := range []int{200, minBlock, 2 * minBlock} {
+	for _, limit := range []int{200, block.Least, 2 * block.Least} {
 		value := strings.Repeat("v", limit)
 		exact := bulks("SET", value[:limit-len(bulks("SET", value))+limit])
 		for over, want := range []Event{Request, TooLarge} {
@@ -273,7 +275,7 @@ func TestARequestOverTheLimitIsSkippedWithoutHoldingIt(t *testing.T) {
 	if !slices.Equal(events, []Event{TooLarge, Request}) {
 		t.Errorf("got %v", events)
 	}
-	if largest > 8<<20+minBlock {
+	if largest > 8<<20+block.Least {
 		t.Errorf("held %d bytes", largest)
 	}
 }
@@ -358,7 +360,7 @@ func TestWhatABurstHasBorrowedIsGivenBack(t *testing.T) {
 	if got := readAll(t, r); len(got) != 2 {
 		t.Fatalf("got %.100q", got)
 	}
-	if r.Size() > smallSize+minBlock {
+	if r.Size() > smallSize+block.Least {
 		t.Errorf("holds %d bytes after a small request", r.Size())
 	}
 	r = NewReader(inPieces([]byte(bulks(slices.Repeat([]string{"word"}, 500)...)), nil))

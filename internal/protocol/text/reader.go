@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"ciderd/internal/protocol"
+	"ciderd/internal/protocol/block"
 )
 
 // Event is what Next found in the buffer.
@@ -43,7 +44,7 @@ type Reader struct {
 	// buf[r:lf], and no CR that ends a line in buf[r:cr]: no byte is looked at twice.
 	buf          []byte
 	r, w, lf, cr int
-	big          *block
+	big          *block.Block
 	hot          bool     // the last Read filled the buffer, or brought more than the small one holds
 	skip         bool     // the line at r began before r and is over the limit
 	skipped      *skipped // nil: none yet
@@ -202,15 +203,15 @@ func (r *Reader) makeRoom() error {
 		}
 		r.r = 0
 	}
-	if r.w == 0 && (!r.hot || len(r.buf) > minBlock) {
+	if r.w == 0 && (!r.hot || len(r.buf) > block.Least) {
 		r.Release()
 	}
 	full, need := r.w == len(r.buf), r.max+len("\r\n")
 	switch {
 	case r.big == nil && (full || r.hot) && need > smallSize:
-		r.move(getBlock(minBlock))
+		r.move(block.Get(block.Least))
 	case full && need > len(r.buf):
-		r.move(getBlock(2 * len(r.buf)))
+		r.move(block.Get(2 * len(r.buf)))
 	case full:
 		return bufio.ErrBufferFull
 	}
@@ -218,12 +219,12 @@ func (r *Reader) makeRoom() error {
 }
 
 // move takes what is buffered, buf[:w], to another block.
-func (r *Reader) move(to *block) {
-	copy(to.b, r.buf[:r.w])
+func (r *Reader) move(to *block.Block) {
+	copy(to.B, r.buf[:r.w])
 	if r.big != nil {
-		putBlock(r.big)
+		block.Put(r.big)
 	}
-	r.big, r.buf = to, to.b
+	r.big, r.buf = to, to.B
 }
 
 // Release gives a pooled buffer back, if nothing is buffered. Call it when no Fill is running.
@@ -231,7 +232,7 @@ func (r *Reader) Release() {
 	if r.big == nil || r.r < r.w {
 		return
 	}
-	putBlock(r.big)
+	block.Put(r.big)
 	r.big, r.buf = nil, r.small[:]
 	r.r, r.w, r.lf, r.cr = 0, 0, 0, 0
 	r.hot = false // the next burst has to show itself again
@@ -274,7 +275,7 @@ func (r *Reader) Begun() []byte {
 func (r *Reader) Size() int {
 	n := smallSize + cap(r.filter.replies)
 	if r.big != nil {
-		n += len(r.big.b)
+		n += len(r.big.B)
 	}
 	return n
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"ciderd/internal/protocol/block"
 )
 
 // naiveRead is what a Reader must give, told a byte at a time: the telnet rules and the line rules
@@ -110,7 +112,7 @@ func FuzzReader(f *testing.F) {
 		if want := naiveRead(in, int(limit)); !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
-		if r.Size() > smallSize+4*minBlock+2048 {
+		if r.Size() > smallSize+4*block.Least+2048 {
 			t.Errorf("holds %d bytes", r.Size())
 		}
 		if bound := 1536 + (len(cuts)+2+len(in)/smallSize)*(3*maxMarks+6); len(replies) > bound {

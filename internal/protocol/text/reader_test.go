@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"ciderd/internal/protocol"
+	"ciderd/internal/protocol/block"
 )
 
 // chunkReader returns one chunk for each Read, then io.EOF.
@@ -263,7 +264,7 @@ func TestReaderFullOfLines(t *testing.T) {
 // Lines of all sizes through small, pooled and grown buffers, cut at random.
 func TestReaderLargeLines(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	sizes := []int{0, 10, 700, smallSize, 5000, minBlock - 1, minBlock, minBlock + 1, 100000, 200000, 200001, 300000}
+	sizes := []int{0, 10, 700, smallSize, 5000, block.Least - 1, block.Least, block.Least + 1, 100000, 200000, 200001, 300000}
 	for range 8 {
 		var in []byte
 		for range 12 {
