@@ -42,7 +42,9 @@ func signUp(s *Session, req *protocol.Request) {
 		s.failLogin(err)
 		return
 	}
-	s.begin(user, protocol.SignedUp)
+	if s.begin(user) {
+		s.answers.Word(protocol.SignedUp)
+	}
 }
 
 func logIn(s *Session, req *protocol.Request) {
@@ -50,6 +52,13 @@ func logIn(s *Session, req *protocol.Request) {
 		s.answers.Error(protocol.AlreadyLoggedIn, alreadyLoggedIn)
 		return
 	}
+	if user, ok := s.verify(req); ok && s.begin(user) {
+		s.answers.Word(protocol.LoggedIn)
+	}
+}
+
+// verify checks a name and a password, and answers what is wrong.
+func (s *Session) verify(req *protocol.Request) (user fsm.User, ok bool) {
 	ctx, cancel := s.untilLate()
 	defer cancel()
 	ctx, stop := s.client.Watch(ctx)
@@ -57,22 +66,21 @@ func logIn(s *Session, req *protocol.Request) {
 	user, err := s.all.accounts.LogIn(ctx, s.credentials(string(req.User), req))
 	if err != nil {
 		s.failLogin(err)
-		return
 	}
-	s.begin(user, protocol.LoggedIn)
+	return user, err == nil
 }
 
-// begin makes the session user's. It fails if the password has changed since it was verified.
-func (s *Session) begin(user fsm.User, greeting protocol.Word) {
+// begin makes the session user's. It fails, and answers that, if the password has changed since it was verified.
+func (s *Session) begin(user fsm.User) bool {
 	if !s.all.users.join(s, user) {
 		s.failLogin(accounts.ErrWrongPassword)
-		return
+		return false
 	}
 	s.reads.reader = s.all.node.FSM().Reader(user.ID)
 	s.writes.reader, s.writes.user = s.reads.reader, user.ID
 	s.failures = 0
 	s.reads.timePasses()
-	s.answers.Word(greeting)
+	return true
 }
 
 // failLogin answers an account's error; one that says that what was given is wrong is a failure.

@@ -136,26 +136,36 @@ func (r *reads) mget(keys [][]byte) {
 	if ks == nil {
 		return
 	}
-	r.pinned = pin(ks, 0)
-	defer r.unpin()
 	r.answers.Begin(len(keys))
-	begin := func(kept, copies int) { r.pinned.bytes, r.pinned.copies = int64(kept), int64(copies) }
-	ks.MGet(keys, r.time(), begin, func(_ int, it cache.Item, ok bool) {
-		if r.answers.gone {
-			return
-		}
-		if !ok {
-			r.misses++
+	r.mgetOf(ks, keys, func(it cache.Item, there bool) {
+		if !there {
 			r.answers.Word(protocol.NotFound)
 			return
 		}
-		r.hits++
 		r.answers.Value(it.Value)
-		if len(it.Value) > cache.CopiedUpto {
+	})
+	r.answers.End()
+}
+
+// mgetOf calls each with the item of each key, in order, while somebody may see that, and counts them.
+func (r *reads) mgetOf(ks *cache.Keyspace, keys [][]byte, each func(it cache.Item, there bool)) {
+	r.pinned = pin(ks, 0)
+	defer r.unpin()
+	begin := func(kept, copies int) { r.pinned.bytes, r.pinned.copies = int64(kept), int64(copies) }
+	ks.MGet(keys, r.time(), begin, func(_ int, it cache.Item, there bool) {
+		if r.answers.gone {
+			return
+		}
+		if !there {
+			r.misses++
+		} else {
+			r.hits++
+		}
+		each(it, there)
+		if there && len(it.Value) > cache.CopiedUpto {
 			r.pinned.sent(len(it.Value))
 		}
 	})
-	r.answers.End()
 }
 
 func (r *reads) countKeys() {

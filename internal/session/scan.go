@@ -19,7 +19,16 @@ const (
 var (
 	errHardGlob = errors.New("the pattern takes more steps than a scan may")
 	errEnds     = errors.New("the session is to end")
+
+	// ErrManyKeys is returned for more keys than one reply may have.
+	ErrManyKeys = errors.New("there are too many keys for one reply")
 )
+
+// Pattern is a pattern of keys.
+type Pattern interface {
+	// Steps reports whether a key matches, and how many steps that took, some nanoseconds each.
+	Steps(key []byte) (ok bool, steps int)
+}
 
 // scan is one KEYS as a sequence of slices of some milliseconds. Between two it gives its place to the scan that
 // has waited longest for one, and looks whether anybody still wants it. So a scan that is long, as
@@ -30,12 +39,12 @@ type scan struct {
 	client Client
 	user   *user
 	reads  *reads
-	glob   protocol.Glob
-	placed bool  // it has one of Sessions.scans
-	slice  int   // steps in this slice
-	keys   int   // that it has looked at
-	steps  int   // steps in the slices before
-	err    error // why the scan has been given up
+	glob   Pattern // nil: every key matches
+	placed bool    // it has one of Sessions.scans
+	slice  int     // steps in this slice
+	keys   int     // that it has looked at
+	steps  int     // steps in the slices before
+	err    error   // why the scan has been given up
 }
 
 // find finds the keys; none if the account is gone, which has been answered then. Its error is ErrHungUp, errHardGlob,
@@ -62,8 +71,8 @@ func (sc *scan) find(req *protocol.Request) (found, error) {
 	defer func() { sc.all.looked.Add(uint64(sc.keys)) }()
 	var match func([]byte) bool
 	if req.Glob != nil {
-		sc.glob = protocol.CompileGlob(req.Glob)
-		match = sc.match
+		glob := protocol.CompileGlob(req.Glob)
+		sc.glob, match = &glob, sc.match
 	}
 	v := ks.Freeze()
 	since, goesOn := sc.user.walks.goesOn(req.After)

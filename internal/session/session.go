@@ -123,7 +123,7 @@ func (s *Session) Warm(keys [][]byte) bool { return s.reads.warm(keys) }
 const WarmAtOnce = cache.WarmAtOnce
 
 // Held returns how many bytes the reply that is being sent keeps in memory, beside the connection's buffers.
-func (s *Session) Held() int64 { return s.reads.pinned.held() }
+func (s *Session) Held() int64 { return s.reads.pinned.held() + s.writes.details }
 
 // Sent notes that the connection has sent something, which may have taken a while; gone, that the client will not see
 // what is answered; and cut, that it was disconnected for not reading, so nothing more is done for it.

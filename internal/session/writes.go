@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"math"
 	"sync"
 
 	"ciderd/internal/accounts"
@@ -41,6 +42,7 @@ type writes struct {
 	ahead   [groupsAhead]inFlight
 	flying  int    // of ahead, the oldest first
 	added   uint64 // writes, since they were published
+	details int64  // bytes of values in the results that are being answered
 }
 
 // inFlight is a group on its way.
@@ -49,8 +51,32 @@ type inFlight struct {
 	count    int
 }
 
-// buffer is a pooled buffer of encoded commands; idle sessions have none.
-type buffer struct{ b []byte }
+// buffer is a pooled buffer of encoded commands, and how the commands are answered that have not been yet, those in
+// flight included; idle sessions have none.
+type buffer struct {
+	b       []byte
+	answers []Answer
+	next    int // of answers
+}
+
+// answersKeep is for how many commands memory is kept in the pool: more than can be in flight.
+const answersKeep = (groupsAhead + 2) * groupCommands
+
+func (b *buffer) push(a Answer) {
+	if b.next > 0 && len(b.answers) == cap(b.answers) {
+		b.answers = b.answers[:copy(b.answers, b.answers[b.next:])]
+		b.next = 0
+	}
+	b.answers = append(b.answers, a)
+}
+
+func (b *buffer) pop() Answer {
+	a := b.answers[b.next]
+	if b.next++; b.next == len(b.answers) {
+		b.answers, b.next = b.answers[:0], 0
+	}
+	return a
+}
 
 var buffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, 0, 2048)} }}
 
@@ -63,6 +89,11 @@ func (w *writes) add(c *command, req *protocol.Request) {
 	if c.op == fsm.OpAppend {
 		w.command.Limit = int64(w.answers.all.config.Load().MaxValue)
 	}
+	w.enter(nil)
+}
+
+// enter adds command to the group.
+func (w *writes) enter(answer Answer) {
 	if w.group == nil {
 		w.group = buffers.Get().(*buffer)
 	}
@@ -75,10 +106,11 @@ func (w *writes) add(c *command, req *protocol.Request) {
 		w.propose()
 		w.group.b = append(w.group.b, last...)
 	}
+	w.group.push(answer)
 	w.count++
-	w.version = max(w.version, c.op.Since())
+	w.version = max(w.version, w.command.Since())
 	w.work += w.copied(&w.command)
-	w.command.Words = nil // there may be many, and the next command may have to wait long for the client
+	w.command.Words, w.command.Exec = nil, nil // they may be large, and the next command may have to wait long for the client
 	w.added++
 	if w.count == groupCommands || len(w.group.b) >= groupBytes || w.work >= groupWork {
 		w.propose()
@@ -89,12 +121,18 @@ func (w *writes) add(c *command, req *protocol.Request) {
 func (w *writes) copied(c *fsm.Command) int {
 	w.most = max(w.most, len(c.Value))
 	switch c.Op {
-	case fsm.OpMSet:
+	case fsm.OpMSet, fsm.OpMSetNX:
 		for _, word := range c.Words {
 			w.most = max(w.most, len(word))
 		}
 		return 0
 	case fsm.OpAppend, fsm.OpExpire, fsm.OpPersist:
+	case fsm.OpDeadline, fsm.OpGetExpire, fsm.OpSetRange, fsm.OpMove, fsm.OpIncrFloat, fsm.OpExec:
+		before := w.most
+		if c.Exec != nil {
+			w.most = max(w.most, min(c.Exec.Size(), w.answers.all.config.Load().MaxValue))
+		}
+		return max(before, c.Work(w.value))
 	default:
 		return 0
 	}
@@ -104,6 +142,16 @@ func (w *writes) copied(c *fsm.Command) int {
 		size = max(size, int(memory))
 	}
 	return size
+}
+
+// value returns what a key has, expired or not.
+func (w *writes) value(key []byte) []byte {
+	ks := w.reader.Keyspace()
+	if ks == nil {
+		return nil
+	}
+	item, _ := ks.Get(key, math.MinInt64)
+	return item.Value
 }
 
 // propose sends the group off.
@@ -144,16 +192,38 @@ func (w *writes) finishOldest() {
 	w.flying--
 	w.ahead[w.flying] = inFlight{}
 	results, err := first.proposal.Wait()
+	w.details = 0
+	for i := range results {
+		w.details += detailBytes(&results[i])
+	}
 	for i := range first.count {
+		r := fsm.Result{}
+		if err == nil && i < len(results) {
+			r, results[i] = results[i], fsm.Result{} // so that its details are not kept for longer than they are needed
+		}
+		answer := w.group.pop()
 		switch {
+		case answer != nil && answer(w.answers.Reply, r):
 		case err != nil:
 			w.answers.unwritten(err)
-		case i < len(results):
-			w.answers.result(results[i])
 		default:
-			w.answers.result(fsm.Result{})
+			w.answers.result(r)
 		}
+		w.details -= detailBytes(&r)
 	}
+	w.details = 0
+}
+
+// detailBytes returns how many bytes of values a result keeps in memory.
+func detailBytes(r *fsm.Result) (bytes int64) {
+	if r.Details == nil {
+		return 0
+	}
+	bytes = int64(len(r.Details.Item.Value))
+	for i := range r.Details.Results {
+		bytes += detailBytes(&r.Details.Results[i])
+	}
+	return bytes
 }
 
 // release gives the group's buffer back; nothing may be in it.
@@ -162,7 +232,7 @@ func (w *writes) release() {
 	if w.group == nil {
 		return
 	}
-	if cap(w.group.b) <= bufferKeep {
+	if cap(w.group.b) <= bufferKeep && cap(w.group.answers) <= answersKeep {
 		w.group.b = w.group.b[:0]
 		buffers.Put(w.group)
 	}

@@ -1,0 +1,210 @@
+package session
+
+import (
+	"context"
+
+	"ciderd/internal/cache"
+	"ciderd/internal/fsm"
+	"ciderd/internal/protocol"
+)
+
+// Direct is a session for a protocol that has commands of its own, beside the verbs that Do serves. What it answers it
+// writes itself, once Settle has said that it may. All is for the session's goroutine.
+type Direct struct{ s *Session }
+
+// Answer writes the reply to a write, and reports whether it has: if not, the session does, by the result's kind. It is
+// called once for each write, in their order; of a write that has no result the kind is fsm.KindNone, and it must report
+// false. It is one function for all writes of a kind: so a write costs no memory for its answer.
+type Answer func(to protocol.Reply, r fsm.Result) bool
+
+// Direct returns s for a protocol with commands of its own.
+func (s *Session) Direct() Direct { return Direct{s} }
+
+// Write adds a write of the user who is logged in to the group. It is answered when the group is; nil: by its result's
+// kind, as a verb's write. What not every server of the cluster reads is refused.
+func (d Direct) Write(c *fsm.Command, answer Answer) {
+	s := d.s
+	if since := c.Since(); since > 1 && !s.all.node.Reads(since) {
+		s.flush()
+		if !s.Over() {
+			d.Result(fsm.Result{Kind: fsm.KindUnread}, nil)
+		}
+		return
+	}
+	c.User = s.writes.user
+	s.writes.command = *c
+	s.writes.enter(answer)
+}
+
+// Result answers one result of a write.
+func (d Direct) Result(r fsm.Result, answer Answer) {
+	if answer == nil || !answer(d.s.answers.Reply, r) {
+		d.s.answers.result(r)
+	}
+}
+
+// Settle returns when all writes so far are answered. It reports whether something may be answered: not once the session
+// is over; nor when nobody will see it, unless the command acts, which is to do more than answer.
+func (d Direct) Settle(acts bool) bool {
+	d.s.flush()
+	return !d.s.Over() && (acts || !d.s.answers.gone)
+}
+
+// Ready reports whether this node has caught up. If not, it has answered that.
+func (d Direct) Ready() bool {
+	if d.s.all.node.Ready() {
+		return true
+	}
+	d.s.Refuse(protocol.Loading, loading)
+	return false
+}
+
+// Keyspace returns the user's cache; nil: the account is gone, the session is over, and nothing is to be answered.
+func (d Direct) Keyspace() *cache.Keyspace { return d.s.reads.keyspace() }
+
+// Now returns the time for reads, in Unix milliseconds.
+func (d Direct) Now() int64 { return d.s.reads.time() }
+
+// Count counts reads that found an item, and reads that did not.
+func (d Direct) Count(hits, misses uint64) {
+	d.s.reads.hits += hits
+	d.s.reads.misses += misses
+}
+
+// Get returns an item and counts that. alive is false as Keyspace is nil.
+func (d Direct) Get(key []byte) (it cache.Item, there, alive bool) {
+	r := &d.s.reads
+	ks := r.keyspace()
+	if ks == nil {
+		return it, false, false
+	}
+	if it, there = ks.Get(key, r.time()); there {
+		r.hits++
+	} else {
+		r.misses++
+	}
+	return it, there, true
+}
+
+// Pin notes that so many bytes of a value are in memory until they have been sent (see Held); 0: they have been.
+func (d Direct) Pin(bytes int) {
+	if bytes == 0 {
+		d.s.reads.unpin()
+		return
+	}
+	d.s.reads.pin(bytes)
+}
+
+// MGet calls each with the item of each key, in one cut, and counts them. It reports false if the account is gone.
+func (d Direct) MGet(keys [][]byte, each func(it cache.Item, there bool)) bool {
+	r := &d.s.reads
+	ks := r.keyspace()
+	if ks == nil {
+		return false
+	}
+	r.mgetOf(ks, keys, each)
+	return true
+}
+
+// LogIn makes the session another user's, who proves to be one. If it fails that is answered, and the session stays
+// whose it was; nothing is answered if it does not.
+func (d Direct) LogIn(name, password []byte) bool {
+	s := d.s
+	user, ok := s.verify(&protocol.Request{User: name, Password: password})
+	if !ok || s.Over() {
+		return false
+	}
+	if s.User() != 0 {
+		s.leave()
+		s.startLogin()
+	}
+	return s.begin(user)
+}
+
+// Who returns the name of the user who is logged in.
+func (d Direct) Who() string { return d.s.login.name }
+
+// MaxValue is the limit on a value, in bytes.
+func (d Direct) MaxValue() int { return d.s.all.config.Load().MaxValue }
+
+// Keys finds the keys that match, of a view as of a time, or with no view of the user's cache now. It calls begin with
+// their number and then key with each; neither may be kept. ErrManyKeys: there are too many for one reply, and nothing
+// was called; what else went wrong has been answered.
+func (d Direct) Keys(match Pattern, v *cache.View, now int64, begin func(n int), key func([]byte)) error {
+	s := d.s
+	s.answers.Flush() // what is answered already does not wait for the scan
+	if s.answers.gone {
+		return nil
+	}
+	sc := scan{all: s.all, client: s.client, user: s.login.user, reads: &s.reads, glob: match}
+	found, err := sc.findAll(v, now)
+	switch {
+	case err == ErrManyKeys:
+		return err
+	case err != nil:
+		s.failScan(err)
+		return nil
+	case s.Over():
+		return nil
+	}
+	defer s.client.Give(found.charged)
+	s.reads.pinned = pinned{bytes: found.size()}
+	defer s.reads.unpin()
+	begin(len(found.lengths))
+	for at, rest := 0, found.text; at < len(found.lengths) && !s.answers.gone; at++ {
+		n := int(found.lengths[at])
+		key(rest[:n])
+		s.reads.pinned.sent(n)
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// findAll finds all keys that match, in no order. Its errors are those of find, and ErrManyKeys.
+func (sc *scan) findAll(v *cache.View, now int64) (f found, err error) {
+	ctx, cancel := context.WithTimeout(sc.all.waits, sc.all.config.Load().WriteTimeout)
+	defer cancel()
+	if err := sc.user.scan.take(ctx); err != nil {
+		return f, err
+	}
+	defer sc.user.scan.leave()
+	sc.all.scanning.Add(1)
+	defer sc.all.scanning.Add(-1)
+	if sc.err = sc.all.scans.take(ctx); sc.err != nil {
+		return f, sc.err
+	}
+	sc.placed = true
+	defer sc.leave()
+	if v == nil {
+		ks := sc.reads.keyspace()
+		if ks == nil {
+			return f, nil
+		}
+		v, now = ks.Freeze(), sc.reads.time()
+	}
+	defer func() { sc.all.looked.Add(uint64(sc.keys)) }()
+	v.Range(func(key, _ []byte, _ uint64, deadline int64) bool {
+		if !sc.looked() || deadline != 0 && deadline <= now || sc.glob != nil && !sc.match(key) {
+			return sc.err == nil
+		}
+		f.text, f.lengths = append(f.text, key...), append(f.lengths, uint16(len(key)))
+		return sc.charge(&f)
+	})
+	if sc.err != nil {
+		sc.client.Give(f.charged)
+		return found{}, sc.err
+	}
+	return f, nil
+}
+
+// charge takes what has been found from the client's share of memory, and gives the scan up if that is too much.
+func (sc *scan) charge(f *found) bool {
+	if extra := f.size() - scanFree; extra > f.charged {
+		more := max(extra-f.charged, scanFree)
+		f.charged += more
+		if !sc.client.Take(more) || extra > int64(sc.all.bounds.ScanBytes) {
+			sc.err = ErrManyKeys
+		}
+	}
+	return sc.err == nil
+}
