@@ -20,6 +20,7 @@ data_dir = "/var/lib/ciderd"
 listen {
   text  = ":8080"          # people and scripts
   # text_tls = ":8443"     # the same with TLS
+  # redis = ":6379"        # programs that speak Redis' protocol; redis_tls: the same with TLS
   peer  = ":7000"          # node to node
   admin = "127.0.0.1:8081" # health: /health/live, /health/ready, /health/writable
 }

@@ -131,9 +131,12 @@ func greet(ctx context.Context, c *config.Config, d *daemon.Daemon, log hclog.Lo
 	if d.WaitReady(ctx) != nil {
 		return
 	}
-	for _, port := range []struct{ address, how string }{{c.Text, ""}, {c.TextTLS, " with TLS"}} {
-		if port.address != "" {
-			log.Info(fmt.Sprintf("serving clients on %s%s", port.address, port.how))
+	for _, port := range []struct{ address, how string }{
+		{c.Text, "clients on %s"}, {c.TextTLS, "clients on %s with TLS"},
+		{c.Redis, "clients of Redis on %s"}, {c.RedisTLS, "clients of Redis on %s with TLS"},
+	} {
+		if port.address != "" && (port.address != c.Redis || d.RedisAddr() != nil) {
+			log.Info(fmt.Sprintf("serving "+port.how, port.address))
 		}
 	}
 	if c.Single && c.Text != "" && os.Getenv("NOTIFY_SOCKET") == "" { // a person, not a service manager

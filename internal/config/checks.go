@@ -88,7 +88,7 @@ func (l *loader) checkMachines(nodes []*nodeBlock) {
 			continue
 		}
 		where := machine(n.address.host)
-		for _, t := range []taken{{n.text, n, "text"}, {n.textTLS, n, "text_tls"}, {n.peer, n, "peer"}, {n.admin, n, "admin"}} {
+		for _, t := range []taken{{n.text, n, "text"}, {n.textTLS, n, "text_tls"}, {n.redis, n, "redis"}, {n.redisTLS, n, "redis_tls"}, {n.peer, n, "peer"}, {n.admin, n, "admin"}} {
 			at := portOf{where, t.port}
 			l.checkPort(t, ports[at])
 			ports[at] = append(ports[at], t)
@@ -126,7 +126,10 @@ func (l *loader) checkPort(t taken, others []taken) {
 // file are compared in checkMachines.
 func (l *loader) checkOwnPorts() {
 	var before []taken
-	for _, own := range []struct{ key, text string }{{"text", l.cfg.Text}, {"text_tls", l.cfg.TextTLS}, {"peer", l.cfg.Peer}, {"admin", l.cfg.Admin}} {
+	for _, own := range []struct{ key, text string }{
+		{"text", l.cfg.Text}, {"text_tls", l.cfg.TextTLS}, {"redis", l.cfg.Redis}, {"redis_tls", l.cfg.RedisTLS},
+		{"peer", l.cfg.Peer}, {"admin", l.cfg.Admin},
+	} {
 		e, err := parseListen(own.text)
 		if err != nil {
 			continue // noted, or not listened on

@@ -23,6 +23,7 @@ type nodeBlock struct {
 	address           endpoint // what other nodes dial
 	text, peer, admin endpoint // what it listens on; text: no port, for nowhere
 	textTLS           endpoint // no port: nowhere
+	redis, redisTLS   endpoint // likewise
 	dataDir           string
 	unfit             bool // has no address, or another node's: not worth comparing further
 }
@@ -32,6 +33,8 @@ var nodeKeys = map[string]func(text string) error{
 	"address":   func(text string) error { _, err := parseNodeAddress(text); return err },
 	"text":      checkOptionalListen,
 	"text_tls":  checkOptionalListen,
+	"redis":     checkOptionalListen,
+	"redis_tls": checkOptionalListen,
 	"peer":      checkListen,
 	"admin":     checkListen,
 	"data_dir":  checkPath,
@@ -157,6 +160,8 @@ func (n *nodeBlock) resolve(file *Config) {
 	n.unfit = n.address.host == ""
 	n.text, _ = parseListen(n.or("text", file.Text))
 	n.textTLS, _ = parseListen(n.or("text_tls", file.TextTLS))
+	n.redis, _ = parseListen(n.or("redis", file.Redis))
+	n.redisTLS, _ = parseListen(n.or("redis_tls", file.RedisTLS))
 	n.admin, _ = parseListen(n.or("admin", file.Admin))
 	n.peer, _ = parseListen(n.or("peer", file.Peer))
 	n.dataDir = n.or("data_dir", file.DataDir)
@@ -213,6 +218,8 @@ func (l *loader) become(n *nodeBlock, file *Config) {
 	}{
 		{"listen.text", "text", n.listens("text", n.text, file.Text), &l.cfg.Text},
 		{"listen.text_tls", "text_tls", n.listens("text_tls", n.textTLS, file.TextTLS), &l.cfg.TextTLS},
+		{"listen.redis", "redis", n.listens("redis", n.redis, file.Redis), &l.cfg.Redis},
+		{"listen.redis_tls", "redis_tls", n.listens("redis_tls", n.redisTLS, file.RedisTLS), &l.cfg.RedisTLS},
 		{"listen.peer", "peer", n.peer.String(), &l.cfg.Peer},
 		{"listen.admin", "admin", n.admin.String(), &l.cfg.Admin},
 		{"data_dir", "data_dir", n.dataDir, &l.cfg.DataDir},

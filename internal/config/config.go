@@ -18,6 +18,11 @@ type Config struct {
 
 	Text    string // where this node listens for clients; empty: nowhere
 	TextTLS string // where it listens for clients that speak TLS; empty: nowhere
+	// Redis and RedisTLS are where it listens for clients that speak Redis' protocol; empty: nowhere.
+	Redis, RedisTLS string
+	// RedisByDefault says that nobody has asked for Redis: a node without a file listens there if the port is free.
+	RedisByDefault bool
+
 	Peer    string // where it listens for other nodes; empty: nowhere (Single)
 	Admin   string // where it listens for health and metrics
 	// Newline ends output lines: NewlineLF or NewlineCRLF.
@@ -140,6 +145,7 @@ const (
 	defaultPeer     = ":7000"
 	defaultAdmin    = "127.0.0.1:8081"
 	singleText      = "localhost:8080" // for trying out: not reachable from outside
+	singleRedis     = "localhost:6379" // without a file only
 	defaultDataDir  = "/var/lib/ciderd"
 	singleDataDir   = "./ciderd-data"
 	singleCluster   = "default"

@@ -92,7 +92,9 @@ func checkEncryption(l *loader) {
 	switch {
 	case l.cfg.TextTLS != "" && cert == "":
 		wants(l, "listen.text_tls", "tls.cert_file")
-	case l.cfg.TextTLS == "" && l.cfg.Text == "":
+	case l.cfg.RedisTLS != "" && cert == "":
+		wants(l, "listen.redis_tls", "tls.cert_file")
+	case l.cfg.TextTLS+l.cfg.Text+l.cfg.RedisTLS+l.cfg.Redis == "":
 		where, line := l.cfg.place("listen.text")
 		l.problem(where, line, `clients can reach this node nowhere: give listen.text or listen.text_tls an address`)
 	}

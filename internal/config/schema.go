@@ -38,6 +38,8 @@ var settings = []setting{
 	path("data_dir", func(c *Config) *string { return &c.DataDir }),
 	optional(listen("listen.text", func(c *Config) *string { return &c.Text }), func(c *Config) *string { return &c.Text }),
 	optional(listen("listen.text_tls", func(c *Config) *string { return &c.TextTLS }), func(c *Config) *string { return &c.TextTLS }),
+	optional(listen("listen.redis", func(c *Config) *string { return &c.Redis }), func(c *Config) *string { return &c.Redis }),
+	optional(listen("listen.redis_tls", func(c *Config) *string { return &c.RedisTLS }), func(c *Config) *string { return &c.RedisTLS }),
 	listen("listen.peer", func(c *Config) *string { return &c.Peer }),
 	listen("listen.admin", func(c *Config) *string { return &c.Admin }),
 	whileRunning(prefixes("listen.proxy_from", func(c *Config) *Prefixes { return &c.ProxyFrom })),

@@ -13,6 +13,8 @@ var other = map[string]string{
 	"data_dir":                           "elsewhere",
 	"listen.text":                        "127.0.0.1:9080",
 	"listen.text_tls":                    "127.0.0.1:9443",
+	"listen.redis":                       "127.0.0.1:9379",
+	"listen.redis_tls":                   "127.0.0.1:9380",
 	"listen.proxy_from":                  "10.0.0.5/32,10.1.0.0/16",
 	"listen.peer":                        "127.0.0.1:9000",
 	"listen.admin":                       "127.0.0.1:9081",
@@ -105,7 +107,7 @@ tls {
 
 // fileFor is a file that has what s needs.
 func fileFor(s *setting) string {
-	if s.section() == "tls" || s.key == "listen.text_tls" || s.key == "cluster.peer_tls" {
+	if s.section() == "tls" || s.key == "listen.text_tls" || s.key == "listen.redis_tls" || s.key == "cluster.peer_tls" {
 		return withTLS
 	}
 	return one

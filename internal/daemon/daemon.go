@@ -63,7 +63,7 @@ type Daemon struct {
 // Open starts a node. It returns when its ports are bound and it takes part in its cluster, which may be before it
 // serves reads: see WaitReady.
 func Open(c *config.Config, version string, logs Logs) (*Daemon, error) {
-	d := &Daemon{config: c, version: version, log: logs.Main, logs: logs, failed: make(chan error, 4), exit: os.Exit}
+	d := &Daemon{config: c, version: version, log: logs.Main, logs: logs, failed: make(chan error, 9), exit: os.Exit}
 	fsm.Release = version
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel

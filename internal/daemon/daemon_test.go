@@ -60,7 +60,7 @@ func TestClientsWithinFiles(t *testing.T) {
 
 // localhost is both of the machine's own addresses, on one port.
 func TestListenLocalhost(t *testing.T) {
-	listeners, err := listenText("localhost:0")
+	listeners, err := listenClients("localhost:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestListenLocalhost(t *testing.T) {
 			t.Errorf("listening on %s, the other is on port %s", l.Addr(), port)
 		}
 	}
-	if _, err := listenText("localhost:" + port); err == nil {
+	if _, err := listenClients("localhost:" + port); err == nil {
 		t.Error("a port that is taken was taken again")
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// listenText opens the clients' port. The name localhost stands for both loopback addresses: nc and telnet try ::1
+// listenClients opens a port for clients. The name localhost stands for both loopback addresses: nc and telnet try ::1
 // first on many systems.
-func listenText(address string) ([]net.Listener, error) {
+func listenClients(address string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err

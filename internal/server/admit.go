@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ciderd/internal/protocol"
+	"ciderd/internal/protocol/resp"
 	"ciderd/internal/protocol/text"
 )
 
@@ -42,7 +43,7 @@ func (s *Server) admitAs(conn net.Conn, addr net.Addr, p port) {
 	case admitted:
 		go func() {
 			defer s.leave(k)
-			newTextClient(s, k, p).run()
+			p.serve(s, k)
 		}()
 	}
 }
@@ -120,8 +121,13 @@ func (s *Server) refuse(k *socket, p port, a admission, limit int) {
 	if a == crowdedAddress {
 		message = "your address has reached its limit of " + strconv.Itoa(limit) + " connections to this node; close one first"
 	}
-	w := text.NewWriter(&out, s.config.Load().CRLF)
-	w.Error(protocol.TooManyConnections, message)
+	if p.resp {
+		w := resp.NewWriter(&out)
+		w.Error(respCrowded)
+	} else {
+		w := text.NewWriter(&out, s.config.Load().CRLF)
+		w.Error(protocol.TooManyConnections, message)
+	}
 	out.Flush()
 	k.linger(!out.Gone(), e)
 	out.release()

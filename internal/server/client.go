@@ -23,6 +23,7 @@ type input interface {
 	Fill() error
 	Release()
 	SetMaxLine(n int)
+	GetsAhead(keys [][]byte) [][]byte
 	Buffered() int
 	Partial() bool
 	Size() int
@@ -49,6 +50,7 @@ type client struct {
 	incoming  taken // of server.memory, for what is being read
 	throttled bool  // what is being read is dropped for lack of memory
 	waiting   bool  // it is in server.backlog
+	ahead     ahead
 }
 
 // init makes c the client of a connection.

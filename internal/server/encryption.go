@@ -160,10 +160,18 @@ func (c *client) secure() bool {
 	c.server.log.Debug("handshake failed", "client", c.socket.address, "error", err)
 	if looksPlain(err) {
 		// crypto/tls has said nothing yet, and who does not speak TLS can read this. If it fails, nobody is there.
-		_, _ = io.WriteString(c.socket, "ERR "+string(protocol.Syntax)+" this port speaks TLS: connect with openssl s_client, ncat --ssl or socat OPENSSL\n")
+		_, _ = io.WriteString(c.socket, c.port.speaksTLS())
 	}
 	c.socket.linger(true, nil)
 	return false
+}
+
+// speaksTLS is what a client is told that does not.
+func (p port) speaksTLS() string {
+	if p.resp {
+		return "-ERR this port speaks TLS: connect with redis-cli --tls\r\n"
+	}
+	return "ERR " + string(protocol.Syntax) + " this port speaks TLS: connect with openssl s_client, ncat --ssl or socat OPENSSL\n"
 }
 
 // looksPlain reports whether a handshake has failed because what came is no TLS.

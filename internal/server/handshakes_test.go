@@ -176,7 +176,7 @@ func TestHandshakeHasTheTimeOfALogin(t *testing.T) {
 	config := a.serverConfig("cider-1")
 	admit := func(s *Server) net.Conn {
 		ours, theirs := net.Pipe()
-		s.admit(theirs, port{func() *tls.Config { return config }})
+		s.admit(theirs, port{tls: func() *tls.Config { return config }})
 		return ours
 	}
 	for name, trickle := range map[string]func(conn net.Conn){
@@ -249,7 +249,7 @@ func TestEndThatIsNotTaken(t *testing.T) {
 		s, _ := newTestServer(t, Config{})
 		defer s.Close()
 		ours, theirs := net.Pipe()
-		s.admit(theirs, port{func() *tls.Config { return config }})
+		s.admit(theirs, port{tls: func() *tls.Config { return config }})
 		c := newClient(t, tls.Client(ours, a.clientConfig("cider-1")))
 		c.talk("LOGIN or SIGNUP\n> QUIT\nBYE")
 		begin := time.Now()
@@ -269,7 +269,7 @@ func TestRefusalsDoNotWaitForHandshakes(t *testing.T) {
 		defer s.Close()
 		dial := func() net.Conn {
 			ours, theirs := net.Pipe()
-			s.admit(theirs, port{func() *tls.Config { return config }})
+			s.admit(theirs, port{tls: func() *tls.Config { return config }})
 			return ours
 		}
 		first := dial()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ciderd/internal/accounts"
+	"ciderd/internal/redis"
 	"ciderd/internal/session"
 
 	"github.com/hashicorp/go-hclog"
@@ -30,6 +31,7 @@ type Server struct {
 	log      hclog.Logger
 	config   atomic.Pointer[Config]
 	sessions *session.Sessions
+	redis    *redis.Sessions
 	memory   *shares  // memory of all clients for long lines and the keys of KEYS
 	backlog  *backlog // replies that they have not taken yet
 	shaking  *handshakes
@@ -66,6 +68,7 @@ func newServer(cfg Config, bounds session.Bounds, node session.Node, accounts *a
 		open:      map[*socket]struct{}{},
 		addresses: map[string]int{},
 	}
+	s.redis = redis.New(s.sessions)
 	s.SetConfig(cfg)
 	return s
 }
@@ -117,9 +120,24 @@ func (s *Server) ServeTLS(l net.Listener, config func() *tls.Config) error {
 	return s.serve(l, port{tls: config})
 }
 
+// ServeRESP is Serve for clients that speak Redis' protocol, ServeTLS if config is not nil.
+func (s *Server) ServeRESP(l net.Listener, config func() *tls.Config) error {
+	return s.serve(l, port{tls: config, resp: true})
+}
+
 // port is what the clients of a listener speak.
 type port struct {
-	tls func() *tls.Config // nil: they do not encrypt
+	tls  func() *tls.Config // nil: they do not encrypt
+	resp bool               // Redis' protocol
+}
+
+// serve serves a client until it ends.
+func (p port) serve(s *Server, k *socket) {
+	if p.resp {
+		newRESPClient(s, k, p).run()
+		return
+	}
+	newTextClient(s, k, p).run()
 }
 
 func (s *Server) serve(l net.Listener, p port) error {

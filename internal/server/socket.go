@@ -30,6 +30,7 @@ const lingerTime = time.Second
 type socket struct {
 	conn    net.Conn
 	raw     syscall.RawConn // of conn; nil if it has none: then nothing is polled
+	remote  net.Addr        // of the client
 	address string          // what counts as one client; see clientAddress
 	user    socketUser
 	poll    poll
@@ -56,7 +57,7 @@ type socketUser interface {
 
 // newSocket returns the socket of a connection whose client is at an address.
 func newSocket(conn net.Conn, addr net.Addr) *socket {
-	k := &socket{conn: conn, address: clientAddress(addr)}
+	k := &socket{conn: conn, remote: addr, address: clientAddress(addr)}
 	if c, ok := conn.(syscall.Conn); ok {
 		k.raw, _ = c.SyscallConn() // without one, nothing is polled
 	}

@@ -22,7 +22,6 @@ type textClient struct {
 	parser  text.Parser
 	writer  text.Writer
 	opening text.Opening
-	ahead   int // pending GETs whose keys are warm
 }
 
 func newTextClient(server *Server, k *socket, p port) *textClient {
@@ -102,7 +101,7 @@ func (c *textClient) line(line []byte) {
 	switch c.req.Verb {
 	case protocol.VerbNone:
 	case protocol.VerbGet:
-		c.lookAhead()
+		c.ahead.look(c.in, c.session)
 		c.session.Do(&c.req)
 	case protocol.VerbHelp:
 		c.help()
@@ -123,27 +122,6 @@ func (c *textClient) comeOrGo() {
 	c.session.Do(&c.req)
 	if c.session.User() != before {
 		c.in.SetMaxLine(c.maxLine())
-	}
-}
-
-// lookAhead has the session look up the keys of the GETs that wait after this one, some at a time.
-func (c *textClient) lookAhead() {
-	switch {
-	case c.ahead > 0:
-		c.ahead--
-	case c.reader.Buffered() > 0:
-		c.warm()
-	}
-}
-
-// warm is separate because of its stack, which a client that asks one thing at a time does not need.
-//
-//go:noinline
-func (c *textClient) warm() {
-	var waiting [session.WarmAtOnce][]byte
-	keys := c.reader.GetsAhead(waiting[:0])
-	if c.session.Warm(keys) {
-		c.ahead = len(keys)
 	}
 }
 

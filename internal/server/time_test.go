@@ -25,7 +25,7 @@ func inBubble(t *testing.T, cfg Config, test func(t *testing.T, s *Server, dial 
 func inNodesBubble(t *testing.T, cfg Config, test func(t *testing.T, node fakeNode, s *Server, dial func() *testClient)) {
 	t.Helper()
 	a := newAuthority(t)
-	for name, p := range map[string]port{"plain": {}, "tls": {func() *tls.Config { return a.serverConfig("cider-1") }}} {
+	for name, p := range map[string]port{"plain": {}, "tls": {tls: func() *tls.Config { return a.serverConfig("cider-1") }}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, node := newTestServer(t, cfg)

@@ -94,7 +94,10 @@ func (r *reads) getV(key []byte) {
 // pin notes a value that is about to be sent: it is kept in memory until the client has taken it. A small one
 // is copied.
 func (r *reads) pin(bytes int) {
-	if ks := r.reader.Keyspace(); ks != nil && bytes > pinFrom {
+	if bytes <= pinFrom {
+		return
+	}
+	if ks := r.reader.Keyspace(); ks != nil {
 		r.pinned = pin(ks, bytes)
 	}
 }

@@ -152,6 +152,12 @@ func (all *Sessions) Open(client Client, reply protocol.Reply) *Session {
 	return s
 }
 
+// Rejects reports whether at the limit on memory what would grow beyond it is refused; else items are evicted.
+func (all *Sessions) Rejects() bool {
+	limits, _ := all.node.FSM().Shares().Limits()
+	return limits.Reject
+}
+
 // Stats is about the sessions of this node since it started.
 type Stats struct {
 	Open     int    // sessions

@@ -1,0 +1,60 @@
+package redis
+
+import (
+	"strconv"
+	"strings"
+
+	"ciderd/internal/protocol/resp"
+)
+
+// The errors beside those of package resp. Those without a word of ours are Redis' own.
+const (
+	errOOM           resp.Error = "OOM command not allowed when used memory > 'maxmemory'."
+	errValueTooLarge resp.Error = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+	errNotInMulti    resp.Error = "ERR Command not allowed inside a transaction"
+	errClientName    resp.Error = "ERR Client names cannot contain spaces, newlines or special characters."
+	errClientID      resp.Error = "ERR Invalid client ID"
+	errKillID        resp.Error = "ERR client-id should be greater than 0"
+	errNoClient      resp.Error = "ERR No such client"
+	errNoLFU         resp.Error = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+	errLFU           resp.Error = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
+
+	errTimeout  resp.Error = "TIMEOUT the outcome is not known"
+	errInternal resp.Error = "ERR internal error; the outcome is not known"
+	errBusy     resp.Error = "TRYAGAIN this node is receiving too much at once; nothing was done; try again later"
+	errKey      resp.Error = "ERR a key has 1 to 1024 bytes"
+	errManyKeys resp.Error = "ERR too many keys for one reply; use SCAN"
+	errWatches  resp.Error = "ERR too many watched keys, at most 16384"
+	errViews    resp.Error = "ERR too many commands about all keys in one transaction, at most 16"
+	errOnceID   resp.Error = "ERR an id has 1 to 64 bytes"
+	errOnce     resp.Error = "ERR CIDERD.ONCE wraps a write whose reply is OK, nil, an integer or an error"
+	errVersion  resp.Error = "ERR a version is an unsigned integer of 64 bits"
+)
+
+// errRefused is for a command that Redis has and we refuse.
+func errRefused(c *resp.Command) error {
+	return resp.Error("ERR " + strings.ToUpper(strings.ReplaceAll(c.Name, "|", " ")) + " is not supported")
+}
+
+// errArity is for a command whose number of arguments Lookup could not tell to be wrong.
+func errArity(c *resp.Command) error {
+	return resp.Error("ERR wrong number of arguments for '" + c.Name + "' command")
+}
+
+func conflict(version uint64) string { return "CONFLICT " + strconv.FormatUint(version, 10) }
+
+// is reports whether b is word, which is in lower case, in any letter case of ASCII.
+func is(b []byte, word string) bool {
+	if len(b) != len(word) {
+		return false
+	}
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != word[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,89 @@
+package redis
+
+import (
+	"errors"
+	"math/rand/v2"
+
+	"ciderd/internal/cache"
+	"ciderd/internal/fsm"
+	"ciderd/internal/protocol/resp"
+	"ciderd/internal/session"
+)
+
+func keyspaceHandlers() map[string]handler {
+	return map[string]handler{
+		"keys":      {whole: keys},
+		"dbsize":    {whole: size},
+		"randomkey": {whole: randomKey},
+		"flushdb":   {write: flush},
+		"flushall":  {write: flush},
+	}
+}
+
+// keyspace is all items of a user as of a time: as they are now, or in a transaction as they were in it.
+type keyspace struct {
+	now  int64
+	live *cache.Keyspace // nil: view
+	view *cache.View
+}
+
+func keys(s *Session, args [][]byte, all keyspace) {
+	pattern := resp.CompilePattern(args[1])
+	var match session.Pattern = &pattern
+	if string(args[1]) == "*" {
+		match = nil
+	}
+	err := s.direct.Keys(match, all.view, all.now, s.w.Array, s.w.Bulk)
+	if errors.Is(err, session.ErrManyKeys) {
+		s.w.Error(string(errManyKeys))
+	}
+}
+
+func size(s *Session, _ [][]byte, all keyspace) {
+	n := 0
+	if all.live != nil {
+		n = all.live.Count(all.now)
+	} else {
+		all.each(func([]byte) { n++ })
+	}
+	s.w.Int(int64(n))
+}
+
+func randomKey(s *Session, _ [][]byte, all keyspace) {
+	var key []byte
+	found := false
+	if all.live != nil {
+		key, found = all.live.Sample(all.now)
+	} else {
+		n := 0
+		all.each(func(k []byte) {
+			if n++; rand.IntN(n) == 0 {
+				key, found = k, true
+			}
+		})
+	}
+	if !found {
+		s.w.Null()
+		return
+	}
+	s.w.Bulk(key)
+}
+
+// each calls fn with each key of the view that is visible.
+func (all *keyspace) each(fn func(key []byte)) {
+	all.view.Range(func(key, _ []byte, _ uint64, deadline int64) bool {
+		if deadline == 0 || deadline > all.now {
+			fn(key)
+		}
+		return true
+	})
+}
+
+// flush empties the user's own cache, at once whatever the option says.
+func flush(_ *Session, _ *resp.Command, args [][]byte, w *fsm.Command) (session.Answer, error) {
+	if len(args) > 2 || len(args) == 2 && !is(args[1], "async") && !is(args[1], "sync") {
+		return nil, resp.ErrSyntax
+	}
+	w.Op = fsm.OpFlush
+	return nil, nil
+}
