@@ -23,8 +23,8 @@ type Config struct {
 	// RedisByDefault says that nobody has asked for Redis: a node without a file listens there if the port is free.
 	RedisByDefault bool
 
-	Peer    string // where it listens for other nodes; empty: nowhere (Single)
-	Admin   string // where it listens for health and metrics
+	Peer  string // where it listens for other nodes; empty: nowhere (Single)
+	Admin string // where it listens for health and metrics
 	// Newline ends output lines: NewlineLF or NewlineCRLF.
 	Newline string
 

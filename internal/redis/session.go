@@ -55,6 +55,8 @@ func (s *Session) serve(args [][]byte) {
 	switch {
 	case s.User() == 0 && (c == nil || !c.Has(resp.NoAuth)):
 		s.refuse(resp.ErrNoAuth)
+	case err != nil && c != nil && c.Name == "exec":
+		s.abort(err)
 	case err != nil:
 		s.refuse(err)
 	case c.Has(resp.Refused):

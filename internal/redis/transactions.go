@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"strings"
+
 	"ciderd/internal/fsm"
 	"ciderd/internal/protocol/resp"
 )
@@ -133,6 +135,13 @@ func discard(s *Session, _ *resp.Command, _ [][]byte) {
 	s.discard()
 	s.unwatch()
 	s.w.OK()
+}
+
+// abort answers an EXEC that is refused itself, and with it the transaction.
+func (s *Session) abort(err error) {
+	s.discard()
+	s.unwatch()
+	s.fail(resp.Error("EXECABORT Transaction discarded because of: " + strings.TrimPrefix(err.Error(), "ERR ")))
 }
 
 // discard forgets the queue.

@@ -1,0 +1,509 @@
+//go:build e2e
+
+package e2e
+
+// redisCases are what must be answered as Redis answers it. What differs on purpose is not here: it is in
+// docs/redis.md, and its tests are in internal/redis.
+var redisCases = []redisCase{
+	{"connection", `
+		PING
+		PING hello
+		PING a b
+		ping
+		ECHO hello
+		ECHO
+		ECHO a b
+		SELECT 0
+		SELECT x
+		SELECT 99
+		SELECT -1
+		CLIENT GETNAME
+		CLIENT SETNAME me
+		CLIENT GETNAME
+		CLIENT SETNAME "a b"
+		CLIENT SETNAME ""
+		CLIENT GETNAME
+		CLIENT NO-EVICT on
+		CLIENT NO-EVICT x
+		CLIENT KILL ID 0
+		CLIENT KILL ID x
+		CLIENT KILL ID 999999
+		CLIENT KILL ID
+		CLIENT KILL 1.2.3.4:5
+		CLIENT KILL FOO 1
+		CLIENT KILL SKIPME maybe
+		CLIENT LIST ID x
+		CLIENT LIST TYPE foo
+		CLIENT LIST foo
+		CLIENT LIST TYPE pubsub
+		CLIENT LIST ID 999999
+		CLIENT REPLY foo
+		CLIENT REPLY ON
+		CLIENT FOO
+		CLIENT
+		ACL WHOAMI
+		ACL
+		ACL FOO
+		COMMAND COUNT x
+		COMMAND GETKEYS SET k v
+		COMMAND GETKEYS MSET a 1 b 2
+		COMMAND GETKEYS PING
+		COMMAND GETKEYS FOO bar
+		COMMAND GETKEYS GET
+		COMMAND FOO
+		TIME x
+		FOO
+		FOO a b c
+		FOO "a\r\nb" "x\x00y"
+		"f\r\noo"
+		GET
+		GET a b
+		RESET
+		PING
+	`},
+	{"strings", `
+		GET k
+		SET k v
+		GET k
+		SET k
+		SET k v FOO
+		SET k v EX
+		SET k v EX 0
+		SET k v EX -1
+		SET k v EX x
+		SET k v EX 9223372036854775807
+		SET k v PX 9223372036854775807
+		SET k v PX 0
+		SET k v EXAT 0
+		SET k v PXAT -5
+		SET k v NX
+		SET k v XX
+		SET new v XX
+		SET new v NX
+		SET new w NX
+		SET k v NX XX
+		SET k v EX 10 PX 10
+		SET k v EX 10 KEEPTTL
+		SET k v KEEPTTL EX 10
+		SET k w GET
+		SET none w GET
+		SET none2 w XX GET
+		SET k x NX GET
+		GET k
+		SET k v EX 100
+		SET k v ex 100 ex 50
+		PERSIST k
+		SET gone v EXAT 1
+		GET gone
+		EXISTS gone
+		SETEX k 100 v
+		SETEX k 0 v
+		SETEX k x v
+		SETEX k -1 v
+		PSETEX k 100000 v
+		PSETEX k 0 v
+		SETEX k 9223372036854775 v
+		SETNX k v
+		SETNX nx v
+		GETSET k new
+		GETSET fresh new
+		GETDEL k
+		GETDEL k
+		GETEX nokey EX x
+		GETEX nokey EX 0
+		GETEX nokey FOO
+		GETEX fresh EX x
+		GETEX fresh EX 0
+		GETEX fresh EX
+		GETEX fresh
+		GETEX fresh EX 100
+		GETEX fresh PERSIST
+		GETEX fresh EXAT 1
+		GETEX fresh
+		GETEX fresh PERSIST EX 10
+		MSET a 1 b 2
+		MSET a 1 b
+		MSET a
+		MSET a 1 a 2
+		MGET a b none a
+		MSETNX a 1 z 2
+		MSETNX y 1 z 2
+		MSETNX y 1 z
+		GET z
+		STRLEN a
+		STRLEN none
+		APPEND a ""
+		APPEND app ""
+		EXISTS app
+		APPEND app hello
+		APPEND app " world"
+		GET app
+		GETRANGE app 0 -1
+		GETRANGE app 0 4
+		GETRANGE app -5 -1
+		GETRANGE app 5 2
+		GETRANGE app -1 -5
+		GETRANGE app -100 100
+		GETRANGE app 100 200
+		GETRANGE app x 1
+		GETRANGE app 1 x
+		GETRANGE none 0 -1
+		SUBSTR app 2 3
+		GETRANGE app -9223372036854775808 9223372036854775807
+		SETRANGE app 6 there
+		GET app
+		SETRANGE app -1 x
+		SETRANGE app -1 ""
+		SETRANGE app x y
+		SETRANGE none5 0 ""
+		SETRANGE none5 5 ""
+		EXISTS none5
+		SETRANGE none5 3 abc
+		GET none5
+		SETRANGE app 1048575 ab
+		SETRANGE app 9223372036854775807 ab
+		SETRANGE app 2 ""
+	`},
+	{"numbers", `
+		INCR n
+		INCR n
+		DECR n
+		INCRBY n 40
+		DECRBY n 2
+		INCRBY n x
+		INCRBY n 1.5
+		INCRBY n ""
+		INCRBY n 9223372036854775808
+		DECRBY n -9223372036854775808
+		DECRBY n 9223372036854775807
+		SET n 9223372036854775807
+		INCR n
+		DECR n
+		SET n -9223372036854775808
+		DECR n
+		INCRBY n -1
+		SET n " 1"
+		INCR n
+		SET n +1
+		INCR n
+		SET n 01
+		INCR n
+		SET n -0
+		INCR n
+		SET n ""
+		INCR n
+		SET n text
+		INCR n
+		INCRBYFLOAT f 0.1
+		INCRBYFLOAT f 0.2
+		INCRBYFLOAT f -0.3
+		INCRBYFLOAT f 5e3
+		INCRBYFLOAT f 1e-10
+		INCRBYFLOAT f x
+		INCRBYFLOAT f ""
+		INCRBYFLOAT f inf
+		INCRBYFLOAT f -inf
+		INCRBYFLOAT f nan
+		INCRBYFLOAT n 1
+		SET f 3.0
+		INCRBYFLOAT f 1.000000000000000005
+		SET f 1e400
+		INCRBYFLOAT f 1
+		INCRBYFLOAT h 0x10
+		INCRBYFLOAT big 1e18
+		INCRBYFLOAT big 0.5
+		GET big
+	`},
+	{"keys", `
+		DEL none
+		MSET a 1 b 2 c 3
+		DEL a
+		DEL b c none
+		MSET a 1 b 2 c 3
+		UNLINK a a b
+		EXISTS a b c c
+		TOUCH a b c c
+		TYPE c
+		TYPE none
+		DEL
+		EXISTS
+		RENAME none x
+		RENAME none none
+		RENAME c c
+		RENAME c d
+		GET d
+		RENAMENX d d
+		RENAMENX none d
+		RENAMENX d e
+		SET f 1
+		RENAMENX e f
+		RENAME e f
+		GET f
+		COPY f g
+		COPY f g
+		COPY f g REPLACE
+		COPY none g
+		COPY none none
+		COPY f f
+		COPY f h DB 0
+		COPY f h DB x
+		COPY f h DB 5
+		COPY f h FOO
+		COPY f h REPLACE
+		DBSIZE
+		KEYS *
+		KEYS f
+		KEYS [fg]
+		KEYS "\\*"
+		KEYS none*
+		KEYS
+		DBSIZE x
+		FLUSHDB
+		RANDOMKEY
+		DBSIZE
+		SET only 1
+		RANDOMKEY
+		FLUSHALL ASYNC
+		FLUSHALL SYNC
+		FLUSHALL FOO
+		FLUSHALL SYNC x
+		FLUSHDB FOO
+		KEYS *
+	`},
+	{"encodings", `
+		SET i 12345
+		OBJECT ENCODING i
+		SET i 9223372036854775807
+		OBJECT ENCODING i
+		SET i 9223372036854775808
+		OBJECT ENCODING i
+		SET i -5
+		OBJECT ENCODING i
+		SET i 05
+		OBJECT ENCODING i
+		SET e ""
+		OBJECT ENCODING e
+		SET e 12345678901234567890123456789012345678901234
+		OBJECT ENCODING e
+		SET e 123456789012345678901234567890123456789012345
+		OBJECT ENCODING e
+		OBJECT ENCODING none
+		OBJECT REFCOUNT e
+		OBJECT REFCOUNT none
+		OBJECT FREQ none
+		OBJECT IDLETIME none
+		OBJECT FOO e
+		OBJECT
+		OBJECT ENCODING
+	`},
+	{"deadlines", `
+		EXPIRE none 100
+		TTL none
+		PTTL none
+		EXPIRETIME none
+		PEXPIRETIME none
+		PERSIST none
+		SET k v
+		TTL k
+		PTTL k
+		EXPIRETIME k
+		PERSIST k
+		EXPIRE k 100
+		TTL k
+		PTTL k
+		EXPIRETIME k
+		PEXPIRETIME k
+		PERSIST k
+		PERSIST k
+		EXPIRE k x
+		EXPIRE k x FOO
+		EXPIRE k 100 FOO
+		EXPIRE k 100 NX XX
+		EXPIRE k 100 NX GT
+		EXPIRE k 100 GT LT
+		EXPIRE k 9223372036854775807
+		EXPIRE none 9223372036854775807
+		PEXPIRE k 9223372036854775807
+		EXPIRE k -9223372036854775808
+		EXPIREAT k 9223372036854775807
+		EXPIRE k 100 XX
+		EXPIRE k 100 GT
+		EXPIRE k 1000 LT
+		TTL k
+		EXPIRE k 500 NX
+		EXPIRE k 2000 GT
+		EXPIRE k 1500 GT
+		EXPIRE k 1500 LT
+		EXPIRE k 1600 xx
+		TTL k
+		EXPIREAT k 4000000000
+		EXPIRETIME k
+		PEXPIREAT k 4000000000123
+		PEXPIRETIME k
+		EXPIRETIME k
+		SET k w KEEPTTL
+		PEXPIRETIME k
+		GETEX k PXAT 4000000000777
+		PEXPIRETIME k
+		APPEND k x
+		SETRANGE k 0 y
+		PEXPIRETIME k
+		RENAME k l
+		PEXPIRETIME l
+		COPY l m
+		PEXPIRETIME m
+		GETSET m x
+		PEXPIRETIME m
+		INCR n
+		PEXPIREAT n 4000000000777
+		INCR n
+		INCRBYFLOAT n 1
+		PEXPIRETIME n
+		SET l plain
+		PEXPIRETIME l
+		EXPIRE l 0
+		EXISTS l
+		SET l v
+		EXPIRE l -1
+		EXISTS l
+		SET l v
+		EXPIREAT l 0
+		EXISTS l
+		SET l v
+		PEXPIREAT l -5
+		EXISTS l
+		SET l v
+		EXPIRE l -1 GT
+		EXISTS l
+		EXPIRE l -1 NX
+		EXISTS l
+		PEXPIRE m 100000
+		PTTL m
+		EXPIRE
+		EXPIRE k
+		TTL
+	`},
+	{"transactions", `
+		EXEC
+		DISCARD
+		MULTI
+		MULTI
+		WATCH a
+		SET a 1
+		INCR a
+		GET a
+		MGET a none
+		EXISTS a a none
+		STRLEN a
+		KEYS *
+		DBSIZE
+		TTL a
+		SET t text
+		INCR t
+		SET a 2 FOO
+		EXPIRE a x
+		DECRBY a -9223372036854775808
+		GETEX none EX x
+		GETEX a EX x
+		GETEX a
+		GETDEL a
+		RENAME none x
+		RANDOMKEY
+		DEL t none
+		SETRANGE s 2 x
+		INCRBYFLOAT f 1.5
+		COPY f g
+		PING
+		PING x
+		ECHO hello
+		SELECT 0
+		CLIENT GETNAME
+		CLIENT SETNAME inside
+		UNWATCH
+		FLUSHALL
+		DBSIZE
+		EXEC
+		CLIENT GETNAME
+		MULTI
+		EXEC
+		MULTI
+		SET a 1
+		FOO
+		SET b 1
+		EXEC
+		GET a
+		MULTI
+		GET
+		EXEC
+		MULTI
+		SET a 1
+		DISCARD
+		GET a
+		EXEC x
+		MULTI x
+		MULTI
+		EXEC x
+		EXEC
+		MULTI
+		PING
+		RESET
+	`},
+	{"watching", `
+		SET a 1
+		WATCH a
+		2: SET a 2
+		MULTI
+		SET a 3
+		EXEC
+		GET a
+		WATCH a b
+		2: SET b 1
+		MULTI
+		SET a 4
+		EXEC
+		WATCH a a
+		MULTI
+		GET a
+		EXEC
+		WATCH a
+		SET a 5
+		MULTI
+		GET a
+		EXEC
+		WATCH a
+		2: SET a 6
+		UNWATCH
+		MULTI
+		GET a
+		EXEC
+		WATCH a
+		2: SET a 7
+		MULTI
+		DISCARD
+		MULTI
+		GET a
+		EXEC
+		WATCH a
+		2: DEL a
+		MULTI
+		PING
+		EXEC
+		WATCH none
+		MULTI
+		EXEC
+		WATCH none
+		2: SET none 1
+		MULTI
+		EXEC
+		WATCH none
+		2: FLUSHALL
+		MULTI
+		EXEC
+		WATCH
+		UNWATCH x
+		WATCH x
+		2: EXPIRE x 100
+		MULTI
+		EXEC
+	`},
+}

@@ -1,0 +1,264 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// randomCommands is how many a sequence has.
+const randomCommands = 4000
+
+// playRandom plays random commands from several seeds.
+func playRandom(t *testing.T, w *twins, version string) {
+	for _, seed := range seeds() {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			c := w.on(t)
+			c.logIn(version)
+			c.must("FLUSHALL")
+			g := &generator{rand.New(rand.NewPCG(uint64(seed), 0))}
+			var before []string
+			for range randomCommands {
+				args := g.command()
+				theirs, ours := c.do(args...)
+				before = append(before, strings.Join(args, " "))
+				if !c.alike(args, theirs, ours) {
+					t.Fatalf("%.200q\n  Redis: %.300q\n  we:    %.300q\nbefore that (REDIS_SEEDS=%d,): %.100q", args, theirs, ours, seed, before[max(0, len(before)-40):])
+				}
+			}
+		})
+	}
+}
+
+// generator makes commands that work on few keys, so that they meet.
+type generator struct{ *rand.Rand }
+
+func (g *generator) one(of ...string) string { return of[g.IntN(len(of))] }
+
+func (g *generator) key() string { return g.one("a", "b", "c", "d", "e{x}", "*", "f\r\ng", "k[1]") }
+
+func (g *generator) keys() (all []string) {
+	for range 1 + g.IntN(4) {
+		all = append(all, g.key())
+	}
+	return all
+}
+
+func (g *generator) pairs() (all []string) {
+	for range 1 + g.IntN(4) {
+		all = append(all, g.key(), g.value())
+	}
+	if g.IntN(20) == 0 {
+		all = all[:len(all)-1]
+	}
+	return all
+}
+
+func (g *generator) value() string {
+	switch g.IntN(6) {
+	case 0:
+		return g.integer()
+	case 1:
+		return g.number()
+	case 2:
+		return strings.Repeat(g.one("x", "\x00", "ü"), g.IntN(60))
+	}
+	return g.one("", "text", "a b", "10", "-1", "line\r\nend", "\xff\x80", "3.0", "9223372036854775807")
+}
+
+func (g *generator) integer() string {
+	switch g.IntN(8) {
+	case 0:
+		return g.one("x", "", "1.5", "+1", "01", "9223372036854775808", "-9223372036854775808", "9223372036854775807", " 1")
+	case 1:
+		return strconv.FormatInt(g.Int64()-g.Int64(), 10)
+	}
+	return strconv.Itoa(g.IntN(40) - 20)
+}
+
+func (g *generator) number() string {
+	return g.one("0.1", "-0.1", "1e5", "3.14159265358979", "-7", "5e-324", "1e300", "x", "", "inf", "-Infinity", "nan", "0x1p4", ".5", "5.",
+		fmt.Sprint(g.NormFloat64()*1000))
+}
+
+// seconds are far enough apart that it does not matter when they begin.
+func (g *generator) seconds() string {
+	if g.IntN(6) == 0 {
+		return g.one("0", "-1", "x", "9223372036854775807", "-9223372036854775808", "9223372036854775")
+	}
+	return strconv.Itoa(1000 + 100*g.IntN(1_000_000))
+}
+
+func (g *generator) millis() string {
+	if s := g.seconds(); g.IntN(8) > 0 {
+		return s + "000"
+	}
+	return g.one("0", "-100", "x")
+}
+
+func (g *generator) at() string {
+	return g.one("1", "0", "-1", "x", "4000000000", "4000000100", "4100000000", "4000000000")
+}
+
+func (g *generator) atMillis() string { return g.one("1", "-1", "x", "4000000000123", "4000000100456") }
+
+// expiry is an option about time.
+func (g *generator) expiry() []string {
+	switch g.IntN(6) {
+	case 0:
+		return []string{g.one("EX", "ex"), g.seconds()}
+	case 1:
+		return []string{"PX", g.millis()}
+	case 2:
+		return []string{"EXAT", g.at()}
+	case 3:
+		return []string{"PXAT", g.atMillis()}
+	}
+	return nil
+}
+
+// notPast makes a time that has passed one that has not: Redis counts a key that SET has given such a deadline in DBSIZE
+// until it comes by.
+func notPast(expiry []string) []string {
+	if len(expiry) == 2 && expiry[1] == "1" {
+		expiry[1] = "4000000000777"
+	}
+	return expiry
+}
+
+// some are options, each with one chance in four.
+func (g *generator) some(options ...string) (taken []string) {
+	for _, o := range options {
+		if g.IntN(4) == 0 {
+			taken = append(taken, o)
+		}
+	}
+	return taken
+}
+
+func join(words ...any) (args []string) {
+	for _, w := range words {
+		switch w := w.(type) {
+		case string:
+			args = append(args, w)
+		case []string:
+			args = append(args, w...)
+		}
+	}
+	return args
+}
+
+func (g *generator) command() []string {
+	switch g.IntN(12) {
+	case 0:
+		return g.transaction()
+	case 1, 2, 3:
+		return g.read()
+	case 4:
+		return g.deadline()
+	case 5, 6:
+		return g.keyed()
+	}
+	return g.write()
+}
+
+func (g *generator) transaction() []string {
+	switch g.IntN(6) {
+	case 0, 1:
+		return []string{"MULTI"}
+	case 2:
+		return join("WATCH", g.keys())
+	case 3:
+		return []string{g.one("DISCARD", "UNWATCH", "PING")}
+	}
+	return []string{"EXEC"}
+}
+
+func (g *generator) read() []string {
+	switch g.IntN(12) {
+	case 0:
+		return join("MGET", g.keys())
+	case 1:
+		return join(g.one("EXISTS", "TOUCH"), g.keys())
+	case 2:
+		return join("STRLEN", g.key())
+	case 3:
+		return join(g.one("GETRANGE", "SUBSTR"), g.key(), g.integer(), g.integer())
+	case 4:
+		return join("TYPE", g.key())
+	case 5:
+		return []string{"DBSIZE"}
+	case 6:
+		return join("KEYS", g.one("*", "a", "[ab]", "?", "*x*", "nothing", "k\\[1]"))
+	case 7, 8:
+		return join(g.one("TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"), g.key())
+	case 9:
+		return join("GET", g.some("extra"))
+	}
+	return join("GET", g.key())
+}
+
+func (g *generator) deadline() []string {
+	options := g.some("NX", "XX", "GT", "LT")
+	if g.IntN(3) > 0 {
+		options = nil
+	}
+	switch g.IntN(5) {
+	case 0:
+		return join("EXPIRE", g.key(), g.seconds(), options)
+	case 1:
+		return join("PEXPIRE", g.key(), g.millis(), options)
+	case 2:
+		return join("EXPIREAT", g.key(), g.at(), options)
+	case 3:
+		return join("PEXPIREAT", g.key(), g.atMillis(), options)
+	}
+	return join("PERSIST", g.key())
+}
+
+func (g *generator) keyed() []string {
+	switch g.IntN(8) {
+	case 0:
+		return join(g.one("DEL", "UNLINK"), g.keys())
+	case 1, 2:
+		return join(g.one("RENAME", "RENAMENX"), g.key(), g.key())
+	case 3, 4:
+		return join("COPY", g.key(), g.key(), g.some("REPLACE", "FOO"))
+	case 5:
+		if g.IntN(8) == 0 {
+			return join(g.one("FLUSHALL", "FLUSHDB"), g.some("ASYNC"))
+		}
+		return join("GETDEL", g.key())
+	}
+	return join("GETEX", g.key(), g.expiry(), g.some("PERSIST"))
+}
+
+func (g *generator) write() []string {
+	switch g.IntN(14) {
+	case 0, 1:
+		return join("SET", g.key(), g.value(), notPast(g.expiry()), g.some("NX", "XX", "GET", "KEEPTTL"))
+	case 2:
+		return join(g.one("SETNX", "GETSET"), g.key(), g.value())
+	case 3:
+		return join("SETEX", g.key(), g.seconds(), g.value())
+	case 4:
+		return join("PSETEX", g.key(), g.millis(), g.value())
+	case 5, 6:
+		return join(g.one("MSET", "MSETNX"), g.pairs())
+	case 7:
+		return join("APPEND", g.key(), g.value())
+	case 8:
+		return join("SETRANGE", g.key(), g.integer(), g.value())
+	case 9:
+		return join(g.one("INCR", "DECR"), g.key())
+	case 10:
+		return join(g.one("INCRBY", "DECRBY"), g.key(), g.integer())
+	case 11:
+		return join("INCRBYFLOAT", g.key(), g.number())
+	}
+	return join("SET", g.key(), g.value())
+}
