@@ -10,17 +10,17 @@ import (
 func connectionHandlers() map[string]handler {
 	all := map[string]handler{
 		"hello":      {run: hello},
-		"auth":       {run: auth},
+		"auth":       {run: authenticate},
 		"signup":     {run: signUp},
 		"ping":       {run: ping},
 		"echo":       {run: echo},
 		"quit":       {run: quit},
 		"reset":      {run: reset},
 		"select":     {run: selectDB},
-		"readonly":   {run: ok},
-		"readwrite":  {run: ok},
+		"readonly":   {run: agree},
+		"readwrite":  {run: agree},
 		"acl|whoami": {run: whoAmI},
-		"time":       {run: now},
+		"time":       {run: tellTime},
 	}
 	for _, name := range []string{"command", "command|count", "command|docs", "command|info", "command|getkeys", "command|list"} {
 		all[name] = handler{run: tellCommands}
@@ -28,7 +28,7 @@ func connectionHandlers() map[string]handler {
 	return all
 }
 
-func ok(s *Session, _ *resp.Command, _ [][]byte) { s.w.OK() }
+func agree(s *Session, _ *resp.Command, _ [][]byte) { s.w.OK() }
 
 func ping(s *Session, c *resp.Command, args [][]byte) {
 	switch len(args) {
@@ -76,8 +76,8 @@ func tellCommands(s *Session, c *resp.Command, args [][]byte) { resp.AnswerComma
 
 func whoAmI(s *Session, _ *resp.Command, _ [][]byte) { s.w.BulkString(s.direct.Who()) }
 
-// now answers the cluster's time, by which deadlines go.
-func now(s *Session, _ *resp.Command, _ [][]byte) {
+// tellTime answers the cluster's time, by which deadlines go.
+func tellTime(s *Session, _ *resp.Command, _ [][]byte) {
 	ms := s.direct.Now()
 	s.w.Array(2)
 	s.w.BulkString(strconv.FormatInt(ms/1000, 10))

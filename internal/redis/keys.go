@@ -11,8 +11,8 @@ func keyHandlers() map[string]handler {
 	return map[string]handler{
 		"del":             {write: del},
 		"unlink":          {write: del},
-		"exists":          {many: count},
-		"touch":           {many: count},
+		"exists":          {many: countThere},
+		"touch":           {many: countThere},
 		"type":            {one: typeOf},
 		"rename":          {write: rename},
 		"renamenx":        {write: rename},
@@ -29,7 +29,7 @@ func del(_ *Session, _ *resp.Command, args [][]byte, w *fsm.Command) (session.An
 	return number, entrySize(w.Words)
 }
 
-func count(s *Session, _ int, each func(func(cache.Item, bool))) {
+func countThere(s *Session, _ int, each func(func(cache.Item, bool))) {
 	n := int64(0)
 	each(func(_ cache.Item, there bool) {
 		if there {

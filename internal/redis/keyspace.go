@@ -12,8 +12,8 @@ import (
 
 func keyspaceHandlers() map[string]handler {
 	return map[string]handler{
-		"keys":      {whole: keys},
-		"dbsize":    {whole: size},
+		"keys":      {whole: listKeys},
+		"dbsize":    {whole: countKeys},
 		"randomkey": {whole: randomKey},
 		"flushdb":   {write: flush},
 		"flushall":  {write: flush},
@@ -27,7 +27,7 @@ type keyspace struct {
 	view *cache.View
 }
 
-func keys(s *Session, args [][]byte, all keyspace) {
+func listKeys(s *Session, args [][]byte, all keyspace) {
 	pattern := resp.CompilePattern(args[1])
 	var match session.Pattern = &pattern
 	if string(args[1]) == "*" {
@@ -39,7 +39,7 @@ func keys(s *Session, args [][]byte, all keyspace) {
 	}
 }
 
-func size(s *Session, _ [][]byte, all keyspace) {
+func countKeys(s *Session, _ [][]byte, all keyspace) {
 	n := 0
 	if all.live != nil {
 		n = all.live.Count(all.now)

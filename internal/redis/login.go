@@ -14,7 +14,7 @@ const (
 	emulatedVersion = "7.2.0"
 )
 
-func auth(s *Session, _ *resp.Command, args [][]byte) {
+func authenticate(s *Session, _ *resp.Command, args [][]byte) {
 	switch len(args) {
 	case 2:
 		s.logIn(defaultUser, args[1])

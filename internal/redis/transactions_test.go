@@ -1,0 +1,164 @@
+package redis
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"ciderd/internal/fsm"
+	"ciderd/internal/protocol/resp"
+	"ciderd/internal/session"
+)
+
+func TestATransactionIsOneEntry(t *testing.T) {
+	w := start(t, session.Config{})
+	p := w.user("alice")
+	before := len(w.node.Groups())
+	p.talk(`
+		> MULTI
+		+OK
+		> SET a 1
+		+QUEUED
+		> INCR a
+		+QUEUED
+		> MGET a none
+		+QUEUED
+		> DBSIZE
+		+QUEUED
+		> SET b 1
+		+QUEUED
+		> DBSIZE
+		+QUEUED
+		> KEYS *
+		+QUEUED
+		> RANDOMKEY
+		+QUEUED
+		> PING
+		+QUEUED
+		> CLIENT ID
+		+QUEUED
+		> CIDERD.GETV none
+		+QUEUED
+		> FLUSHALL
+		+QUEUED
+		> EXISTS a
+		+QUEUED
+		> EXEC
+		~ *13 +OK :2 *2 $1 2 $-1 :1 +OK :2 *2 $1
+	`)
+	if got := w.node.Groups()[before:]; len(got) != 1 || got[0].Commands != 1 {
+		t.Errorf("it became %v", got)
+	}
+}
+
+func TestAWatchedKeyThatChangesFailsTheTransaction(t *testing.T) {
+	w := start(t, session.Config{})
+	p, q := w.user("alice"), w.user("alice")
+	p.talk("> SET k 1\n+OK\n> WATCH k none\n+OK")
+	q.talk("> SET k 2\n+OK")
+	p.talk("> MULTI\n+OK\n> SET k 3\n+QUEUED\n> EXEC\n*-1\n> GET k\n$1 2\n> MULTI\n+OK\n> SET k 3\n+QUEUED\n> EXEC\n*1 +OK")
+	p.talk("> HELLO 3\n~ %7\n> WATCH none\n+OK")
+	q.talk("> SET none 1\n+OK")
+	p.talk("> MULTI\n+OK\n> SET k 4\n+QUEUED\n> EXEC\n_\n> GET k\n$1 3")
+}
+
+// What one user watches does not fail the transaction of another, that the connection becomes.
+func TestWatchEndsWithTheUser(t *testing.T) {
+	w := start(t, session.Config{})
+	p, q := w.user("alice"), w.user("alice")
+	w.user("bob")
+	p.talk("> WATCH k\n+OK\n> AUTH bob secret\n+OK")
+	q.talk("> SET k 2\n+OK")
+	p.talk("> MULTI\n+OK\n> SET k 3\n+QUEUED\n> EXEC\n*1 +OK")
+}
+
+func TestTransactionsAreBounded(t *testing.T) {
+	w := start(t, session.Config{MaxValue: 1 << 20})
+	p := w.user("alice")
+	p.do("MULTI")
+	for range fsm.MaxInExec {
+		if got := p.do("INCR", "n"); got != "+QUEUED\r\n" {
+			t.Fatalf("%q", got)
+		}
+	}
+	p.talk("> INCR n\n-" + string(resp.ErrTooLarge) + "\n> EXEC\n-EXECABORT Transaction discarded because of previous errors.")
+
+	p.do("MULTI")
+	for i := range 4 {
+		if got := p.do("SET", fmt.Sprint(i), strings.Repeat("v", 1<<20-1024)); got != "+QUEUED\r\n" {
+			t.Fatalf("%q", got)
+		}
+	}
+	if p.most < 3<<20 {
+		t.Errorf("only %d bytes were charged", p.most)
+	}
+	p.do("SET", "last", strings.Repeat("v", 8<<10))
+	p.talk("> EXEC\n-EXECABORT Transaction discarded because of previous errors.\n> DBSIZE\n:0")
+
+	p.do("MULTI")
+	for i := range fsm.MaxViews {
+		p.talk("> DBSIZE\n+QUEUED\n> KEYS *\n+QUEUED\n> SET k" + fmt.Sprint(i) + " v\n+QUEUED")
+	}
+	p.talk("> DBSIZE\n-" + string(errViews) + "\n> EXEC\n-EXECABORT Transaction discarded because of previous errors.")
+
+	p.do("MULTI")
+	p.full = true
+	if got := p.do("SET", "k", strings.Repeat("v", 100<<10)); got != "-"+string(errBusy)+"\r\n" {
+		t.Errorf("%q", got)
+	}
+	p.full = false
+	p.talk("> EXEC\n-EXECABORT Transaction discarded because of previous errors.")
+	if p.taken != 0 {
+		t.Errorf("%d bytes are still charged", p.taken)
+	}
+}
+
+// The reads of an MGET count too.
+func TestATransactionOfManyReadsIsBounded(t *testing.T) {
+	p := start(t, session.Config{}).user("alice")
+	p.do("MULTI")
+	mget := append([]string{"MGET"}, numbered("k", fsm.MaxInExec/2)...)
+	for range 2 {
+		if got := p.do(mget...); got != "+QUEUED\r\n" {
+			t.Fatalf("%q", got)
+		}
+	}
+	if got := p.do("GET", "k"); got != "-"+string(resp.ErrTooLarge)+"\r\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// What is charged to a client goes with it when it becomes another user's.
+func TestALoginInATransactionKeepsWhatIsCharged(t *testing.T) {
+	w := start(t, session.Config{})
+	w.user("bob")
+	p := w.user("alice")
+	p.do("MULTI")
+	p.do("SET", "k", strings.Repeat("v", 200<<10))
+	p.talk("> AUTH bob secret\n+QUEUED\n> ACL WHOAMI\n+QUEUED\n> EXEC\n*3 +OK +OK $3 bob\n> DBSIZE\n:0")
+	if p.taken != 0 {
+		t.Errorf("%d bytes are still charged", p.taken)
+	}
+}
+
+func TestABurstOfWritesIsProposedTogether(t *testing.T) {
+	w := start(t, session.Config{})
+	p := w.user("alice")
+	before := len(w.node.Groups())
+	p.out = p.out[:0]
+	for i := range 100 {
+		p.serve("SET", fmt.Sprint(i), "v")
+		p.serve("GETSET", fmt.Sprint(i), "w")
+		p.serve("EXPIRE", fmt.Sprint(i), "100")
+	}
+	if len(p.out) != 0 {
+		t.Error("a write was waited for")
+	}
+	p.Session.Wait()
+	if got := string(p.out); got != strings.Repeat("+OK\r\n$1\r\nv\r\n:1\r\n", 100) {
+		t.Errorf("%.100q", got)
+	}
+	if got := w.node.Groups()[before:]; len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+}
