@@ -38,6 +38,7 @@ func (c *respClient) run() {
 			w := resp.NewWriter(&c.out)
 			w.Error("ERR internal error in this session; the outcome of its last commands is unknown")
 			c.out.Flush()
+			c.redis.Close()
 			c.linger()
 		}
 	}()
