@@ -119,11 +119,11 @@ func (l *loader) standAlone() {
 		l.problem(origin, 0, "%q is not a node name: 1 to %d of A-Z a-z 0-9 . _ -", name, maxNameLen)
 	}
 	l.cfg.NodeName, l.cfg.Peer = name, "" // no other node will call: nothing to listen for
+	l.checkOwnPorts()
+	checkEncryption(l)
 	if _, said := l.cfg.origins["listen.redis"]; l.path == "" && !said {
 		l.cfg.Redis, l.cfg.RedisByDefault = singleRedis, true
 	}
-	l.checkOwnPorts()
-	checkEncryption(l)
 	own := Node{Name: name}
 	if text, err := parseListen(l.cfg.Text); err == nil {
 		if text.everywhere() {

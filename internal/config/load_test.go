@@ -300,3 +300,45 @@ func TestSharedAdminAddress(t *testing.T) {
 		t.Errorf("the default address, twice: %v", err)
 	}
 }
+
+// Without a file there is a port for clients of Redis, unless one is named, or none; with one it is there if it is named.
+func TestThePortForRedis(t *testing.T) {
+	for _, tc := range []struct {
+		file, variable, want string
+		byDefault            bool
+	}{
+		{"", "", "localhost:6379", true},
+		{"", "none", "", false},
+		{"", "127.0.0.1:7777", "127.0.0.1:7777", false},
+		{"log {}", "", "", false},
+		{"listen { redis = \":6379\" }", "", ":6379", false},
+		{one, "", "", false},
+		{one + "listen { redis = \":6379\" }", "", ":6379", false},
+		{one + "listen { redis = \":6379\" }", "none", "", false},
+		{"cluster \"c\" {\n  node \"a\" {\n    address = \"127.0.0.1\"\n    redis = \"127.0.0.1:7\"\n  }\n}\n", "", "127.0.0.1:7", false},
+	} {
+		var env []string
+		if tc.variable != "" {
+			env = append(env, "CIDERD_LISTEN_REDIS="+tc.variable)
+		}
+		o := machineOf("a", nil, env...)
+		load := func() (*Config, error) { return loadText(o, tc.file) }
+		if tc.file == "" {
+			load = func() (*Config, error) { return Load(o) }
+		}
+		c, err := load()
+		if err != nil || c.Redis != tc.want || c.RedisByDefault != tc.byDefault {
+			t.Errorf("%q, %q: %+v, %v", tc.file, tc.variable, c, err)
+		}
+	}
+	// It is nothing to worry about that the port by default is another one of the node's.
+	if _, err := Load(machineOf("a", nil, "CIDERD_LISTEN_TEXT=:6379")); err != nil {
+		t.Error(err)
+	}
+	if _, err := Load(machineOf("a", nil, "CIDERD_LISTEN_TEXT=:6379", "CIDERD_LISTEN_REDIS=:6379")); err == nil {
+		t.Error("one port for two protocols")
+	}
+	if _, err := loadText(machineOf("a", nil), "listen { redis_tls = \":6380\" }"); err == nil || !strings.Contains(err.Error(), "listen.redis_tls needs tls.cert_file") {
+		t.Error(err)
+	}
+}

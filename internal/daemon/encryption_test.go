@@ -53,7 +53,7 @@ func (a *authority) issue(name string, days int) (certFile, keyFile string) {
 
 // client is a connection with TLS.
 type client struct {
-	*tls.Conn
+	net.Conn
 	r *bufio.Reader
 }
 
