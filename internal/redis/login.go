@@ -41,12 +41,11 @@ func (s *Session) becomes(name, password []byte) bool {
 		s.charged = charged
 		s.client.Take(charged) // what it has it may keep
 	}
-	if !ok {
-		return false
-	}
-	s.unwatch() // those were another's keys
 	s.card.user.Store(s.User())
-	return true
+	if ok {
+		s.unwatch() // those were another's keys
+	}
+	return ok
 }
 
 func signUp(s *Session, _ *resp.Command, args [][]byte) {

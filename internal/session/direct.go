@@ -1,7 +1,7 @@
 package session
 
 import (
-	"context"
+	"errors"
 
 	"ciderd/internal/cache"
 	"ciderd/internal/fsm"
@@ -139,7 +139,7 @@ func (d Direct) Keys(match Pattern, v *cache.View, now int64, begin func(n int),
 	sc := scan{all: s.all, client: s.client, user: s.login.user, reads: &s.reads, glob: match}
 	found, err := sc.findAll(v, now)
 	switch {
-	case err == ErrManyKeys:
+	case errors.Is(err, ErrManyKeys):
 		return err
 	case err != nil:
 		s.failScan(err)
@@ -162,19 +162,11 @@ func (d Direct) Keys(match Pattern, v *cache.View, now int64, begin func(n int),
 
 // findAll finds all keys that match, in no order. Its errors are those of find, and ErrManyKeys.
 func (sc *scan) findAll(v *cache.View, now int64) (f found, err error) {
-	ctx, cancel := context.WithTimeout(sc.all.waits, sc.all.config.Load().WriteTimeout)
-	defer cancel()
-	if err := sc.user.scan.take(ctx); err != nil {
+	leave, err := sc.begin()
+	if err != nil {
 		return f, err
 	}
-	defer sc.user.scan.leave()
-	sc.all.scanning.Add(1)
-	defer sc.all.scanning.Add(-1)
-	if sc.err = sc.all.scans.take(ctx); sc.err != nil {
-		return f, sc.err
-	}
-	sc.placed = true
-	defer sc.leave()
+	defer leave()
 	if v == nil {
 		ks := sc.reads.keyspace()
 		if ks == nil {
@@ -182,7 +174,6 @@ func (sc *scan) findAll(v *cache.View, now int64) (f found, err error) {
 		}
 		v, now = ks.Freeze(), sc.reads.time()
 	}
-	defer func() { sc.all.looked.Add(uint64(sc.keys)) }()
 	v.Range(func(key, _ []byte, _ uint64, deadline int64) bool {
 		if !sc.looked() || deadline != 0 && deadline <= now || sc.glob != nil && !sc.match(key) {
 			return sc.err == nil

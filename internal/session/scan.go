@@ -50,25 +50,15 @@ type scan struct {
 // find finds the keys; none if the account is gone, which has been answered then. Its error is ErrHungUp, errHardGlob,
 // errEnds, or of the context in which it has waited for a place: there was none in time, or this node shuts down.
 func (sc *scan) find(req *protocol.Request) (found, error) {
-	ctx, cancel := context.WithTimeout(sc.all.waits, sc.all.config.Load().WriteTimeout)
-	defer cancel()
-	// The user's place comes first: a scan that waits for it takes no place of another user's.
-	if err := sc.user.scan.take(ctx); err != nil {
+	leave, err := sc.begin()
+	if err != nil {
 		return found{}, err
 	}
-	defer sc.user.scan.leave()
-	sc.all.scanning.Add(1)
-	defer sc.all.scanning.Add(-1)
-	if sc.err = sc.all.scans.take(ctx); sc.err != nil {
-		return found{}, sc.err
-	}
-	sc.placed = true
-	defer sc.leave()
+	defer leave()
 	ks := sc.reads.keyspace()
 	if ks == nil {
 		return found{}, nil
 	}
-	defer func() { sc.all.looked.Add(uint64(sc.keys)) }()
 	var match func([]byte) bool
 	if req.Glob != nil {
 		glob := protocol.CompileGlob(req.Glob)
@@ -92,6 +82,29 @@ func (sc *scan) find(req *protocol.Request) (found, error) {
 		sc.user.walks.ended(f.last(), since)
 	}
 	return f, nil
+}
+
+// begin waits for a place. leave gives it back, wherever the scan ends.
+func (sc *scan) begin() (leave func(), err error) {
+	ctx, cancel := context.WithTimeout(sc.all.waits, sc.all.config.Load().WriteTimeout)
+	defer cancel()
+	// The user's place comes first: a scan that waits for it takes no place of another user's.
+	if err := sc.user.scan.take(ctx); err != nil {
+		return nil, err
+	}
+	sc.all.scanning.Add(1)
+	leave = func() {
+		sc.leave()
+		sc.all.looked.Add(uint64(sc.keys))
+		sc.all.scanning.Add(-1)
+		sc.user.scan.leave()
+	}
+	if sc.err = sc.all.scans.take(ctx); sc.err != nil {
+		leave()
+		return nil, sc.err
+	}
+	sc.placed = true
+	return leave, nil
 }
 
 // page finds the keys of one page: in the list, or without one, or where it ends too early, among all that the user has.

@@ -14,16 +14,25 @@ import (
 
 // TestRedisDifferential sends the same to redis-server 7.0 and to a node, and compares the replies byte for byte.
 func TestRedisDifferential(t *testing.T) {
-	w := &twins{t: t, socket: startRedis(t), address: startCiderd(t)}
+	w := &twins{t: t, socket: startRedis(t), address: startCiderd(t, 1)}
 	for _, version := range []string{"2", "3"} {
 		t.Run("RESP"+version, func(t *testing.T) {
 			t.Run("before login", func(t *testing.T) { beforeLogin(t, w, version) })
 			for _, c := range redisCases {
 				t.Run(c.name, func(t *testing.T) { playCase(t, w, version, c) })
 			}
-			t.Run("random", func(t *testing.T) { playRandom(t, w, version) })
+			t.Run("random", func(t *testing.T) { playRandom(t, w, version, seeds(), randomCommands) })
 		})
 	}
+}
+
+// TestRedisDifferentialOnAFollower is about a node that has to send each write to another one.
+func TestRedisDifferentialOnAFollower(t *testing.T) {
+	w := &twins{t: t, socket: startRedis(t), address: startCiderd(t, 3)}
+	for _, c := range redisCases {
+		t.Run(c.name, func(t *testing.T) { playCase(t, w, "3", c) })
+	}
+	t.Run("random", func(t *testing.T) { playRandom(t, w, "2", []int64{1001, 1002}, randomCommands/4) })
 }
 
 // redisCase is a story, of a request each line. The words of a request are parted by blanks, and may be quoted as in Go.

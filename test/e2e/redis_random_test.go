@@ -14,8 +14,8 @@ import (
 const randomCommands = 4000
 
 // playRandom plays random commands from several seeds.
-func playRandom(t *testing.T, w *twins, version string) {
-	for _, seed := range seeds() {
+func playRandom(t *testing.T, w *twins, version string, seeds []int64, commands int) {
+	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			c, beside := w.on(t), w.on(t)
 			c.logIn(version)
@@ -24,7 +24,7 @@ func playRandom(t *testing.T, w *twins, version string) {
 			g := &generator{rand.New(rand.NewPCG(uint64(seed), 0))}
 			watched := watching{of: beside.theirs, was: map[string]string{}}
 			var before []string
-			for range randomCommands {
+			for range commands {
 				args := g.command()
 				unchanged := watched.before(args)
 				theirs, ours := c.do(args...)

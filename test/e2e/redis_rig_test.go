@@ -133,20 +133,24 @@ func startRedis(t *testing.T) (socket string) {
 	return ""
 }
 
-// startCiderd runs a node and returns the address of its port for programs. alice and default have accounts.
-func startCiderd(t *testing.T) (address string) {
+// startCiderd runs nodes and returns the address for programs of one that does not lead, or of the only one. alice and
+// default have accounts.
+func startCiderd(t *testing.T, nodes int) (address string) {
 	t.Helper()
-	address = net.JoinHostPort("127.0.0.1", strconv.Itoa(harness.FreePort(t)))
-	harness.Start(t, harness.Options{
-		Env:    []string{"CIDERD_LISTEN_REDIS=" + address},
+	c := harness.Start(t, harness.Options{
+		Nodes: nodes, Redis: true,
 		Config: "limits { max_value_size = \"1MiB\" }\nauth { bcrypt_cost = 4 }\n",
 	})
+	at := c.Nodes[0]
+	if nodes > 1 {
+		at = c.Followers(c.Leader())[0]
+	}
 	for _, user := range []string{"alice", "default"} {
-		if reply := dialRESP(t, "tcp", address).do("SIGNUP", user, user+"-secret"); reply != "+OK\r\n" {
+		if reply := dialRESP(t, "tcp", at.Redis).do("SIGNUP", user, user+"-secret"); reply != "+OK\r\n" {
 			t.Fatalf("SIGNUP %s: %q", user, reply)
 		}
 	}
-	return address
+	return at.Redis
 }
 
 // twins are a connection to each of the two, to which the same is sent.

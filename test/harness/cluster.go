@@ -14,6 +14,7 @@ import (
 // Options says what cluster to make.
 type Options struct {
 	Nodes  int      // 1 where zero
+	Redis  bool     // the nodes have ports for clients of Redis, which a release before 0.9.0 does not know
 	Config string   // HCL added to the file: limits, auth, timeouts, log
 	Env    []string // added to the environment of every node
 	// Changes are built into the daemon, whatever Binary would give; empty: Binary.
@@ -27,6 +28,7 @@ type Cluster struct {
 	Dir   string // config file, logs and data directories
 
 	t        testing.TB
+	redis    bool
 	observer observer
 
 	certificates *certificates // nil: none
@@ -46,7 +48,7 @@ func New(t testing.TB, opts Options) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Cluster{Dir: dir, t: t}
+	c := &Cluster{Dir: dir, t: t, redis: opts.Redis}
 	for i := range max(opts.Nodes, 1) {
 		n := newNode(t, dir, bin, i)
 		n.env = opts.Env
@@ -79,12 +81,19 @@ func (c *Cluster) WriteConfig(extra string) {
 	for _, n := range c.Nodes {
 		fmt.Fprintf(&b, "  node %q {\n    address = \"127.0.0.1:%d\"\n    peer = \"127.0.0.1:%d\"\n"+
 			"    text = %q\n    admin = %q\n    data_dir = %q\n%s  }\n",
-			n.Name, n.peer, n.peer, n.Text, n.Admin, n.DataDir, c.pairLines(n))
+			n.Name, n.peer, n.peer, n.Text, n.Admin, n.DataDir, c.redisLine(n)+c.pairLines(n))
 	}
 	b.WriteString("}\n" + c.tlsBlock() + extra + "\n")
 	if err := os.WriteFile(c.ConfigPath(), []byte(b.String()), 0o666); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+func (c *Cluster) redisLine(n *Node) string {
+	if !c.redis {
+		return ""
+	}
+	return fmt.Sprintf("    redis = %q\n", n.Redis)
 }
 
 // ConfigPath is where the config file is.
