@@ -76,3 +76,10 @@ func (p *past) added(d due) {
 		p.count++
 	}
 }
+
+// Deadlines returns the number of items that have a deadline, those past it and not yet removed included.
+func (k *Keyspace) Deadlines() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.deadlines.len()
+}

@@ -30,6 +30,7 @@ type Status struct {
 	Applied  uint64 // the log index whose changes reads on this node see
 	Ready    bool   // reads are served
 	Voter    bool
+	Voters   int  // how many servers vote
 	NoSpace  bool `json:"NoRoom"` // its disk is nearly full
 	Reads    bool // a read would be served here
 	Writes   bool // a leader is known and, as far as this node has heard, a majority answers
@@ -56,7 +57,11 @@ func (s *status) of() Status {
 		NoSpace: s.space.Low(), Role: s.raft.role(), Waiting: s.waitsFor(),
 		Reads: ready, Writes: s.takesWrites(), Peers: s.peerList(),
 	}
-	_, status.Voter = s.raft.Voters()
+	others, votes := s.raft.Voters()
+	status.Voter, status.Voters = votes, len(others)
+	if votes {
+		status.Voters++
+	}
 	status.Notices = s.notices(status.Peers)
 	return status
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -37,6 +38,7 @@ var nodeKeys = map[string]func(text string) error{
 	"redis_tls": checkOptionalListen,
 	"peer":      checkListen,
 	"admin":     checkListen,
+	"announce":  checkAnnounce,
 	"data_dir":  checkPath,
 	"cert_file": checkPath,
 	"key_file":  checkPath,
@@ -45,6 +47,13 @@ var nodeKeys = map[string]func(text string) error{
 func checkListen(text string) error {
 	_, err := parseListen(text)
 	return err
+}
+
+func checkAnnounce(text string) error {
+	if !validHost(text) || (endpoint{host: text}).everywhere() {
+		return fmt.Errorf("%q is not a host: write a name or an IP address, without a port, under which clients reach the node", text)
+	}
+	return nil
 }
 
 func checkOptionalListen(text string) error {
@@ -123,7 +132,7 @@ func (l *loader) joinCluster(inFile *Config) {
 	l.checkAddresses(nodes)
 	l.checkMachines(nodes)
 	for _, n := range nodes {
-		l.cfg.Nodes = append(l.cfg.Nodes, Node{Name: n.name, PeerAddress: n.address.String(), TextAddress: n.textAddress(inFile)})
+		l.cfg.Nodes = append(l.cfg.Nodes, n.known(inFile))
 	}
 	if l.AnyNode {
 		l.checkPeersPrivate(nodes)
@@ -197,13 +206,28 @@ func (n *nodeBlock) listens(key string, e endpoint, file string) string {
 	return e.String()
 }
 
+// known returns what all nodes know of the node.
+func (n *nodeBlock) known(file *Config) Node {
+	k := Node{Name: n.name, PeerAddress: n.address.String(), TextAddress: n.textAddress(file), Host: n.host()}
+	if n.listens("redis", n.redis, file.Redis) != "" {
+		k.Redis = n.redis.port
+	}
+	if n.listens("redis_tls", n.redisTLS, file.RedisTLS) != "" {
+		k.RedisTLS = n.redisTLS.port
+	}
+	return k
+}
+
+// host returns the host under which clients reach the node.
+func (n *nodeBlock) host() string { return n.or("announce", n.address.host) }
+
 // textAddress returns where clients reach the node; empty: not by plain text.
 func (n *nodeBlock) textAddress(file *Config) string {
 	if n.listens("text", n.text, file.Text) == "" {
 		return ""
 	}
-	if n.text.everywhere() {
-		return endpoint{n.address.host, n.text.port}.String()
+	if _, announced := n.keys["announce"]; announced || n.text.everywhere() {
+		return endpoint{n.host(), n.text.port}.String()
 	}
 	return n.text.String()
 }

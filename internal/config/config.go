@@ -54,6 +54,9 @@ type Node struct {
 	Name        string
 	PeerAddress string // where other nodes reach it
 	TextAddress string // where clients reach it
+	Host        string // the host under which clients reach it; empty: this node is alone
+	// Redis and RedisTLS are the ports for clients of Redis; 0: none.
+	Redis, RedisTLS int
 }
 
 // Runtime holds the settings that may change while a node runs: on SIGHUP the new file's Runtime

@@ -99,7 +99,7 @@ auth { bcrypt_cost = 12 }`
 			if got != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
-			if c.Nodes[0] != (Node{"a", "127.0.0.1:7000", "127.0.0.1:2001"}) || c.Nodes[1] != (Node{"b", "127.0.0.1:7001", "127.0.0.1:1001"}) {
+			if c.Nodes[0] != (Node{"a", "127.0.0.1:7000", "127.0.0.1:2001", "127.0.0.1", 0, 0}) || c.Nodes[1] != (Node{"b", "127.0.0.1:7001", "127.0.0.1:1001", "127.0.0.1", 0, 0}) {
 				t.Errorf("not what other nodes see: %v", c.Nodes)
 			}
 		})
@@ -153,13 +153,13 @@ func TestConfigsInTheTree(t *testing.T) {
 		nodes   []Node
 	}{
 		"../../configs/cluster.hcl": {"prod-cache", true, []Node{
-			{"cider-1", "10.0.0.11:7000", "10.0.0.11:8080"},
-			{"cider-2", "10.0.0.12:7000", "10.0.0.12:8080"},
-			{"cider-3", "10.0.0.13:7000", "10.0.0.13:8080"}}},
+			{"cider-1", "10.0.0.11:7000", "10.0.0.11:8080", "10.0.0.11", 0, 0},
+			{"cider-2", "10.0.0.12:7000", "10.0.0.12:8080", "10.0.0.12", 0, 0},
+			{"cider-3", "10.0.0.13:7000", "10.0.0.13:8080", "10.0.0.13", 0, 0}}},
 		"../../configs/cluster-local.hcl": {"local", false, []Node{
-			{"cider-1", "127.0.0.1:7000", "localhost:8080"},
-			{"cider-2", "127.0.0.1:7100", "localhost:8180"},
-			{"cider-3", "127.0.0.1:7200", "localhost:8280"}}},
+			{"cider-1", "127.0.0.1:7000", "localhost:8080", "127.0.0.1", 0, 0},
+			{"cider-2", "127.0.0.1:7100", "localhost:8180", "127.0.0.1", 0, 0},
+			{"cider-3", "127.0.0.1:7200", "localhost:8280", "127.0.0.1", 0, 0}}},
 	} {
 		dirs := map[string]bool{}
 		for _, n := range want.nodes {

@@ -108,7 +108,9 @@ func (d *Daemon) open(ctx context.Context) error {
 		}
 		return err
 	}
-	d.server = server.New(serverConfig(d.config, d.version), sessionsNode{d.node, d.reports}, d.accounts, d.log.Named("server"))
+	c := serverConfig(d.config, d.version)
+	c.Redis = d.redisConfig()
+	d.server = server.New(c, sessionsNode{d.node, d.reports}, d.accounts, d.log.Named("server"))
 	d.serving.Store(d.server)
 	d.servePorts()
 	if kept := clientFiles(d.config.Limits.MaxConnections); kept < d.config.Limits.MaxConnections {

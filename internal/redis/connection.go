@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"bytes"
 	"strconv"
 
 	"ciderd/internal/protocol"
@@ -31,6 +32,12 @@ func connectionHandlers() map[string]handler {
 func agree(s *Session, _ *resp.Command, _ [][]byte) { s.w.OK() }
 
 func ping(s *Session, c *resp.Command, args [][]byte) {
+	if s.subscriptions.count() > 0 && s.w.Protocol() == 2 && len(args) <= 2 {
+		s.w.Array(2)
+		s.w.BulkString("pong")
+		s.w.Bulk(bytes.Join(args[1:], nil))
+		return
+	}
 	switch len(args) {
 	case 1:
 		s.w.Simple("PONG")
@@ -51,6 +58,7 @@ func quit(s *Session, _ *resp.Command, _ [][]byte) {
 func reset(s *Session, _ *resp.Command, _ [][]byte) {
 	s.discard()
 	s.unwatch()
+	s.subscriptions = subscriptions{}
 	s.replies = replies{}
 	s.w.Drop(false)
 	s.w.SetProtocol(2)

@@ -19,6 +19,10 @@ const (
 	errNoLFU         resp.Error = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 	errLFU           resp.Error = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 
+	errNoMaster     resp.Error = "ERR No such master with that name"
+	errWaitTime     resp.Error = "ERR timeout is not an integer or out of range"
+	errWaitNegative resp.Error = "ERR timeout is negative"
+
 	errTimeout  resp.Error = "TIMEOUT the outcome is not known"
 	errInternal resp.Error = "ERR internal error; the outcome is not known"
 	errBusy     resp.Error = "TRYAGAIN this node is receiving too much at once; nothing was done; try again later"

@@ -45,7 +45,7 @@ func start(t testing.TB, cfg session.Config) *world {
 	n := node{nodetest.New()}
 	a := accounts.New(accounts.Config{MaxUsers: 100, WriteTimeout: time.Second}, n, hasher)
 	w := &world{t: t, node: n, all: session.New(cfg, session.Bounds{}, n, a, hclog.NewNullLogger())}
-	w.redis = New(w.all)
+	w.redis = New(Config{}, w.all)
 	t.Cleanup(w.all.Close)
 	return w
 }

@@ -22,6 +22,8 @@ type Session struct {
 	command fsm.Command
 	replies replies
 
+	subscriptions subscriptions
+
 	queue   *queue            // of MULTI; nil: there is none
 	exec    *exec             // that has been proposed and not answered; nil: there is none
 	watched map[string]uint64 // keys, and their versions; 0: not there
@@ -78,6 +80,9 @@ func (s *Session) serve(args [][]byte) {
 
 // check looks at what holds for all commands, and finds the keys.
 func (s *Session) check(c *resp.Command, args [][]byte) error {
+	if err := s.subscriptions.forbids(c, s.w.Protocol()); err != nil {
+		return err
+	}
 	if s.queue != nil && c.Has(resp.NoMulti) && !c.Has(resp.AtOnce) || s.queue != nil && c.Name == "client|reply" {
 		return errNotInMulti
 	}

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"sync"
+	"time"
 
 	"ciderd/internal/protocol/resp"
 	"ciderd/internal/session"
@@ -10,6 +11,8 @@ import (
 // Sessions is all clients of this protocol on a node. All methods may be called from any goroutine.
 type Sessions struct {
 	sessions *session.Sessions
+	config   Config
+	started  time.Time
 
 	mu    sync.Mutex // all below
 	last  uint64     // id of a card
@@ -17,12 +20,15 @@ type Sessions struct {
 }
 
 // New returns the sessions of a node, none yet.
-func New(sessions *session.Sessions) *Sessions {
-	return &Sessions{sessions: sessions, cards: map[uint64]*card{}}
+func New(c Config, sessions *session.Sessions) *Sessions {
+	return &Sessions{sessions: sessions, config: c, started: time.Now(), cards: map[uint64]*card{}}
 }
 
-// Addresses are the two ends of a connection, as host:port.
-type Addresses struct{ Remote, Local string }
+// Addresses are the two ends of a connection, as host:port, and whether it is on the port that encrypts.
+type Addresses struct {
+	Remote, Local string
+	TLS           bool
+}
 
 // Open returns a session that nobody is logged in to. It must be closed.
 func (all *Sessions) Open(client session.Client, addresses Addresses, out resp.Sink) *Session {

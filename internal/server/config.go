@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ciderd/internal/protocol"
+	"ciderd/internal/redis"
 	"ciderd/internal/session"
 )
 
@@ -33,9 +34,10 @@ type Config struct {
 	// ProxyFrom is the addresses of proxies. A connection from one of them must begin with a header of the PROXY
 	// protocol, version 2, before TLS too, and counts for the client address that this names.
 	ProxyFrom    []netip.Prefix
-	HidePassword string // HideNever, HideTelnet or HideAlways; empty: HideNever
-	CRLF         bool   // lines end in CR LF instead of LF
-	Version      string // of ciderd, for VERSION and STATUS
+	HidePassword string       // HideNever, HideTelnet or HideAlways; empty: HideNever
+	CRLF         bool         // lines end in CR LF instead of LF
+	Version      string       // of ciderd, for VERSION and STATUS
+	Redis        redis.Config // as it is when the server is made
 }
 
 func (c Config) withDefaults() *Config {
@@ -58,5 +60,5 @@ func setDefault[T comparable](field *T, value T) {
 
 // sessions returns the part of it that sessions need.
 func (c Config) sessions() session.Config {
-	return session.Config{MaxValue: c.MaxValue, LoginTimeout: c.LoginTimeout, WriteTimeout: c.WriteTimeout, Version: c.Version}
+	return session.Config{MaxValue: c.MaxValue, LoginTimeout: c.LoginTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout, Version: c.Version}
 }

@@ -23,7 +23,7 @@ func newRESPClient(server *Server, k *socket, p port) *respClient {
 	c.client.init(server, k, p)
 	c.reader = resp.NewReader(c)
 	c.in = c.reader
-	c.redis = server.redis.Open(c, redis.Addresses{Remote: k.remote.String(), Local: k.conn.LocalAddr().String()}, &c.out)
+	c.redis = server.redis.Open(c, redis.Addresses{Remote: k.remote.String(), Local: k.conn.LocalAddr().String(), TLS: p.tls != nil}, &c.out)
 	c.session = c.redis.Session
 	return c
 }
@@ -58,6 +58,9 @@ func (c *respClient) run() {
 			break
 		}
 		c.request(args, event)
+	}
+	if c.socket.ending.Load() == endShutdown {
+		c.redis.Leave()
 	}
 	c.out.Flush()
 	c.redis.Close() // a connection that only lingers has no session

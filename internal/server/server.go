@@ -68,7 +68,7 @@ func newServer(cfg Config, bounds session.Bounds, node session.Node, accounts *a
 		open:      map[*socket]struct{}{},
 		addresses: map[string]int{},
 	}
-	s.redis = redis.New(s.sessions)
+	s.redis = redis.New(cfg.Redis, s.sessions)
 	s.SetConfig(cfg)
 	return s
 }

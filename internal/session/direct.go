@@ -199,3 +199,45 @@ func (sc *scan) charge(f *found) bool {
 	}
 	return sc.err == nil
 }
+
+// Figures is what the user's cache holds, and what has been asked of it on this node since that started.
+type Figures struct {
+	Keys      int   // that are visible
+	Deadlines int   // items with one
+	Memory    int64 // bytes, as the limits count it
+	Limit     int64 // bytes, of all users together; 0: none
+	Quota     int64 // bytes, of the user; 0: none
+	Evicted   uint64
+	Sessions  int // of the user on this node
+
+	Hits, Misses, Writes uint64
+}
+
+// MostMemory is the most that Memory may be, in bytes; 0: there is no limit.
+func (f Figures) MostMemory() int64 {
+	if f.Quota != 0 && (f.Limit == 0 || f.Quota < f.Limit) {
+		return f.Quota
+	}
+	return f.Limit
+}
+
+// Figures returns the figures now; none if the account is gone.
+func (d Direct) Figures() (f Figures) {
+	s := d.s
+	ks := s.reads.reader.Keyspace()
+	if ks == nil {
+		return f
+	}
+	s.publish()
+	c := &s.login.user.counts
+	f = Figures{
+		Keys: ks.Count(s.reads.time()), Deadlines: ks.Deadlines(), Sessions: s.all.users.sessions(s.login.user),
+		Hits: c.hits.Load(), Misses: c.misses.Load(), Writes: c.writes.Load(),
+	}
+	limits, _ := s.all.node.FSM().Shares().Limits()
+	f.Limit = limits.MaxMemory
+	if u, ok := s.reads.reader.Usage(); ok {
+		f.Memory, f.Quota, f.Evicted = u.Memory, u.Quota, u.Evicted
+	}
+	return f
+}

@@ -53,6 +53,7 @@ type Config struct {
 	MaxValue     int           // bytes; 0: protocol.DefaultValue
 	LoginTimeout time.Duration // for a login, however busy the client; 0: a minute
 	WriteTimeout time.Duration // of a write or a SYNC, then TIMEOUT; 0: five seconds
+	IdleTimeout  time.Duration // which the connections keep, see IdleTimeout; 0: none
 	Version      string        // of ciderd, for VERSION and STATUS
 }
 
@@ -157,6 +158,12 @@ func (all *Sessions) Rejects() bool {
 	limits, _ := all.node.FSM().Shares().Limits()
 	return limits.Reject
 }
+
+// IdleTimeout is how long a session that is logged in may send nothing; 0: for ever.
+func (all *Sessions) IdleTimeout() time.Duration { return all.config.Load().IdleTimeout }
+
+// Serving reports whether reads are served here, now and for the time to come.
+func (all *Sessions) Serving() bool { return all.node.Ready() && all.waits.Err() == nil }
 
 // Stats is about the sessions of this node since it started.
 type Stats struct {

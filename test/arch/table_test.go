@@ -61,7 +61,7 @@ var rooms = map[string]room{
 		"it asks a node over its socket, as anybody could: it must not know what runs in there"},
 	"recovery": {[]string{"fsm", "peer", "storage"},
 		"it works on the directory of a node that is stopped: it must not know one that runs"},
-	"daemon": {[]string{"accounts", "admin", "admin/api", "auth", "certs", "cluster", "config", "fsm", "limits", "machine", "peer", "recovery", "report", "server", "storage", "web"},
+	"daemon": {[]string{"accounts", "admin", "admin/api", "auth", "certs", "cluster", "config", "fsm", "limits", "machine", "peer", "recovery", "redis", "report", "server", "storage", "web"},
 		"it wires what lies below it"},
 	"cmd/ciderd": {[]string{"cli", "daemon", "config", "recovery"},
 		"it takes signals and says what a process does: what is wired, daemon wires, so that tests can too (recovery is there for the words of what it prints)"},

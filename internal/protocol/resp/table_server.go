@@ -56,16 +56,16 @@ var serverCommands = []Command{
 		Since: "2.0.0", Summary: "Asks to be told when the node stops."},
 	{Name: "sentinel", Arity: -2, Flags: Admin, Group: Sentinel,
 		Since: "2.8.4", Summary: "Commands that find a node.", Subcommands: []Command{
-			{Name: "sentinel|get-master-addr-by-name", Arity: 3, Flags: Admin, Group: Sentinel,
+			{Name: "sentinel|get-master-addr-by-name", Arity: 3, Flags: anytime | Admin, Group: Sentinel,
 				Since: "2.8.4", Summary: "Tells a node that takes writes."},
-			{Name: "sentinel|masters", Arity: 2, Flags: Admin, Group: Sentinel,
+			{Name: "sentinel|masters", Arity: 2, Flags: anytime | Admin, Group: Sentinel,
 				Since: "2.8.4", Summary: "Tells about this node, as the master of its cluster."},
-			{Name: "sentinel|master", Arity: 3, Flags: Admin, Group: Sentinel, Since: "2.8.4", Summary: "Tells about this node."},
-			{Name: "sentinel|replicas", Arity: 3, Flags: Admin, Group: Sentinel,
+			{Name: "sentinel|master", Arity: 3, Flags: anytime | Admin, Group: Sentinel, Since: "2.8.4", Summary: "Tells about this node."},
+			{Name: "sentinel|replicas", Arity: 3, Flags: anytime | Admin, Group: Sentinel,
 				Since: "5.0.0", Summary: "Lists the other nodes."},
-			{Name: "sentinel|sentinels", Arity: 3, Flags: Admin, Group: Sentinel,
+			{Name: "sentinel|sentinels", Arity: 3, Flags: anytime | Admin, Group: Sentinel,
 				Since: "2.8.4", Summary: "Lists the other nodes."},
-			{Name: "sentinel|myid", Arity: 2, Flags: Admin, Group: Sentinel, Since: "6.2.0", Summary: "Tells this node's id."},
+			{Name: "sentinel|myid", Arity: 2, Flags: anytime | Admin, Group: Sentinel, Since: "6.2.0", Summary: "Tells this node's id."},
 		}},
 }
 
