@@ -93,7 +93,11 @@ func (c *Cluster) redisLine(n *Node) string {
 	if !c.redis {
 		return ""
 	}
-	return fmt.Sprintf("    redis = %q\n", n.Redis)
+	lines := fmt.Sprintf("    redis = %q\n", n.Redis)
+	if c.certificates != nil {
+		lines += fmt.Sprintf("    redis_tls = %q\n", n.RedisTLS)
+	}
+	return lines
 }
 
 // ConfigPath is where the config file is.

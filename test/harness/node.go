@@ -21,6 +21,8 @@ type Node struct {
 	Text    string // host:port of the client protocol
 	TextTLS string // host:port of the same with TLS, once there are certificates
 	Redis   string // host:port for clients of Redis, if the cluster was made with that
+	// RedisTLS is the same, encrypted, if the cluster has certificates too.
+	RedisTLS string
 	Admin   string // host:port of health and metrics
 	DataDir string
 	LogPath string // output of all runs, appended
@@ -39,7 +41,7 @@ func newNode(t testing.TB, dir, bin string, i int) *Node {
 	name := "n" + strconv.Itoa(i+1)
 	loopback := func() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(FreePort(t))) }
 	return &Node{
-		Name: name, Text: loopback(), TextTLS: loopback(), Redis: loopback(), Admin: loopback(), peer: FreePort(t),
+		Name: name, Text: loopback(), TextTLS: loopback(), Redis: loopback(), RedisTLS: loopback(), Admin: loopback(), peer: FreePort(t),
 		DataDir: filepath.Join(dir, name), LogPath: filepath.Join(dir, name+".log"),
 		t: t, bin: bin, config: filepath.Join(dir, "cluster.hcl"),
 	}

@@ -3,7 +3,7 @@
 $p = getenv("PREFIX");
 $ca = getenv("REDIS_CA");
 $r = new Redis();
-$context = $ca ? ["stream" => ["cafile" => $ca, "verify_peer" => true, "verify_peer_name" => true, "peer_name" => "localhost"]] : [];
+$context = $ca ? ["stream" => ["cafile" => $ca, "verify_peer" => true, "verify_peer_name" => true, "peer_name" => getenv("REDIS_HOST")]] : [];
 $r->connect(($ca ? "tls://" : "") . getenv("REDIS_HOST"), (int)getenv("REDIS_PORT"), 5, null, 0, 30, $context);
 function check($got, $want) {
     if ($got !== $want) {
