@@ -23,7 +23,7 @@ var larger = map[string]struct {
 	why               string
 }{
 	"cache.Keyspace": {24, 17, "each way to read and to change one user's items; what is done to their tables is in a type of its own"},
-	"fsm.FSM":        {26, 21, "what Raft calls, and each question that readers ask of the state without a lock"},
+	"fsm.FSM":        {27, 22, "what Raft calls, and each question that readers ask of the state without a lock"},
 	"resp.Writer":    {23, 19, "one for each type of the protocol; what is written they share"},
 }
 

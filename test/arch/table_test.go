@@ -99,6 +99,7 @@ var libraries = []library{
 	{"github.com/klauspost/compress", []string{"fsm"}, "what is compressed is the snapshot"},
 	{"github.com/google/btree", []string{"cache"}, "how keys are ordered is the cache's to know"},
 	{"github.com/cespare/xxhash", []string{"cache", "fsm"}, "it makes the state's hash, which all nodes must agree on"},
+	{"github.com/dchest/siphash", []string{"fsm"}, "it orders keys for SCAN, on all nodes alike"},
 	{"golang.org/x/crypto", []string{"auth"}, "a password is hashed in the fair queue for it, or not at all"},
 	{"github.com/hashicorp/hcl", []string{"config"}, "the file's syntax is config's; all others get values"},
 	{"github.com/zclconf/go-cty", []string{"config"}, "the file's syntax is config's; all others get values"},
