@@ -468,7 +468,7 @@ func TestResetEndsAScanList(t *testing.T) {
 		p.Sent(false, false)
 	}
 	p.onLook = nil
-	if keys, _ := p.scan(more, 10, nil); !slices.Equal(keys, w.inOrder(numbered(3*sliceKeys))[10:20]) {
+	if keys, _ := p.scan(more, 10, nil); !slices.Equal(keys, w.inOrder(numbered(3 * sliceKeys))[10:20]) {
 		t.Errorf("%q", keys)
 	}
 }
