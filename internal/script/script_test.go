@@ -147,7 +147,7 @@ func TestChanceIsTheSameInEachRun(t *testing.T) {
 		return inWords(reply)
 	}
 	met := map[string]bool{}
-	for _, in := range [][2][]string{{}, {{"a"}, {}}, {{}, {"a"}}, {{"a", "b"}, {}}, {{"ab"}, {}}, {{"a"}, {"b"}}} {
+	for _, in := range [][2][]string{{}, {{"a"}, {}}, {{}, {"a"}}, {{"a", "b"}, {}}, {{"ab"}, {}}, {{"a"}, {"b"}}, {{"a", "bc"}, {}}, {{"ab", "c"}, {}}} {
 		got := run(in[0], in[1])
 		if got != run(in[0], in[1]) || met[got] {
 			t.Errorf("%v: %s", in, got)
