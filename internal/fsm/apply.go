@@ -108,6 +108,8 @@ func (a *applier) command(c *Command) Result {
 		return Result{Kind: KindOK}
 	case OpLimits:
 		return a.setLimits(c)
+	case OpSeed:
+		return a.setSeed(c)
 	case OpSignup:
 		return a.signup(c, 0)
 	case OpRegister:

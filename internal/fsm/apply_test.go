@@ -95,6 +95,13 @@ func checkState(t *testing.T, n *node, m *model) {
 	if !maps.Equal(origins, m.origins) {
 		t.Fatalf("origins %v, want %v", origins, m.origins)
 	}
+	seed := ""
+	if s := n.Seed(); s != nil {
+		seed = string(s[:])
+	}
+	if seed != m.seed {
+		t.Fatalf("seed %x, want %x", seed, m.seed)
+	}
 	checkLimits(t, n, m)
 	first, any := int64(0), false
 	for id, u := range m.users {

@@ -148,13 +148,21 @@ func (d *decoder) key() []byte {
 
 func (d *decoder) bytes() []byte { return d.upTo(uint64(len(d.rest))) }
 
-func (d *decoder) upTo(limit uint64) []byte {
-	n := d.uvarint()
-	if n > limit || n > uint64(len(d.rest)) {
+func (d *decoder) exactly(n int) []byte {
+	if n > len(d.rest) {
 		d.bad, d.rest = true, nil
 		return nil
 	}
 	b := d.rest[:n:n]
 	d.rest = d.rest[n:]
 	return b
+}
+
+func (d *decoder) upTo(limit uint64) []byte {
+	n := d.uvarint()
+	if n > limit || n > uint64(len(d.rest)) {
+		d.bad, d.rest = true, nil
+		return nil
+	}
+	return d.exactly(int(n))
 }

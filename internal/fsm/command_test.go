@@ -77,6 +77,8 @@ func someCommand(r *rand.Rand, op Op) Command {
 		c.Key, c.N, c.Value, c.Limit = key, someInt(r), value, limit
 	case OpMove:
 		c.Key, c.Arg = key, someBytes(r, 1, 200)
+	case OpSeed:
+		c.Arg = someBytes(r, seedSize, seedSize)
 	case OpExec:
 		c.Version, c.Exec = r.Uint64(), someTransaction(r)
 	case OpDelete, OpMSet, OpMSetNX, OpGone:

@@ -15,6 +15,9 @@ func dumpState(w io.Writer, s *state, snap *snapshot) {
 		fmt.Fprintf(w, "limits %+v memory %d fixed %d reserves %d own quotas %d\n",
 			l, s.memory(), s.ledger.fixed.Load(), s.ledger.reserves.Load(), s.ledger.owners.Load())
 	}
+	if seed := s.seed.Load(); seed != nil {
+		fmt.Fprintf(w, "seed %x\n", seed.hash())
+	}
 	ids := make([]string, 0, len(s.origins))
 	for id := range s.origins {
 		ids = append(ids, id)

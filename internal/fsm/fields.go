@@ -23,6 +23,7 @@ const (
 	fieldTo                   // Arg, which is a key
 	fieldNumber               // Value, which is the text of a number
 	fieldExec                 // Exec
+	fieldSeed                 // Arg, which has the size of a Seed
 )
 
 func (c *Command) appendField(dst []byte, f field) []byte {
@@ -56,6 +57,8 @@ func (c *Command) appendField(dst []byte, f field) []byte {
 		}
 	case fieldExec:
 		return c.Exec.append(dst)
+	case fieldSeed:
+		return append(dst, c.Arg...)
 	}
 	return dst
 }
@@ -94,5 +97,7 @@ func (c *Command) readField(d *decoder, f field, version byte) {
 		c.Words = d.words(c.Words, f == fieldPairs)
 	case fieldExec:
 		c.Exec = d.transaction(version)
+	case fieldSeed:
+		c.Arg = d.exactly(seedSize)
 	}
 }

@@ -40,6 +40,7 @@ type model struct {
 	closed  bool
 	origins map[string][2]uint64 // incarnation, sequence
 	limits  modelLimits
+	seed    string
 	index   uint64 // entries so far
 	version int    // the highest of them
 }
@@ -163,6 +164,12 @@ func (m *model) command(c *Command) Result {
 		return Result{Kind: KindOK}
 	case OpLimits:
 		return m.setLimits(c)
+	case OpSeed:
+		if m.seed != "" {
+			return Result{Kind: KindExists}
+		}
+		m.seed = string(c.Arg)
+		return Result{Kind: KindOK}
 	case OpSignup:
 		return m.signup(c, 0)
 	case OpRegister:

@@ -42,6 +42,7 @@ const (
 	OpExec        // Exec: commands under conditions; Version, with FlagWhole: that of the keyspace
 	OpLook        // within an OpExec only: return an item
 	OpView        // within an OpExec only: return a view of the keyspace
+	OpSeed        // Arg: the seed of SCAN's order, if there is none yet
 	opEnd
 )
 
@@ -51,7 +52,7 @@ const (
 	version2 = 2 // OpRefuse
 	version3 = 3 // OpRegister
 	version4 = 4 // limits on memory: OpLimits, OpQuota, OpReserve, evictions
-	version5 = 5 // what programs that speak Redis need: OpStore to OpView, results that hold values
+	version5 = 5 // what programs that speak Redis need: OpStore to OpSeed, results that hold values
 )
 
 // EntryVersion is the latest version of entries that this release reads.
@@ -109,6 +110,7 @@ var operations = [opEnd + 1]operation{
 	OpExec:        {since: version5, fields: []field{fieldVersion, fieldExec}}, // it grows if its commands do
 	OpLook:        {since: version5, inside: true, only: true, fields: []field{fieldKey}},
 	OpView:        {since: version5, inside: true, only: true},
+	OpSeed:        {since: version5, userless: true, fields: []field{fieldSeed}},
 }
 
 // Since returns the first version of entries that may hold the operation. It must not be proposed before every

@@ -139,6 +139,8 @@ func (b *builder) record(d *decoder) error {
 		b.setOrigin(id, origin{d.uvarint(), d.uvarint()})
 	case tagLimits:
 		ok = b.limits(d)
+	case tagSeed:
+		ok = b.readSeed(d)
 	case tagUser:
 		ok = b.user(d)
 	case tagShare:
@@ -189,6 +191,16 @@ func (b *builder) limits(d *decoder) bool {
 	}
 	b.ledger.working.Store(d.varint())
 	b.ledger.evicted.Store(d.uvarint())
+	return true
+}
+
+func (b *builder) readSeed(d *decoder) bool {
+	bytes := d.exactly(seedSize)
+	if d.bad || b.seed.Load() != nil {
+		return false
+	}
+	s := Seed(bytes)
+	b.seed.Store(&s)
 	return true
 }
 

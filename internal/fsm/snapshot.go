@@ -27,6 +27,7 @@ const (
 	tagUser    = 'U' // id, name, hash, epoch, version counter of the keyspace
 	tagLimits  = 'L' // limits, see frozenLimits.write; from format 3 on
 	tagShare   = 'Q' // of the preceding user: quota, reserve, evicted; from format 3 on
+	tagSeed    = 'K' // the seed of SCAN's order; from format 4 on
 	tagOnce    = 'R' // of the preceding user: id, time, kind, number
 	tagItem    = 'I' // of the preceding user: key, value, version, deadline
 	tagEnd     = 'E' // users, items, hash of the state
@@ -38,7 +39,8 @@ const (
 	snapshotFirst   = 1
 	snapshotEntries = 2 // format 1, and tagEntries
 	snapshotLimits  = 3 // format 2, and tagLimits and tagShare
-	snapshotNewest  = snapshotLimits
+	snapshotSeed    = 4 // format 3, and tagSeed
+	snapshotNewest  = snapshotSeed
 )
 
 // Release is the version of ciderd that snapshots are marked with, so that an older release that reads a newer
@@ -56,6 +58,7 @@ type snapshot struct {
 	store       *cache.StoreView
 	hash        uint64
 	limits      frozenLimits
+	seed        *Seed // nil: there is none
 }
 
 type frozenUser struct {
@@ -92,7 +95,7 @@ func (f *FSM) freeze() *snapshot {
 		index: s.index, time: uint64(s.time), last: s.users.last, closed: s.closed, entries: s.entries,
 		origins: make(map[string]origin, len(s.origins)),
 		users:   make([]frozenUser, 0, len(s.users.byID)),
-		store:   s.store.Freeze(), hash: s.hash(), limits: s.ledger.freeze(),
+		store:   s.store.Freeze(), hash: s.hash(), limits: s.ledger.freeze(), seed: s.seed.Load(),
 	}
 	for id, row := range s.origins {
 		snap.origins[id] = row
@@ -129,6 +132,9 @@ func (s *snapshot) write(w io.Writer) error {
 		c.buf = binary.AppendUvarint(append(c.buf, tagEntries), uint64(s.entries))
 	}
 	s.limits.write(c)
+	if s.seed != nil {
+		c.buf = append(append(c.buf, tagSeed), s.seed[:]...)
+	}
 	s.writeOrigins(c)
 	items := s.writeUsers(c)
 	c.buf = append(c.buf, tagEnd)
@@ -139,6 +145,9 @@ func (s *snapshot) write(w io.Writer) error {
 }
 
 func (s *snapshot) format() byte {
+	if s.seed != nil {
+		return snapshotSeed
+	}
 	if s.entries >= version4 {
 		return snapshotLimits
 	}

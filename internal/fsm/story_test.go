@@ -225,7 +225,7 @@ func (s *story) rare(c *Command, n int) {
 
 // share is what concerns the limits, or a FLUSH.
 func (s *story) share(c *Command) {
-	switch s.r.IntN(7) {
+	switch s.r.IntN(9) {
 	case 0, 5:
 		c.Op, c.N = OpQuota, []int64{0, 0, 1500, 4000, -1}[s.r.IntN(5)]
 	case 1, 6:
@@ -233,6 +233,8 @@ func (s *story) share(c *Command) {
 	case 2, 3:
 		c.Op, c.N = OpLimits, []int64{0, 4000, 10_000, 25_000, -5}[s.r.IntN(5)]
 		c.Limit, c.Flags = []int64{0, 0, 2500, 6000, -1}[s.r.IntN(5)], []uint8{0, FlagReject, FlagFirst}[s.r.IntN(3)]
+	case 7:
+		*c = SetSeed(Seed(fmt.Appendf(nil, "seed %11d", s.r.IntN(1000))))
 	default:
 		c.Op = OpFlush
 	}

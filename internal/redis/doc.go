@@ -25,6 +25,6 @@
 //     stand in a transaction, as its silence would be missing in the list of replies.
 //   - A command with an empty key, or one that is too long, is refused when it is queued, and so is EXEC then.
 //   - KEYS answers all keys or none: beyond 16 MiB of keys it is refused.
-//   - RANDOMKEY does not choose evenly, and SCAN and the like are not here yet.
+//   - RANDOMKEY chooses about evenly.
 //   - A node without a file is the cluster "ciderd" to clients in Sentinel mode, at the address where they have found it.
 package redis

@@ -3,9 +3,11 @@ package redis
 import (
 	"errors"
 	"math/rand/v2"
+	"strconv"
 
 	"ciderd/internal/cache"
 	"ciderd/internal/fsm"
+	"ciderd/internal/protocol"
 	"ciderd/internal/protocol/resp"
 	"ciderd/internal/session"
 )
@@ -15,6 +17,7 @@ func keyspaceHandlers() map[string]handler {
 		"keys":      {whole: listKeys},
 		"dbsize":    {whole: countKeys},
 		"randomkey": {whole: randomKey},
+		"scan":      {whole: scan},
 		"flushdb":   {write: flush},
 		"flushall":  {write: flush},
 	}
@@ -29,7 +32,7 @@ type keyspace struct {
 
 func listKeys(s *Session, args [][]byte, all keyspace) {
 	pattern := resp.CompilePattern(args[1])
-	var match session.Pattern = &pattern
+	var match session.Matcher = &pattern
 	if string(args[1]) == "*" {
 		match = nil
 	}
@@ -53,7 +56,7 @@ func randomKey(s *Session, _ [][]byte, all keyspace) {
 	var key []byte
 	found := false
 	if all.live != nil {
-		key, found = all.live.Sample(all.now)
+		key, found = cache.GlanceAt(all.live).Random(all.now)
 	} else {
 		n := 0
 		all.each(func(k []byte) {
@@ -68,6 +71,37 @@ func randomKey(s *Session, _ [][]byte, all keyspace) {
 	}
 	s.w.Bulk(key)
 }
+
+// scan answers a page of an iteration. Its cursor is a position in an order of the keys that is the same on every node;
+// see session.ScanRequest.
+func scan(s *Session, args [][]byte, all keyspace) {
+	r, err := resp.ParseScan(args)
+	if err != nil {
+		s.w.Error(err.Error())
+		return
+	}
+	req := session.ScanRequest{Cursor: r.Cursor, Count: int(min(r.Count, protocol.MaxLimit)), View: all.view, Now: all.now}
+	switch {
+	case r.Type != nil && !is(r.Type, "string"):
+		req.Match = nothing{}
+	case r.Match != nil && string(r.Match) != "*":
+		pattern := resp.CompilePattern(r.Match)
+		req.Match = &pattern
+	}
+	s.direct.Scan(&req, func(page session.Scanned) {
+		s.w.Array(2)
+		s.w.BulkString(strconv.FormatUint(page.Next, 10))
+		s.w.Array(page.Len())
+		for key := range page.Keys() {
+			s.w.Bulk(key)
+		}
+	})
+}
+
+// nothing matches no key: what has another type than strings.
+type nothing struct{}
+
+func (nothing) Steps([]byte) (ok bool, steps int) { return false, 1 }
 
 // each calls fn with each key of the view that is visible.
 func (all *keyspace) each(fn func(key []byte)) {

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,5 +215,73 @@ func TestMemoryUsage(t *testing.T) {
 		-ERR syntax error
 		> MEMORY USAGE k x
 		-ERR syntax error
+	`)
+}
+
+// iterate returns all that SCAN answers from one cursor to the next.
+func (p *peer) iterate(count string, more ...string) (keys []string) {
+	p.t.Helper()
+	for cursor := "0"; ; {
+		words := strings.Split(p.do(append([]string{"SCAN", cursor, "COUNT", count}, more...)...), "\r\n")
+		if words[0] != "*2" {
+			p.t.Fatalf("SCAN: %q", words)
+		}
+		for i := 5; i < len(words)-1; i += 2 {
+			keys = append(keys, words[i])
+		}
+		if cursor = words[2]; cursor == "0" {
+			return keys
+		}
+	}
+}
+
+func TestScanFindsEachKey(t *testing.T) {
+	w := around(t)
+	p, other := w.user("alice"), w.user("bob")
+	other.talk("> SET mine v\n+OK")
+	if got := p.iterate("10"); len(got) != 0 {
+		t.Errorf("an empty cache has %q", got)
+	}
+	want := numbered("key", 3000)
+	for _, key := range want {
+		p.do("SET", key, "v")
+	}
+	slices.Sort(want)
+	for _, count := range []string{"1", "10", "1000", "1000000"} {
+		got := p.iterate(count)
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("COUNT %s: %d keys of %d", count, len(got), len(want))
+		}
+	}
+	if got := p.iterate("100", "MATCH", "key29*9"); len(got) != 11 {
+		t.Errorf("of a pattern: %q", got)
+	}
+	if got := p.iterate("100", "TYPE", "hash"); len(got) != 0 {
+		t.Errorf("of another type: %q", got)
+	}
+	if got := p.iterate("1000", "TYPE", "STRING"); len(got) != len(want) {
+		t.Errorf("of type string: %d", len(got))
+	}
+	p.talk(`
+		> SCAN x
+		-ERR invalid cursor
+		> SCAN 0 COUNT 0
+		-ERR syntax error
+		> SCAN 9007199254740992
+		*2 $1 0 *0
+		> MULTI
+		+OK
+		> FLUSHALL
+		+QUEUED
+		> SET one v
+		+QUEUED
+		> SCAN 0
+		+QUEUED
+		> SET two v
+		+QUEUED
+		> EXEC
+		*4 +OK +OK *2 $1 0 *1 $3 one +OK
+		> SCAN 0 MATCH t*
+		*2 $1 0 *1 $3 two
 	`)
 }

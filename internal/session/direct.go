@@ -130,13 +130,13 @@ func (d Direct) MaxValue() int { return d.s.all.config.Load().MaxValue }
 // Keys finds the keys that match, of a view as of a time, or with no view of the user's cache now. It calls begin with
 // their number and then key with each; neither may be kept. ErrManyKeys: there are too many for one reply, and nothing
 // was called; what else went wrong has been answered.
-func (d Direct) Keys(match Pattern, v *cache.View, now int64, begin func(n int), key func([]byte)) error {
+func (d Direct) Keys(match Matcher, v *cache.View, now int64, begin func(n int), key func([]byte)) error {
 	s := d.s
 	s.answers.Flush() // what is answered already does not wait for the scan
 	if s.answers.gone {
 		return nil
 	}
-	sc := scan{all: s.all, client: s.client, user: s.login.user, reads: &s.reads, glob: match}
+	sc := scan{all: s.all, client: s.client, user: s.login.user, reads: &s.reads, match: match}
 	found, err := sc.findAll(v, now)
 	switch {
 	case errors.Is(err, ErrManyKeys):
@@ -175,7 +175,7 @@ func (sc *scan) findAll(v *cache.View, now int64) (f found, err error) {
 		v, now = ks.Freeze(), sc.reads.time()
 	}
 	v.Range(func(key, _ []byte, _ uint64, deadline int64) bool {
-		if !sc.looked() || deadline != 0 && deadline <= now || sc.glob != nil && !sc.match(key) {
+		if !sc.looked() || deadline != 0 && deadline <= now || !sc.matches(key) {
 			return sc.err == nil
 		}
 		f.text, f.lengths = append(f.text, key...), append(f.lengths, uint16(len(key)))
@@ -241,3 +241,7 @@ func (d Direct) Figures() (f Figures) {
 	}
 	return f
 }
+
+// Scan answers a page of an iteration over the user's keys; see ScanRequest. It calls answer with the page, or answers
+// with an error itself.
+func (d Direct) Scan(req *ScanRequest, answer func(Scanned)) { d.s.scanPage(req, answer) }

@@ -28,6 +28,14 @@
 //   - A KEYS that goes on behind where another one of its user ended is served from a list of all keys, made once for
 //     the walk, or of as many of those that follow as there is room for, see SetListBytes. Keys that are there throughout a walk are found, one that is written after it began may be missed,
 //     and none is answered that has gone. A KEYS that goes on behind any other key shows all that is there.
+//   - SCAN goes over the keys in the order of a keyed hash (fsm.Seed), and not in that of the cache's tables: theirs is
+//     another on each node and after each restart, and a keyed hash that is not would cost each GET some ten
+//     nanoseconds. So the order is made when somebody scans, in lists as those of KEYS. A page from a list freezes
+//     nothing. A page behind a cursor that this node has not given out of late, after a restart or of an iteration
+//     that goes from node to node, looks at all keys, unless nothing was written since there is a list.
+//   - The seed is proposed by the first SCAN that there is, on whichever node: an upgrade can be undone until then.
+//     Where the cluster cannot agree on one now, SCAN is answered BUSY.
+//   - A node that is behind another may, in an iteration that comes from there, miss what it had not applied yet.
 //   - A pattern that takes more than scanSteps on the user's keys is answered BUSY: there is no MORE for
 //     it, as the keys are looked at in no order. Only ? and classes behind a * can take that much.
 //   - Once nobody will see the answers, only writes and what ends something is still done.

@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"encoding/binary"
-	"math"
 	"slices"
 	"time"
 	"weak"
@@ -16,26 +15,41 @@ import (
 // copies, so it keeps no item in memory. Whether a key is still there has to be looked up.
 type keyList struct {
 	window
+	listHead
+	text keyText
+	keys []uint32 // where in text each begins, in byte order of the keys
+}
+
+// listHead is what every list has, in whatever order its keys are.
+type listHead struct {
 	owner    *user
 	keyspace weak.Pointer[cache.Keyspace] // a restore replaces it: then the list is of no use, and must not keep it alive
 	version  uint64
-	text     []byte   // each key behind its length, in the keyspace's order
-	keys     []uint32 // where in text each begins, in byte order of the keys
-	size     int64    // bytes that it is counted with
+	size     int64 // bytes that it is counted with
 	used     time.Time
 }
 
+func (h *listHead) head() *listHead { return h }
+
+// keyText is keys, each behind its length.
+type keyText []byte
+
+func (t keyText) add(key []byte) keyText {
+	return append(binary.LittleEndian.AppendUint16(t, uint16(len(key))), key...)
+}
+
+// at returns the key that begins at place.
+func (t keyText) at(place uint32) []byte {
+	n := uint32(binary.LittleEndian.Uint16(t[place:]))
+	place += lengthBytes
+	return t[place : place+n : place+n]
+}
+
 const (
-	lengthBytes = 2       // of a key's length in keyList.text
+	lengthBytes = 2       // of a key's length in keyText
 	placeBytes  = 4       // of an element of keyList.keys
 	listBytes   = 1 << 10 // of the list itself, generously
 )
-
-func (l *keyList) key(place uint32) []byte {
-	n := uint32(binary.LittleEndian.Uint16(l.text[place:]))
-	place += lengthBytes
-	return l.text[place : place+n : place+n]
-}
 
 // page returns the keys behind after that are in the view and match, as View.Keys does, unless the list ends before that
 // is known: then whole is false. looked is called for each key that is looked at; if it returns false page stops and
@@ -45,7 +59,7 @@ func (l *keyList) page(v *cache.View, now int64, match func([]byte) bool, after 
 		if !looked() {
 			return nil, false, true
 		}
-		key := l.key(place)
+		key := l.text.at(place)
 		if match != nil && !match(key) {
 			continue
 		}
@@ -66,7 +80,7 @@ func (l *keyList) behind(after []byte) int {
 		return 0
 	}
 	at, found := slices.BinarySearchFunc(l.keys, after, func(place uint32, after []byte) int {
-		return bytes.Compare(l.key(place), after)
+		return bytes.Compare(l.text.at(place), after)
 	})
 	if found {
 		at++
@@ -74,21 +88,23 @@ func (l *keyList) behind(after []byte) int {
 	return at
 }
 
-// outlived reports whether more than half of the keys have gone since, as after a FLUSH, or the whole keyspace.
-func (l *keyList) outlived() bool {
-	ks := l.keyspace.Value()
-	return ks == nil || ks.Len() < len(l.keys)/2
+func (l *keyList) length() int    { return len(l.keys) }
+func (l *keyList) ordered() order { return byKey }
+
+// listHead is that of a list of a view, of so many bytes of keys.
+func (sc *scan) listHead(ks *cache.Keyspace, v *cache.View, bytes int64) listHead {
+	return listHead{owner: sc.user, keyspace: weak.Make(ks), version: v.Version(), size: bytes + listBytes}
 }
 
 // makeList makes the list of a view, or of a window of it in which the pages behind after lie; nil if less than two pages
 // fit in, or the scan has been given up. It takes slices of time as any scan does.
 func (sc *scan) makeList(ks *cache.Keyspace, v *cache.View, after []byte, limit int) *keyList {
 	lists := &sc.all.lists
-	w := sc.window(v, after, limit, min(lists.most.Load()-listBytes, math.MaxUint32))
+	w := sc.window(v, after, limit, lists.room())
 	if w == nil {
 		return nil
 	}
-	l := &keyList{window: *w, owner: sc.user, keyspace: weak.Make(ks), version: v.Version(), size: w.bytes + listBytes}
+	l := &keyList{window: *w, listHead: sc.listHead(ks, v, w.bytes)}
 	if !lists.reserve(l) {
 		return nil
 	}
@@ -96,12 +112,11 @@ func (sc *scan) makeList(ks *cache.Keyspace, v *cache.View, after []byte, limit 
 	v.Range(func(key, _ []byte, _ uint64, _ int64) bool {
 		if w.has(key) {
 			l.keys = append(l.keys, uint32(len(l.text)))
-			l.text = binary.LittleEndian.AppendUint16(l.text, uint16(len(key)))
-			l.text = append(l.text, key...)
+			l.text = l.text.add(key)
 		}
 		return sc.looked()
 	})
-	sc.sort(l)
+	sortWithin(sc, l.keys, func(a, b uint32) int { return bytes.Compare(l.text.at(a), l.text.at(b)) })
 	if sc.err != nil {
 		lists.release(l)
 		return nil
@@ -110,17 +125,17 @@ func (sc *scan) makeList(ks *cache.Keyspace, v *cache.View, after []byte, limit 
 	return l
 }
 
-// sort sorts the list's keys. The comparisons end the slices, as nothing else is called meanwhile; once the scan is
-// given up all keys are equal, so that it comes to its end.
-func (sc *scan) sort(l *keyList) {
+// sortWithin sorts what a list is made of. The comparisons end the slices, as nothing else is called meanwhile; once the
+// scan is given up all are equal, so that it comes to its end.
+func sortWithin[E any](sc *scan, all []E, compare func(a, b E) int) {
 	compared := 0
-	slices.SortFunc(l.keys, func(a, b uint32) int {
+	slices.SortFunc(all, func(a, b E) int {
 		if compared++; compared%sliceKeys == 0 {
 			sc.next()
 		}
 		if sc.err != nil {
 			return 0
 		}
-		return bytes.Compare(l.key(a), l.key(b))
+		return compare(a, b)
 	})
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"container/list"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,15 +19,45 @@ const (
 	listSweep = time.Second
 )
 
-// keyLists is the lists of all users of this node, each user's newest, within a bound in bytes. What is there longest
+// anyList is a list in whatever order.
+type anyList interface {
+	head() *listHead
+	length() int // keys
+	// ordered tells the kind of list: each user has one of each.
+	ordered() order
+}
+
+// order is in what order a list's keys are.
+type order uint8
+
+const (
+	byKey      order = iota // of KEYS
+	byPosition              // of SCAN
+)
+
+// listOf is what there is one list of.
+type listOf struct {
+	user  *user
+	order order
+}
+
+func slotOf(l anyList) listOf { return listOf{l.head().owner, l.ordered()} }
+
+// outlived reports whether more than half of the keys have gone since, as after a FLUSH, or the whole keyspace.
+func outlived(l anyList) bool {
+	ks := l.head().keyspace.Value()
+	return ks == nil || ks.Len() < l.length()/2
+}
+
+// keyLists is the lists of all users of this node, the newest of each kind, within a bound in bytes. What is there longest
 // without use goes first; whoever needs it makes it again. Its timer runs only while there are lists.
 type keyLists struct {
 	most atomic.Int64
 
-	mu     sync.Mutex // protects all below, and keyList.used
+	mu     sync.Mutex // protects all below, and listHead.used
 	bytes  int64      // of all lists, those that are being made too
-	lists  map[*user]*list.Element
-	order  list.List   // of *keyList, the one used last in front
+	lists  map[listOf]*list.Element
+	order  list.List   // of anyList, the one used last in front
 	timer  *time.Timer // nil: there is no list
 	closed bool
 }
@@ -42,58 +73,67 @@ func (k *keyLists) setMost(most int64) {
 	k.fit(0)
 }
 
-// find returns the user's list if it is of that keyspace, as new as the version, and has what is behind after, or nil.
+// find returns the user's list of KEYS if it is of that keyspace, as new as the version, and has what is behind after, or
+// nil.
 func (k *keyLists) find(u *user, ks *cache.Keyspace, version uint64, after []byte) *keyList {
+	l, _ := k.lookup(listOf{u, byKey}, ks, version, func(l anyList) bool { return l.(*keyList).serves(after) }).(*keyList)
+	return l
+}
+
+func (k *keyLists) lookup(of listOf, ks *cache.Keyspace, version uint64, serves func(anyList) bool) anyList {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	e := k.lists[u]
+	e := k.lists[of]
 	if e == nil {
 		return nil
 	}
-	l := e.Value.(*keyList)
-	if l.keyspace.Value() != ks || l.version < version || !l.serves(after) || l.outlived() {
+	l := e.Value.(anyList)
+	if h := l.head(); h.keyspace.Value() != ks || h.version < version || !serves(l) || outlived(l) {
 		return nil
 	}
-	l.used = time.Now()
+	l.head().used = time.Now()
 	k.order.MoveToFront(e)
 	return l
 }
 
+// room returns how many bytes the keys of one list may take.
+func (k *keyLists) room() int64 { return min(k.most.Load()-listBytes, math.MaxUint32) }
+
 // reserve counts a list that is about to be made, in place of its user's last one, and reports whether it fits in. It
 // does not while others are being made that leave too little.
-func (k *keyLists) reserve(l *keyList) bool {
+func (k *keyLists) reserve(l anyList) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if e := k.lists[l.owner]; e != nil {
+	if e := k.lists[slotOf(l)]; e != nil {
 		k.drop(e)
 	}
-	if k.closed || !k.fit(l.size) {
+	if k.closed || !k.fit(l.head().size) {
 		return false
 	}
-	k.bytes += l.size
+	k.bytes += l.head().size
 	return true
 }
 
 // release takes back a reservation.
-func (k *keyLists) release(l *keyList) {
+func (k *keyLists) release(l anyList) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.bytes -= l.size
+	k.bytes -= l.head().size
 }
 
 // keep keeps a list for which there is a reservation.
-func (k *keyLists) keep(l *keyList) {
+func (k *keyLists) keep(l anyList) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed {
-		k.bytes -= l.size
+		k.bytes -= l.head().size
 		return
 	}
-	l.used = time.Now()
+	l.head().used = time.Now()
 	if k.lists == nil {
-		k.lists = map[*user]*list.Element{}
+		k.lists = map[listOf]*list.Element{}
 	}
-	k.lists[l.owner] = k.order.PushFront(l)
+	k.lists[slotOf(l)] = k.order.PushFront(l)
 	if k.timer == nil {
 		k.timer = time.AfterFunc(listSweep, k.sweep)
 	}
@@ -109,9 +149,9 @@ func (k *keyLists) fit(more int64) bool {
 }
 
 func (k *keyLists) drop(e *list.Element) {
-	l := k.order.Remove(e).(*keyList)
-	delete(k.lists, l.owner)
-	k.bytes -= l.size
+	l := k.order.Remove(e).(anyList)
+	delete(k.lists, slotOf(l))
+	k.bytes -= l.head().size
 }
 
 // sweep drops the lists that are of no use any more.
@@ -119,7 +159,7 @@ func (k *keyLists) sweep() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, e := range k.lists {
-		if l := e.Value.(*keyList); l.outlived() || time.Since(l.used) >= listKept {
+		if l := e.Value.(anyList); outlived(l) || time.Since(l.head().used) >= listKept {
 			k.drop(e)
 		}
 	}

@@ -17,7 +17,9 @@ func listed(n int, size int64) (*cache.Keyspace, *keyList) {
 	for i := range n {
 		ks.Set(fmt.Append(nil, i), nil, 0)
 	}
-	return ks, &keyList{owner: &user{}, keyspace: weak.Make(ks), version: ks.Version(), keys: make([]uint32, n), size: size}
+	return ks, &keyList{
+		listHead: listHead{owner: &user{}, keyspace: weak.Make(ks), version: ks.Version(), size: size}, keys: make([]uint32, n),
+	}
 }
 
 func (k *keyLists) add(t *testing.T, l *keyList) {
@@ -128,7 +130,7 @@ func TestListsAreSwept(t *testing.T) {
 			synctest.Wait()
 			k.mu.Lock()
 			defer k.mu.Unlock()
-			return k.lists[l.owner] != nil
+			return k.lists[slotOf(l)] != nil
 		}
 		ks3.Flush()
 		if time.Sleep(listSweep + time.Millisecond); there(flushed) {
@@ -157,12 +159,12 @@ func TestListsAreSwept(t *testing.T) {
 // The list does not keep the cache alive that it is of.
 func TestListKeepsNoCache(t *testing.T) {
 	ks, l := listed(10, 100)
-	if l.outlived() {
+	if outlived(l) {
 		t.Error("of no use, with all its keys there")
 	}
 	runtime.KeepAlive(ks)
 	for range 10 {
-		if runtime.GC(); l.outlived() {
+		if runtime.GC(); outlived(l) {
 			return
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"ciderd/internal/cache"
 	"ciderd/internal/protocol"
 )
 
@@ -24,7 +25,11 @@ func keys(s *Session, req *protocol.Request) {
 		return
 	}
 	sc := scan{all: s.all, client: s.client, user: s.login.user, reads: &s.reads}
-	found, err := sc.find(req)
+	if req.Glob != nil {
+		glob := protocol.CompileGlob(req.Glob)
+		sc.match = &glob
+	}
+	found, err := sc.run(func(ks *cache.Keyspace) found { return sc.find(ks, req) })
 	switch {
 	case err != nil:
 		s.failScan(err)
@@ -56,7 +61,7 @@ func (a *answers) found(f *found, p *pinned) {
 	}
 }
 
-// failScan answers a KEYS that has found nothing, for a reason that scan.find has.
+// failScan answers a KEYS or SCAN that has found nothing, for a reason that scan.find has.
 func (s *Session) failScan(err error) {
 	switch {
 	case errors.Is(err, ErrHungUp):
@@ -64,7 +69,7 @@ func (s *Session) failScan(err error) {
 	case errors.Is(err, errHardGlob):
 		s.answers.Error(protocol.Busy, "that pattern is too expensive for so many keys; use fewer ? and [ ] after a *")
 	case errors.Is(err, context.DeadlineExceeded):
-		s.answers.Error(protocol.Busy, "too many KEYS are running on this node; nothing was done")
+		s.answers.Error(protocol.Busy, "too many KEYS or SCANs are running on this node; nothing was done")
 	case s.client.Ended():
 		s.answers.finish(protocol.SessionEnded, Ended)
 	default:

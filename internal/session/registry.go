@@ -35,6 +35,7 @@ type user struct {
 	counts   counts
 	scan     places // for the one KEYS of this user that may run
 	walks    walks  // of that KEYS
+	cursors  walks  // of SCAN, which has the same place
 }
 
 // counts is what this node has served of one user's cache since it started.

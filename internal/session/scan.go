@@ -24,13 +24,7 @@ var (
 	ErrManyKeys = errors.New("there are too many keys for one reply")
 )
 
-// Pattern is a pattern of keys.
-type Pattern interface {
-	// Steps reports whether a key matches, and how many steps that took, some nanoseconds each.
-	Steps(key []byte) (ok bool, steps int)
-}
-
-// scan is one KEYS as a sequence of slices of some milliseconds. Between two it gives its place to the scan that
+// scan is one KEYS, or one page of SCAN, as a sequence of slices of some milliseconds. Between two it gives its place to the scan that
 // has waited longest for one, and looks whether anybody still wants it. So a scan that is long, as
 // its user has many keys or a hostile pattern, neither holds up those of other users nor the end of the
 // session; and one that is no end of work ends in errHardGlob.
@@ -39,7 +33,7 @@ type scan struct {
 	client Client
 	user   *user
 	reads  *reads
-	glob   Pattern // nil: every key matches
+	match  Matcher // nil: every key matches
 	placed bool    // it has one of Sessions.scans
 	slice  int     // steps in this slice
 	keys   int     // that it has looked at
@@ -47,9 +41,16 @@ type scan struct {
 	err    error   // why the scan has been given up
 }
 
-// find finds the keys; none if the account is gone, which has been answered then. Its error is ErrHungUp, errHardGlob,
-// errEnds, or of the context in which it has waited for a place: there was none in time, or this node shuts down.
-func (sc *scan) find(req *protocol.Request) (found, error) {
+// Matcher decides which keys are answered. A Glob is one.
+type Matcher interface {
+	// Steps reports whether a key matches, and how many steps that took: some nanoseconds each.
+	Steps(key []byte) (ok bool, steps int)
+}
+
+// run calls find with the user's cache once the scan has its places; not if the account is gone, which has been answered
+// then. Its error is ErrHungUp, errHardGlob, errEnds, or of the context in which it has waited for a place: there was none
+// in time, or this node shuts down.
+func (sc *scan) run(find func(ks *cache.Keyspace) found) (found, error) {
 	leave, err := sc.begin()
 	if err != nil {
 		return found{}, err
@@ -59,11 +60,12 @@ func (sc *scan) find(req *protocol.Request) (found, error) {
 	if ks == nil {
 		return found{}, nil
 	}
-	var match func([]byte) bool
-	if req.Glob != nil {
-		glob := protocol.CompileGlob(req.Glob)
-		sc.glob, match = &glob, sc.match
-	}
+	f := find(ks)
+	return f, sc.err
+}
+
+// find finds the keys of a KEYS.
+func (sc *scan) find(ks *cache.Keyspace, req *protocol.Request) found {
 	v := ks.Freeze()
 	since, goesOn := sc.user.walks.goesOn(req.After)
 	if !goesOn {
@@ -73,15 +75,15 @@ func (sc *scan) find(req *protocol.Request) (found, error) {
 	if l == nil && goesOn {
 		l = sc.makeList(ks, v, req.After, req.Limit)
 	}
-	keys, more := sc.page(l, v, match, req)
+	keys, more := sc.page(l, v, req)
 	if sc.err != nil {
-		return found{}, sc.err
+		return found{}
 	}
 	f := copied(sc.client, sc.all.bounds.ScanBytes, keys, more)
 	if f.more {
 		sc.user.walks.ended(f.last(), since)
 	}
-	return f, nil
+	return f
 }
 
 // begin waits for a place. leave gives it back, wherever the scan ends.
@@ -108,18 +110,18 @@ func (sc *scan) begin() (leave func(), err error) {
 }
 
 // page finds the keys of one page: in the list, or without one, or where it ends too early, among all that the user has.
-func (sc *scan) page(l *keyList, v *cache.View, match func([]byte) bool, req *protocol.Request) (keys [][]byte, more bool) {
+func (sc *scan) page(l *keyList, v *cache.View, req *protocol.Request) (keys [][]byte, more bool) {
 	if sc.err != nil {
 		return nil, false
 	}
 	now := sc.reads.time()
 	if l != nil {
-		if keys, more, whole := l.page(v, now, match, req.After, req.Limit, sc.looked); whole {
+		if keys, more, whole := l.page(v, now, sc.matches, req.After, req.Limit, sc.looked); whole {
 			return keys, more
 		}
 	}
 	sc.keys += v.Len()
-	return v.Keys(now, match, req.After, req.Limit, sc.next)
+	return v.Keys(now, sc.matches, req.After, req.Limit, sc.next)
 }
 
 // looked counts a key that is looked at, and reports whether the scan is to go on.
@@ -130,13 +132,16 @@ func (sc *scan) looked() bool {
 	return sc.err == nil
 }
 
-// match is the glob's Match, and ends the slice if it has got long. Once the scan is given up nothing
+// matches reports whether a key matches, and ends the slice if it has got long. Once the scan is given up nothing
 // matches: View.Keys asks next only now and then.
-func (sc *scan) match(key []byte) bool {
+func (sc *scan) matches(key []byte) bool {
 	if sc.err != nil {
 		return false
 	}
-	ok, steps := sc.glob.Steps(key)
+	if sc.match == nil {
+		return true
+	}
+	ok, steps := sc.match.Steps(key)
 	if sc.slice += steps; sc.slice >= sliceSteps {
 		sc.next()
 	}

@@ -104,6 +104,7 @@ type Sessions struct {
 	scanning atomic.Int64  // KEYS that wait for a place, or have one
 	looked   atomic.Uint64 // keys that KEYS have looked at
 	lists    keyLists
+	seeding  places // for the one SCAN that may propose a seed
 
 	ctx      context.Context // ends with Close: what still waits for bcrypt or SYNC gives up
 	cancel   context.CancelFunc
@@ -116,7 +117,7 @@ func New(cfg Config, bounds Bounds, node Node, accounts *accounts.Accounts, log 
 	bounds = bounds.withDefaults()
 	all := &Sessions{
 		node: node, accounts: accounts, log: log, bounds: bounds, started: time.Now(),
-		users: newRegistry(node.FSM()), scans: make(places, bounds.Scans),
+		users: newRegistry(node.FSM()), scans: make(places, bounds.Scans), seeding: make(places, 1),
 	}
 	all.ctx, all.cancel = context.WithCancel(context.Background())
 	all.waits, all.endWaits = context.WithCancel(all.ctx)
