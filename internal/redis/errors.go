@@ -19,6 +19,10 @@ const (
 	errNoLFU         resp.Error = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 	errLFU           resp.Error = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust."
 
+	errTooManyKeys  resp.Error = "ERR Number of keys can't be greater than number of args"
+	errNegativeKeys resp.Error = "ERR Number of keys can't be negative"
+	errScriptFlush  resp.Error = "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
+	errConflicts    resp.Error = "TRYAGAIN what the script reads is changed too often; nothing was done"
 	errNoMaster     resp.Error = "ERR No such master with that name"
 	errWaitTime     resp.Error = "ERR timeout is not an integer or out of range"
 	errWaitNegative resp.Error = "ERR timeout is negative"
@@ -33,6 +37,14 @@ const (
 	errOnceID   resp.Error = "ERR an id has 1 to 64 bytes"
 	errOnce     resp.Error = "ERR CIDERD.ONCE wraps a write whose reply is OK, nil, an integer or an error"
 	errVersion  resp.Error = "ERR a version is an unsigned integer of 64 bits"
+)
+
+// What redis.call is answered that is not done.
+const (
+	errScriptUnknown   resp.Error = "ERR Unknown Redis command called from script"
+	errScriptArity     resp.Error = "ERR Wrong number of args calling Redis command from script"
+	errScriptForbidden resp.Error = "ERR This Redis command is not allowed from script"
+	errScriptReadOnly  resp.Error = "ERR Write commands are not allowed from read-only scripts."
 )
 
 // errRefused is for a command that Redis has and we refuse.

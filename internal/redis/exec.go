@@ -35,6 +35,9 @@ func execute(s *Session, _ *resp.Command, _ [][]byte) {
 		s.discard()
 		s.unwatch()
 		return
+	case q.hasScript():
+		executeScripts(s, q)
+		return
 	}
 	x, t := s.prepare(q)
 	s.queue = nil // what it holds is x's now

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ciderd/internal/protocol/resp"
+	"ciderd/internal/script"
 	"ciderd/internal/session"
 )
 
@@ -12,6 +13,7 @@ import (
 type Sessions struct {
 	sessions *session.Sessions
 	config   Config
+	scripts  script.Cache
 	started  time.Time
 
 	mu    sync.Mutex // all below

@@ -37,7 +37,7 @@ func init() {
 	}
 	for _, group := range []map[string]handler{
 		connectionHandlers(), clientHandlers(), stringHandlers(), numberHandlers(), keyHandlers(), deadlineHandlers(),
-		keyspaceHandlers(), transactionHandlers(), ownHandlers(), serverHandlers(), sentinelHandlers(), channelHandlers(),
+		keyspaceHandlers(), transactionHandlers(), ownHandlers(), serverHandlers(), sentinelHandlers(), channelHandlers(), scriptHandlers(),
 	} {
 		for name, h := range group {
 			*byName[name] = h // a name that is not in the table is a bug, and panics when the program starts

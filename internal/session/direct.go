@@ -245,3 +245,29 @@ func (d Direct) Figures() (f Figures) {
 // Scan answers a page of an iteration over the user's keys; see ScanRequest. It calls answer with the page, or answers
 // with an error itself.
 func (d Direct) Scan(req *ScanRequest, answer func(Scanned)) { d.s.scanPage(req, answer) }
+
+// ResultTo is Result for an answer that goes elsewhere.
+func (d Direct) ResultTo(to protocol.Reply, r fsm.Result, answer Answer) {
+	if answer == nil || !answer(to, r) {
+		a := answers{Reply: to, all: d.s.all}
+		a.result(r)
+	}
+}
+
+// Propose puts one command of the user's into the log, after all writes so far, and waits for its result.
+func (d Direct) Propose(c fsm.Command) (fsm.Result, error) {
+	s := d.s
+	if since := c.Since(); since > 1 && !s.all.node.Reads(since) {
+		return fsm.Result{Kind: fsm.KindUnread}, nil
+	}
+	s.writes.added++
+	results, err := s.all.node.Propose(fsm.NewGroup(c), s.all.config.Load().WriteTimeout).Wait()
+	s.reads.timePasses()
+	if err != nil || len(results) == 0 {
+		return fsm.Result{}, err
+	}
+	return results[0], nil
+}
+
+// Unwritten answers a write that has no result.
+func (d Direct) Unwritten(err error) { d.s.answers.unwritten(err) }
