@@ -27,8 +27,8 @@ type redisClient struct {
 
 // The programs are in redisclients. Under CI all must be there.
 var redisClients = []redisClient{
-	{name: "redis-py", needs: []string{"python3"}, args: []string{"python3", "client.py"}, tls: true},
-	{name: "django-redis", needs: []string{"python3"}, args: []string{"python3", "django/client.py"}, tls: true},
+	{name: "redis-py", needs: []string{"/usr/bin/python3"}, args: []string{"/usr/bin/python3", "client.py"}, tls: true},
+	{name: "django-redis", needs: []string{"/usr/bin/python3"}, args: []string{"/usr/bin/python3", "django/client.py"}, tls: true},
 	{name: "redis-rb", needs: []string{"ruby"}, args: []string{"ruby", "client.rb"}, tls: true},
 	{name: "phpredis", needs: []string{"php"}, args: []string{"php", "client.php"}, tls: true},
 	{name: "perl", needs: []string{"perl"}, args: []string{"perl", "client.pl"}},
