@@ -108,9 +108,7 @@ func TestTransactionsAreBounded(t *testing.T) {
 	}
 	p.full = false
 	p.talk("> EXEC\n-EXECABORT Transaction discarded because of previous errors.")
-	if p.taken != 0 {
-		t.Errorf("%d bytes are still charged", p.taken)
-	}
+	p.nothingTaken()
 }
 
 // The reads of an MGET count too.
@@ -136,9 +134,7 @@ func TestALoginInATransactionKeepsWhatIsCharged(t *testing.T) {
 	p.do("MULTI")
 	p.do("SET", "k", strings.Repeat("v", 200<<10))
 	p.talk("> AUTH bob secret\n+QUEUED\n> ACL WHOAMI\n+QUEUED\n> EXEC\n*3 +OK +OK $3 bob\n> DBSIZE\n:0")
-	if p.taken != 0 {
-		t.Errorf("%d bytes are still charged", p.taken)
-	}
+	p.nothingTaken()
 }
 
 func TestABurstOfWritesIsProposedTogether(t *testing.T) {
@@ -159,6 +155,41 @@ func TestABurstOfWritesIsProposedTogether(t *testing.T) {
 		t.Errorf("%.100q", got)
 	}
 	if got := w.node.Groups()[before:]; len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+}
+
+// Writes that make every node copy a large value are not proposed together without end.
+func TestABurstIsBoundedByItsWork(t *testing.T) {
+	for _, command := range []string{"EXPIRE k %d NX", "GETEX k EX %d", "SETRANGE k %d x", "COPY k l%d", "PEXPIRE k %d"} {
+		w := start(t, session.Config{})
+		p := w.user("alice")
+		p.do("SET", "k", strings.Repeat("v", 100<<10))
+		before := len(w.node.Groups())
+		for i := range 30 {
+			p.serve(strings.Fields(fmt.Sprintf(command, 1000+i))...)
+		}
+		p.Session.Wait()
+		if got := w.node.Groups()[before:]; len(got) < 30*100/256-1 {
+			t.Errorf("%s: %v", command, got)
+		}
+	}
+}
+
+// A transaction counts with all that its commands copy.
+func TestTransactionsAreBoundedByTheirWork(t *testing.T) {
+	w := start(t, session.Config{})
+	p := w.user("alice")
+	p.do("SET", "k", strings.Repeat("v", 300<<10))
+	before := len(w.node.Groups())
+	for range 3 {
+		p.talk("> MULTI\n+OK\n> EXPIRE k 100\n+QUEUED")
+		p.out = p.out[:0]
+		p.serve("EXEC")
+		p.serve("SET", "other", "v")
+		p.Session.Wait()
+	}
+	if got := w.node.Groups()[before:]; len(got) != 6 {
 		t.Errorf("%v", got)
 	}
 }
