@@ -67,7 +67,7 @@ func TestWatchEndsWithTheUser(t *testing.T) {
 	w := start(t, session.Config{})
 	p, q := w.user("alice"), w.user("alice")
 	w.user("bob")
-	p.talk("> WATCH k\n+OK\n> AUTH bob secret\n+OK")
+	p.talk("> SET k 1\n+OK\n> WATCH k\n+OK\n> AUTH bob secret\n+OK")
 	q.talk("> SET k 2\n+OK")
 	p.talk("> MULTI\n+OK\n> SET k 3\n+QUEUED\n> EXEC\n*1 +OK")
 }
@@ -143,15 +143,15 @@ func TestABurstOfWritesIsProposedTogether(t *testing.T) {
 	before := len(w.node.Groups())
 	p.out = p.out[:0]
 	for i := range 100 {
+		p.serve("EXPIRE", fmt.Sprint(i), "100")
 		p.serve("SET", fmt.Sprint(i), "v")
 		p.serve("GETSET", fmt.Sprint(i), "w")
-		p.serve("EXPIRE", fmt.Sprint(i), "100")
 	}
 	if len(p.out) != 0 {
 		t.Error("a write was waited for")
 	}
 	p.Session.Wait()
-	if got := string(p.out); got != strings.Repeat("+OK\r\n$1\r\nv\r\n:1\r\n", 100) {
+	if got := string(p.out); got != strings.Repeat(":0\r\n+OK\r\n$1\r\nv\r\n", 100) {
 		t.Errorf("%.100q", got)
 	}
 	if got := w.node.Groups()[before:]; len(got) != 1 {
@@ -191,5 +191,26 @@ func TestTransactionsAreBoundedByTheirWork(t *testing.T) {
 	}
 	if got := w.node.Groups()[before:]; len(got) != 6 {
 		t.Errorf("%v", got)
+	}
+}
+
+// An idle session keeps nothing of what it was last asked: that would be a buffer of its connection's.
+func TestAnIdleSessionIsSmall(t *testing.T) {
+	p := start(t, session.Config{}).user("alice")
+	p.do(append([]string{"MGET"}, numbered("k", 10)...)...)
+	p.do("GETSET", "k", "v")
+	p.Idle()
+	for _, key := range p.keys[:cap(p.keys)] {
+		if key != nil {
+			t.Fatal("it keeps a key")
+		}
+	}
+	if p.command.Key != nil || p.command.Value != nil {
+		t.Error("it keeps a write")
+	}
+	p.do(append([]string{"EXISTS"}, numbered("k", 1000)...)...)
+	p.Idle()
+	if cap(p.keys) > keysKept {
+		t.Errorf("it keeps memory for %d keys", cap(p.keys))
 	}
 }
