@@ -303,3 +303,36 @@ func TestTimesGoByTheClusterClock(t *testing.T) {
 	p.Session.Rest()
 	p.talk("> GET k\n$-1\n> TTL k\n:-2\n> DBSIZE\n:0\n> RANDOMKEY\n$-1\n> KEYS *\n*0")
 }
+
+// The time of a GETEX matters only if the key is there.
+func TestGetExLooksAtTheKeyFirst(t *testing.T) {
+	p := start(t, session.Config{}).user("alice")
+	p.talk(`
+		> GETEX k EX x
+		$-1
+		> GETEX k EX 0
+		$-1
+		> GETEX k FOO
+		-ERR syntax error
+		> SET k v
+		+OK
+		> GETEX k EX x
+		-ERR value is not an integer or out of range
+		> GETEX k EX 0
+		-ERR invalid expire time in 'getex' command
+		> GETEX k
+		$1 v
+		> MULTI
+		+OK
+		> GETEX none EX x
+		+QUEUED
+		> GETEX none EX 0
+		+QUEUED
+		> GETEX k EX x
+		+QUEUED
+		> GETEX k EX 0
+		+QUEUED
+		> EXEC
+		*4 $-1 $-1 -ERR value is not an integer or out of range -ERR invalid expire time in 'getex' command
+	`)
+}

@@ -56,19 +56,17 @@ type peer struct {
 	t     testing.TB
 	out   []byte
 	ended atomic.Bool
-	full  bool  // there is no memory for it
-	taken int64 // bytes that are charged to it
-	most  int64 // of taken
+	full  bool             // there is no memory for it
+	taken map[uint64]int64 // bytes that are charged to each user that it was
+	most  int64            // of taken
 }
 
 func (w *world) open() *peer {
-	p := &peer{t: w.t}
+	p := &peer{t: w.t, taken: map[uint64]int64{}}
 	p.Session = w.redis.Open(p, Addresses{Remote: "192.0.2.1:5000", Local: "192.0.2.9:6379"}, p)
 	w.t.Cleanup(func() {
 		p.Close()
-		if p.taken != 0 {
-			w.t.Errorf("%d bytes are still charged to a client that has gone", p.taken)
-		}
+		p.nothingTaken()
 	})
 	return p
 }
@@ -95,12 +93,21 @@ func (p *peer) HungUp() bool    { return false }
 func (p *peer) Watch(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
 
 func (p *peer) Take(n int64) bool {
-	p.taken += n
-	p.most = max(p.most, p.taken)
+	p.taken[p.User()] += n
+	p.most = max(p.most, p.taken[p.User()])
 	return !p.full
 }
 
-func (p *peer) Give(n int64) { p.taken -= n }
+func (p *peer) Give(n int64) { p.taken[p.User()] -= n }
+
+func (p *peer) nothingTaken() {
+	p.t.Helper()
+	for user, n := range p.taken {
+		if n != 0 {
+			p.t.Errorf("%d bytes are still charged to user %d", n, user)
+		}
+	}
+}
 
 // What a Writer needs of it.
 

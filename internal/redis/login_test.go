@@ -144,6 +144,11 @@ func TestResetMakesTheConnectionAnew(t *testing.T) {
 		-ERR Command not allowed inside a transaction
 		> RESET
 		+RESET
+	`)
+	if len(p.watched) != 0 {
+		t.Error("keys are still watched")
+	}
+	p.talk(`
 		> GET k
 		-NOAUTH Authentication required.
 		> AUTH alice secret
@@ -153,9 +158,6 @@ func TestResetMakesTheConnectionAnew(t *testing.T) {
 		> CLIENT GETNAME
 		$-1
 	`)
-	if len(p.watched) != 0 {
-		t.Error("keys are still watched")
-	}
 }
 
 // No user sees another one's keys, whatever the command.

@@ -67,7 +67,7 @@ func TestWatchEndsWithTheUser(t *testing.T) {
 	w := start(t, session.Config{})
 	p, q := w.user("alice"), w.user("alice")
 	w.user("bob")
-	p.talk("> WATCH k\n+OK\n> AUTH bob secret\n+OK")
+	p.talk("> SET k 1\n+OK\n> WATCH k\n+OK\n> AUTH bob secret\n+OK")
 	q.talk("> SET k 2\n+OK")
 	p.talk("> MULTI\n+OK\n> SET k 3\n+QUEUED\n> EXEC\n*1 +OK")
 }
@@ -108,9 +108,7 @@ func TestTransactionsAreBounded(t *testing.T) {
 	}
 	p.full = false
 	p.talk("> EXEC\n-EXECABORT Transaction discarded because of previous errors.")
-	if p.taken != 0 {
-		t.Errorf("%d bytes are still charged", p.taken)
-	}
+	p.nothingTaken()
 }
 
 // The reads of an MGET count too.
@@ -136,9 +134,7 @@ func TestALoginInATransactionKeepsWhatIsCharged(t *testing.T) {
 	p.do("MULTI")
 	p.do("SET", "k", strings.Repeat("v", 200<<10))
 	p.talk("> AUTH bob secret\n+QUEUED\n> ACL WHOAMI\n+QUEUED\n> EXEC\n*3 +OK +OK $3 bob\n> DBSIZE\n:0")
-	if p.taken != 0 {
-		t.Errorf("%d bytes are still charged", p.taken)
-	}
+	p.nothingTaken()
 }
 
 func TestABurstOfWritesIsProposedTogether(t *testing.T) {
@@ -147,18 +143,74 @@ func TestABurstOfWritesIsProposedTogether(t *testing.T) {
 	before := len(w.node.Groups())
 	p.out = p.out[:0]
 	for i := range 100 {
+		p.serve("EXPIRE", fmt.Sprint(i), "100")
 		p.serve("SET", fmt.Sprint(i), "v")
 		p.serve("GETSET", fmt.Sprint(i), "w")
-		p.serve("EXPIRE", fmt.Sprint(i), "100")
 	}
 	if len(p.out) != 0 {
 		t.Error("a write was waited for")
 	}
 	p.Session.Wait()
-	if got := string(p.out); got != strings.Repeat("+OK\r\n$1\r\nv\r\n:1\r\n", 100) {
+	if got := string(p.out); got != strings.Repeat(":0\r\n+OK\r\n$1\r\nv\r\n", 100) {
 		t.Errorf("%.100q", got)
 	}
 	if got := w.node.Groups()[before:]; len(got) != 1 {
 		t.Errorf("%v", got)
+	}
+}
+
+// Writes that make every node copy a large value are not proposed together without end.
+func TestABurstIsBoundedByItsWork(t *testing.T) {
+	for _, command := range []string{"EXPIRE k %d NX", "GETEX k EX %d", "SETRANGE k %d x", "COPY k l%d", "PEXPIRE k %d"} {
+		w := start(t, session.Config{})
+		p := w.user("alice")
+		p.do("SET", "k", strings.Repeat("v", 100<<10))
+		before := len(w.node.Groups())
+		for i := range 30 {
+			p.serve(strings.Fields(fmt.Sprintf(command, 1000+i))...)
+		}
+		p.Session.Wait()
+		if got := w.node.Groups()[before:]; len(got) < 30*100/256-1 {
+			t.Errorf("%s: %v", command, got)
+		}
+	}
+}
+
+// A transaction counts with all that its commands copy.
+func TestTransactionsAreBoundedByTheirWork(t *testing.T) {
+	w := start(t, session.Config{})
+	p := w.user("alice")
+	p.do("SET", "k", strings.Repeat("v", 300<<10))
+	before := len(w.node.Groups())
+	for range 3 {
+		p.talk("> MULTI\n+OK\n> EXPIRE k 100\n+QUEUED")
+		p.out = p.out[:0]
+		p.serve("EXEC")
+		p.serve("SET", "other", "v")
+		p.Session.Wait()
+	}
+	if got := w.node.Groups()[before:]; len(got) != 6 {
+		t.Errorf("%v", got)
+	}
+}
+
+// An idle session keeps nothing of what it was last asked: that would be a buffer of its connection's.
+func TestAnIdleSessionIsSmall(t *testing.T) {
+	p := start(t, session.Config{}).user("alice")
+	p.do(append([]string{"MGET"}, numbered("k", 10)...)...)
+	p.do("GETSET", "k", "v")
+	p.Idle()
+	for _, key := range p.keys[:cap(p.keys)] {
+		if key != nil {
+			t.Fatal("it keeps a key")
+		}
+	}
+	if p.command.Key != nil || p.command.Value != nil {
+		t.Error("it keeps a write")
+	}
+	p.do(append([]string{"EXISTS"}, numbered("k", 1000)...)...)
+	p.Idle()
+	if cap(p.keys) > keysKept {
+		t.Errorf("it keeps memory for %d keys", cap(p.keys))
 	}
 }

@@ -128,6 +128,50 @@ func TestRESPEndsWithoutAReply(t *testing.T) {
 	})
 }
 
+// What is idle is known to the other connections of the user.
+func TestRESPIdleTimeIsListed(t *testing.T) {
+	inRESPBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() respTester) {
+		a := dial()
+		a.talk("> SIGNUP u x\n+OK")
+		b := dial()
+		b.talk("> AUTH u x\n+OK")
+		time.Sleep(50 * time.Second)
+		a.talk("> PING\n+PONG")
+		time.Sleep(30 * time.Second)
+		b.talk("> CLIENT LIST ID 1\n~ $")
+		if line := b.line(); !strings.Contains(line, " age=80 idle=30 ") {
+			t.Errorf("it is listed as %q", line)
+		}
+	})
+}
+
+// Nothing that comes behind the end is done, even if it came with it.
+func TestRESPNothingIsDoneBehindTheEnd(t *testing.T) {
+	onEachRESP(t, func(t *testing.T, start starter) {
+		w := start(t, Config{})
+		c := w.respUser("u")
+		c.send("QUIT\r\nSET k v\r\n")
+		c.talk("+OK\n.")
+		c = w.respUser("u")
+		c.send("CLIENT KILL LADDR " + c.conn.RemoteAddr().String() + " SKIPME no\r\nSET k v\r\n")
+		c.talk("~ :\n.")
+		w.respUser("u").talk("> EXISTS k\n:0")
+	})
+}
+
+// The limits of a login end with it, also for what came in one packet with it.
+func TestRESPLimitsFollowTheLogin(t *testing.T) {
+	onEachRESP(t, func(t *testing.T, start starter) {
+		w := start(t, Config{})
+		w.respUser("u").conn.Close()
+		c := respTester{w.dial()}
+		c.send(bulks("AUTH", "u", "pw-u") + bulks("SET", "k", strings.Repeat("v", 17<<10)))
+		c.talk("+OK\n+OK")
+		c.send(bulks("RESET") + bulks("SET", "k", strings.Repeat("v", 17<<10)))
+		c.talk("+RESET\n-ERR Protocol error: unauthenticated bulk length\n.")
+	})
+}
+
 // A client that takes none of its replies is not read from, and is cut off after a while.
 func TestRESPClientThatReadsNothing(t *testing.T) {
 	inRESPBubble(t, Config{StallTimeout: 30 * time.Second}, func(t *testing.T, s *Server, dial func() respTester) {
