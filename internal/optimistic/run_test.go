@@ -120,6 +120,10 @@ func TestWhatWasReadIsACondition(t *testing.T) {
 		"another one":        {get("a"), fsm.Command{Op: fsm.OpSet, Key: []byte("b"), Value: []byte("1")}, 1},
 		"another one, whole": {whole, fsm.Command{Op: fsm.OpSet, Key: []byte("b"), Value: []byte("1")}, 2},
 		"nothing":            {whole, fsm.Command{Op: fsm.OpDelete, Words: [][]byte{[]byte("none")}}, 1},
+		"twice":              {func(a *Attempt) error { return errors.Join(whole(a), whole(a)) }, fsm.Command{Op: fsm.OpSet, Key: []byte("b"), Value: []byte("1")}, 2},
+		"one of two":         {func(a *Attempt) error { return errors.Join(get("a")(a), get("b")(a)) }, fsm.Command{Op: fsm.OpSet, Key: []byte("a"), Value: []byte("1")}, 2},
+		"the other of two":   {func(a *Attempt) error { return errors.Join(get("a")(a), get("b")(a)) }, fsm.Command{Op: fsm.OpSet, Key: []byte("b"), Value: []byte("1")}, 2},
+		"read, then whole":   {func(a *Attempt) error { return errors.Join(get("a")(a), whole(a)) }, fsm.Command{Op: fsm.OpSet, Key: []byte("c"), Value: []byte("1")}, 2},
 		"not read":           {func(*Attempt) error { return nil }, fsm.Command{Op: fsm.OpSet, Key: []byte("a"), Value: []byte("1")}, 1},
 	} {
 		for _, writes := range []bool{true, false} {
@@ -150,6 +154,48 @@ func TestWhatWasReadIsACondition(t *testing.T) {
 				w.want("out", strconv.Itoa(c.tries))
 			}
 		}
+	}
+}
+
+// The keyspace is the same whenever it is looked at as a whole, or the try ends.
+func TestWholeTwice(t *testing.T) {
+	w := start(t)
+	tries := 0
+	err := w.Run(func(a *Attempt) error {
+		tries++
+		first, err := a.Whole()
+		if err != nil {
+			return err
+		}
+		if tries == 1 {
+			w.set("a", "2")
+		}
+		second, err := a.Whole()
+		if err == nil && (first.Version() != second.Version() || second.Len() != 1) {
+			t.Errorf("version %d, then %d", first.Version(), second.Version())
+		}
+		return err
+	})
+	if err != nil || tries != 2 {
+		t.Errorf("%v after %d tries", err, tries)
+	}
+}
+
+// A key that was read before the keyspace as a whole, and changed between, is a condition too.
+func TestReadBeforeWhole(t *testing.T) {
+	w := start(t)
+	tries := 0
+	err := w.Run(func(a *Attempt) error {
+		tries++
+		a.text(t, "a")
+		if tries == 1 {
+			w.set("a", "2")
+		}
+		_, err := a.Whole()
+		return err
+	})
+	if err != nil || tries != 2 {
+		t.Errorf("%v after %d tries", err, tries)
 	}
 }
 
@@ -236,6 +282,7 @@ func TestGivenUp(t *testing.T) {
 func TestTriesAreBounded(t *testing.T) {
 	w := start(t)
 	large := bytes.Repeat([]byte("x"), 1<<20)
+	full := false
 	err := w.Run(func(a *Attempt) error {
 		for range 10 { // in place of itself it takes no more
 			if err := a.Set([]byte("k"), Item{Value: large}); err != nil {
@@ -247,10 +294,11 @@ func TestTriesAreBounded(t *testing.T) {
 				t.Errorf("the %d. large one: %v", i, err)
 			}
 		}
+		full = true
 		return a.Set([]byte("more"), Item{Value: large})
 	})
-	if err != ErrTooLarge {
-		t.Errorf("5 MiB: %v", err)
+	if err != ErrTooLarge || !full {
+		t.Errorf("5 MiB: %v, with room for 4: %v", err, full)
 	}
 	w.want("0", "")
 	for what, one := range map[string]func(a *Attempt, key []byte) error{
@@ -266,7 +314,7 @@ func TestTriesAreBounded(t *testing.T) {
 				}
 				return a.put("0", "1")
 			})
-			if (err == nil) != (n == fsm.MaxInExec) {
+			if n == fsm.MaxInExec && err != nil || n > fsm.MaxInExec && err != ErrTooLarge {
 				t.Errorf("%d keys are %s: %v", n, what, err)
 			}
 		}
