@@ -23,6 +23,7 @@ var (
 type Item struct {
 	Value    []byte // must not be modified
 	Deadline int64  // Unix milliseconds; 0: none
+	Version  uint64 // 0: of the try's own
 }
 
 // Attempt is one try. It is for one goroutine.
@@ -64,7 +65,7 @@ func (a *Attempt) Get(key []byte) (item Item, there bool, err error) {
 	case !again:
 		a.read[string(key)] = found.Version
 	}
-	return Item{Value: found.Value, Deadline: found.Deadline}, there, nil
+	return Item{Value: found.Value, Deadline: found.Deadline, Version: found.Version}, there, nil
 }
 
 // Set stores an item, in place of what the key has. It copies key and value. What the key had before is no condition,
