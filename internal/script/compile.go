@@ -39,7 +39,7 @@ func Compile(source []byte) (*Script, error) {
 	}
 	proto, err := compile(string(source))
 	if err != nil {
-		return nil, fmt.Errorf("ERR Error compiling script (new function): %w", err)
+		return nil, errors.New(oneLine("ERR Error compiling script (new function): " + err.Error()))
 	}
 	return &Script{SHA: SHA(source), Size: len(source), proto: proto}, nil
 }

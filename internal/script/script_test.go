@@ -60,6 +60,7 @@ func TestErrorsHaveTheirLine(t *testing.T) {
 		"\nerror({err='X y'})":                                 "-X y script: SHA, on @user_script:2.",
 		"\n\nreturn 1 +":                                       "-ERR Error compiling script (new function): user_script:3: unexpected symbol near '<eof>'",
 		"return 1\nlocal x = )":                                "-ERR Error compiling script (new function): user_script:2: unexpected symbol near 'local'",
+		"0E\n":                                                 "-ERR Error compiling script (new function): user_script:2: unexpected symbol near '0E '",
 		"\nbreak":                                              "-ERR Error compiling script (new function): user_script:2: no loop to break",
 	} {
 		if got := answer(t, source); got != want {

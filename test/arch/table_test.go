@@ -26,6 +26,8 @@ var rooms = map[string]room{
 	"storage/boltfile": {nil, "a leaf: it reads pages, and does not know what their keys and values mean"},
 	"fsm": {[]string{"cache", "auth"},
 		"it applies the log: it must not know who leads, what this node's file says or what time it is here"},
+	"optimistic": {[]string{"fsm", "cache"},
+		"it makes one entry of reads and writes: it must not know what a script, a command or a reply is, nor how an entry gets into the log"},
 	"pipeline": {[]string{"fsm"},
 		"it keeps writes until they are done: it must not know who leads, nor how a batch gets there"},
 	"peerstate": {[]string{"peer"},
