@@ -102,12 +102,12 @@ func (x *machine) checkKeys(v *View, m *mspace) {
 	}
 }
 
-// rebuild is what a restore does.
+// rebuild is what a restore does. It empties v.
 func rebuild(v *StoreView) *Store {
 	s := New()
-	v.Each(func(id, version uint64, v *View) bool {
+	v.Drain(func(id, version uint64, v *View) bool {
 		k := s.Create(id)
-		v.Range(func(key, value []byte, version uint64, deadline int64) bool {
+		v.Drain(func(key, value []byte, version uint64, deadline int64) bool {
 			k.Load(key, value, version, deadline)
 			return true
 		})

@@ -8,10 +8,14 @@ const (
 	// chunks before any is emptied.
 	deadPart  = 16
 	deadLeast = 256 << 10
-	// heldPart is the part of what is live that emptied chunks may take that are still there.
-	heldPart = 16
+	// Emptied chunks that are still there may take a part of what is live, heldPart, and a part of what lies unused: the
+	// more there is to gain, the more may be held for it.
+	heldPart, heldUnused = 16, 4
+	// forcePart is the part of what is live that must lie unused before a collection is worth forcing.
+	forcePart = 4
 	// fullest is how full a chunk may be that is emptied, in 64ths: what is gained is more than a third of what is copied.
-	fullest = 48
+	// It is fullestMuch while more than a part of what is live, muchPart, lies unused.
+	fullest, fullestMuch, muchPart = 48, 52, 8
 )
 
 // Defrag empties the chunks of one keyspace that have little in them. It is for one goroutine, which may be any, and there
@@ -19,6 +23,8 @@ const (
 type Defrag struct {
 	Of     *Keyspace
 	Copied int // bytes so far
+	// Held reports that there is more to empty, once a collection has freed what was emptied.
+	Held bool
 
 	filling filling
 }
@@ -32,7 +38,8 @@ type Defrag struct {
 // replacing may have taken over a record whose copy took its place in the old one.
 func (f *Defrag) Next(most int) (gain int64, more bool) {
 	s := f.survey()
-	if s.held > deadLeast+s.live/heldPart {
+	if s.held > deadLeast+s.live/heldPart+s.dead/heldUnused {
+		f.Held = s.dead > s.live/forcePart
 		for _, c := range s.emptied[:min(most, len(s.emptied))] {
 			f.empty(c)
 		}
@@ -68,11 +75,15 @@ func (f *Defrag) survey() (s survey) {
 		case chunkChecked:
 			s.held += size
 		case chunkFilled:
-			if s.dead += size - n; n*64 < size*fullest {
-				s.sparse = append(s.sparse, c)
-			}
+			s.dead += size - n
+			s.sparse = append(s.sparse, c)
 		}
 	}
+	full := fullest
+	if s.dead > s.live/muchPart {
+		full = fullestMuch
+	}
+	s.sparse = slices.DeleteFunc(s.sparse, func(c *chunkPage) bool { return int(c.live.Load())*64 >= c.size()*full })
 	slices.SortFunc(s.sparse, func(a, b *chunkPage) int {
 		return int(a.live.Load())*int(b.pages) - int(b.live.Load())*int(a.pages)
 	})

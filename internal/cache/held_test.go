@@ -102,3 +102,53 @@ func TestMGetKeepsOnlyWhatIsLeft(t *testing.T) {
 		})
 	}
 }
+
+// A view that is drained keeps neither the items that it has given nor the keyspaces.
+func TestDrainedViewsKeepOnlyWhatIsLeft(t *testing.T) {
+	const items = 8000
+	s := New()
+	var old []weak.Pointer[record]
+	for id := range uint64(2) {
+		k := s.Create(id)
+		for i := range items {
+			key := fmt.Appendf(nil, "key-%d", i)
+			k.Set(key, make([]byte, 1000), 0)
+			h := hashKey(key)
+			old = append(old, weak.Make(k.dir.Load().find(h, key)))
+		}
+	}
+	v := s.Freeze()
+	for id := range uint64(2) {
+		s.Keyspace(id).Flush()
+	}
+	kept := func() (n int) {
+		runtime.GC()
+		for _, w := range old {
+			if w.Value() != nil {
+				n++
+			}
+		}
+		return n
+	}
+	if n := kept(); n != 2*items {
+		t.Fatalf("the view has %d items of %d", n, 2*items)
+	}
+	given := 0
+	v.Drain(func(id, _ uint64, v *View) bool {
+		v.Drain(func(key, _ []byte, _ uint64, _ int64) bool {
+			if given++; given%(items/2) == 0 {
+				if n, most := kept(), 2*items-given+groupSlots*maxGroups; n > most {
+					t.Errorf("%d of %d items given: %d are kept, at most %d should be", given, 2*items, n, most)
+				}
+			}
+			return true
+		})
+		if v.Len() != 0 {
+			t.Errorf("a view of %d items is left", v.Len())
+		}
+		return true
+	})
+	if given != 2*items {
+		t.Errorf("%d of %d items", given, 2*items)
+	}
+}

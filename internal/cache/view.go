@@ -35,6 +35,23 @@ func (v *View) Range(fn func(key, value []byte, version uint64, deadline int64) 
 	})
 }
 
+// Drain is Range, and lets go of what has been passed: the view keeps a table, and what was replaced in it since, only
+// until its items have been seen. The view is empty after that.
+func (v *View) Drain(fn func(key, value []byte, version uint64, deadline int64) bool) {
+	tables := make([]*table, 0, len(v.dir.tables))
+	v.dir.each(func(t *table) bool {
+		tables = append(tables, t)
+		return true
+	})
+	v.dir = newDirectory(v.dir.epoch, v.dir.version.Load())
+	for i, t := range tables {
+		tables[i] = nil
+		if !t.each(func(r *record) bool { return fn(r.key(), r.value(), r.version(), r.deadline()) }) {
+			return
+		}
+	}
+}
+
 // yieldEvery is in slots: a few tables, some tens of microseconds.
 const yieldEvery = 4096
 
@@ -110,6 +127,14 @@ func (v *StoreView) Each(fn func(id uint64, version uint64, v *View) bool) {
 	v.dirs.Ascend(func(e entry) bool {
 		return fn(e.id, e.dir.version.Load(), &View{dir: e.dir})
 	})
+}
+
+// Drain is Each, and takes each keyspace out of the view before fn is called with it.
+func (v *StoreView) Drain(fn func(id uint64, version uint64, v *View) bool) {
+	for more := true; more; {
+		e, ok := v.dirs.DeleteMin()
+		more = ok && fn(e.id, e.dir.version.Load(), &View{dir: e.dir})
+	}
 }
 
 // Keyspaces returns the number of keyspaces.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +21,9 @@ var (
 	// compactMin is the least that is written to the log between two snapshots, in bytes. With a larger state it is
 	// about the size of that, so that snapshots at most double what is written.
 	compactMin = int64(64 << 20)
+	// compactLater is the part of that by which each server waits longer than the one before it: they would all write at
+	// the same time otherwise, as they apply the same bytes, and a commit would have no majority that does not.
+	compactLater = int64(8)
 	// trailingBytes is about how much log is kept before a snapshot, for followers that lag.
 	trailingBytes = uint64(64 << 20)
 	// compactAgain is the pause after a failed snapshot before the next try: each try fills a full disk again.
@@ -67,7 +71,7 @@ func (s *snapshots) run(ctx context.Context) {
 		}
 		bytes, index := s.fsm.AppliedBytes(), s.fsm.Applied()
 		since := bytes - lastBytes
-		if index <= lastIndex || !atOnce && since < uint64(max(compactMin, s.fsm.Size())) || time.Since(failed) < compactAgain {
+		if index <= lastIndex || !atOnce && since < s.enough() || time.Since(failed) < compactAgain {
 			continue
 		}
 		if !s.take(since, index-lastIndex) {
@@ -76,6 +80,13 @@ func (s *snapshots) run(ctx context.Context) {
 		}
 		lastBytes, lastIndex = bytes, index
 	}
+}
+
+// enough returns how many bytes of log are worth a snapshot.
+func (s *snapshots) enough() uint64 {
+	place := max(0, slices.Index(s.raft.Servers().IDs(), s.raft.self))
+	enough := max(compactMin, s.fsm.Size())
+	return uint64(enough + enough/compactLater*int64(place))
 }
 
 // last returns where the snapshot that Raft relies on ends. Raft does not report it otherwise.

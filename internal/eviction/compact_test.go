@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"ciderd/internal/cache"
 	"ciderd/internal/fsm"
@@ -79,6 +80,17 @@ func TestDefragmenterEmptiesChunks(t *testing.T) {
 	g.write(gone)
 	g.settle()()
 	before, hash := dead(users[0]), g.fsm.Shares().Keyspace(users[0]).Len()
+	d.look(t.Context(), &w)
+	d.look(t.Context(), &w)
+	if !w.held || w.emptied == 0 {
+		t.Fatalf("what was emptied holds nothing up: %+v", w)
+	}
+	alive := weak.Make(new([1000]byte))
+	w.since = time.Now().Add(-2 * heldFor)
+	d.look(t.Context(), &w)
+	if alive.Value() != nil {
+		t.Error("no collection was forced")
+	}
 	for range 16 {
 		d.look(t.Context(), &w)
 		runtime.GC()

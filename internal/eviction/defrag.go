@@ -28,6 +28,8 @@ const (
 	// without one.
 	emptiedLeast = 4 << 20
 	idleFor      = 2 * time.Second
+	// heldFor is the time from one collection to the next that is forced because emptied chunks hold up others.
+	heldFor = time.Second
 )
 
 // Run empties chunks until ctx ends.
@@ -52,6 +54,7 @@ type watch struct {
 	gone        uint64 // what had been replaced or removed
 	again       bool   // look also if little has gone since
 	emptied     int64  // bytes, since the last collection
+	held        bool   // more can be emptied after one
 	collections uint64
 	since       time.Time // when there was the last collection
 }
@@ -62,6 +65,9 @@ func (d *Defragmenter) look(ctx context.Context, w *watch) {
 		w.again = w.again || w.emptied > 0 // emptied chunks that are still there may have held it up
 		w.collections, w.since, w.emptied = n, now, 0
 	}
+	if w.held && w.emptied > 0 && now.Sub(w.since) > heldFor { // if nothing was emptied since, a view holds it
+		runtime.GC()
+	}
 	if w.emptied >= emptiedLeast && now.Sub(w.since) > idleFor {
 		debug.FreeOSMemory() // a node that is idle collects nothing for minutes
 	}
@@ -70,11 +76,16 @@ func (d *Defragmenter) look(ctx context.Context, w *watch) {
 		return
 	}
 	w.gone, w.again = gone, false
-	eachKeyspace(ctx, d.Shares(), func(ks *cache.Keyspace) { w.emptied += defrag(ctx, ks) })
+	w.held = false
+	eachKeyspace(ctx, d.Shares(), func(ks *cache.Keyspace) {
+		bytes, held := defrag(ctx, ks)
+		w.emptied += bytes
+		w.held = w.held || held
+	})
 }
 
 // defrag empties what may be emptied of a keyspace now, and returns how many bytes that is about to free.
-func defrag(ctx context.Context, ks *cache.Keyspace) (bytes int64) {
+func defrag(ctx context.Context, ks *cache.Keyspace) (bytes int64, held bool) {
 	f := cache.Defrag{Of: ks}
 	defer f.End()
 	for more := true; more && ctx.Err() == nil; runtime.Gosched() {
@@ -82,5 +93,5 @@ func defrag(ctx context.Context, ks *cache.Keyspace) (bytes int64) {
 		n, more = f.Next(chunksAtOnce)
 		bytes += n
 	}
-	return bytes
+	return bytes, f.Held
 }

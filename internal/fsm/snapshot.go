@@ -106,9 +106,13 @@ func (f *FSM) freeze() *snapshot {
 	return snap
 }
 
-// Persist streams the snapshot while entries continue to be applied.
+// Persist streams the snapshot while entries continue to be applied. What has been written is let go of at once: until
+// then it keeps in memory all that was replaced since, and Raft holds on to the snapshot until it has also shortened its
+// log.
 func (s *snapshot) Persist(sink raft.SnapshotSink) error {
-	if err := s.write(sink); err != nil {
+	err := s.write(sink)
+	*s = snapshot{}
+	if err != nil {
 		_ = sink.Cancel() // the error that made us cancel is the one to return
 		return err
 	}
@@ -209,12 +213,13 @@ func (s *snapshot) writeUsers(c *chunkWriter) (items uint64) {
 		return 1
 	})
 	next := 0
-	s.store.Each(func(id, version uint64, view *cache.View) bool {
+	s.store.Drain(func(id, version uint64, view *cache.View) bool {
 		// Users and keyspaces are created and dropped together, so the two lists run in step.
 		user := s.users[next]
+		s.users[next] = frozenUser{}
 		next++
 		c.user(user, version)
-		view.Range(func(key, value []byte, version uint64, deadline int64) bool {
+		view.Drain(func(key, value []byte, version uint64, deadline int64) bool {
 			items++
 			c.item(key, value, version, deadline)
 			return c.err == nil
