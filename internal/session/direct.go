@@ -271,3 +271,24 @@ func (d Direct) Propose(c fsm.Command) (fsm.Result, error) {
 
 // Unwritten answers a write that has no result.
 func (d Direct) Unwritten(err error) { d.s.answers.unwritten(err) }
+
+// ErrScriptsWait is returned where a script has found no place to run in.
+var ErrScriptsWait = errors.New("too many scripts are waiting here")
+
+// Turn calls run once there is a place for it: each user has one, and all users together have as many as there are
+// cores. A script that takes a second holds up others of its user for no longer than that. It returns run's error,
+// ErrScriptsWait, or the context's as this node stops.
+func (d Direct) Turn(run func() error) error {
+	s := d.s
+	ctx, cancel := context.WithTimeout(s.all.waits, s.all.config.Load().WriteTimeout)
+	defer cancel()
+	for _, p := range []places{s.login.user.scripts, s.all.scripts} {
+		if err := p.take(ctx); errors.Is(err, context.DeadlineExceeded) {
+			return ErrScriptsWait
+		} else if err != nil {
+			return err
+		}
+		defer p.leave()
+	}
+	return run()
+}
