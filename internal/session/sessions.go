@@ -156,6 +156,9 @@ func (all *Sessions) Open(client Client, reply protocol.Reply) *Session {
 	return s
 }
 
+// MaxValue is the limit on a value, in bytes.
+func (all *Sessions) MaxValue() int { return all.config.Load().MaxValue }
+
 // Rejects reports whether at the limit on memory what would grow beyond it is refused; else items are evicted.
 func (all *Sessions) Rejects() bool {
 	limits, _ := all.node.FSM().Shares().Limits()
