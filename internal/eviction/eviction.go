@@ -34,8 +34,6 @@ const (
 	idle  = 200 * time.Millisecond
 	// confirmTimeout bounds how long the first entries of a term wait for those before them.
 	confirmTimeout = 2 * time.Second
-	// roomTimeout bounds how long an entry waits for room. Then it is given all the same: the state machine has a net.
-	roomTimeout = 2 * time.Second
 	roomPoll    = 500 * time.Microsecond
 	// evictionsAtOnce is how many evictions one entry waits for where memory passes: when the limit to work to falls by
 	// much, writes go on meanwhile.
@@ -43,6 +41,10 @@ const (
 	// tellEvery is how often the log is told the same limit to work to, while it has not been applied.
 	tellEvery = 200 * time.Millisecond
 )
+
+// roomTimeout bounds how long an entry waits for room. Then it is given all the same: the state machine has a net. (A
+// variable for tests, on machines that are short of processors.)
+var roomTimeout = 2 * time.Second
 
 // Evictor chooses victims, while its node leads. All methods may be called from any goroutine.
 type Evictor struct {
