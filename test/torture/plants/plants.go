@@ -234,6 +234,18 @@ var All = []Plant{
 	},
 	{
 		Change: overlay.Change{
+			Name: "watch-forgotten",
+			Does: "EXEC is proposed without what is watched",
+			Edits: []overlay.Edit{{
+				File: "internal/redis/exec.go",
+				Find: "t.Watch([]byte(key), version)\n",
+				Put:  "_, _ = key, version\n",
+			}},
+		},
+		CaughtBy: []Check{{Faults: "kill-leader", Rounds: 9}},
+	},
+	{
+		Change: overlay.Change{
 			Name: "script-blind",
 			Does: "what a script reads is no condition of its entry",
 			Edits: []overlay.Edit{{
