@@ -108,16 +108,19 @@ func startCounting(t *testing.T, c redisClient, dir string, n *harness.Node, use
 // goOn waits until each program has counted n more. One that has ended instead says why.
 func goOn(t *testing.T, programs []*counting, n int64) {
 	t.Helper()
-	for _, p := range programs {
-		target := p.own.Load() + n
+	targets := make([]int64, len(programs))
+	for i, p := range programs {
+		targets[i] = p.own.Load() + n
+	}
+	for i, p := range programs {
 		harness.Eventually(t, p.name+" goes on", func() error {
 			select {
 			case err := <-p.ended:
 				t.Fatalf("%s ended: %v\n%s", p.name, err, p.errs.Bytes())
 			default:
 			}
-			if own := p.own.Load(); own < target {
-				return fmt.Errorf("%d of %d", own, target)
+			if own := p.own.Load(); own < targets[i] {
+				return fmt.Errorf("%d of %d", own, targets[i])
 			}
 			return nil
 		})
@@ -154,14 +157,14 @@ func TestLeaderDiesUnderRedisClients(t *testing.T) {
 			programs = append(programs, startCounting(t, client, dir, n, user))
 		}
 	}
-	goOn(t, programs, 50)
+	goOn(t, programs, 100)
 	for range 2 {
 		leader.Kill()
-		goOn(t, programs, 100)
+		goOn(t, programs, 300)
 		harness.Restart(t, c, []*harness.Node{leader})
-		goOn(t, programs, 50)
+		goOn(t, programs, 100)
 		handOver(t, c, leader)
-		goOn(t, programs, 50)
+		goOn(t, programs, 100)
 	}
 	counted(t, leader, user, programs)
 }

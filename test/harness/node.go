@@ -23,9 +23,9 @@ type Node struct {
 	Redis   string // host:port for clients of Redis, if the cluster was made with that
 	// RedisTLS is the same, encrypted, if the cluster has certificates too.
 	RedisTLS string
-	Admin   string // host:port of health and metrics
-	DataDir string
-	LogPath string // output of all runs, appended
+	Admin    string // host:port of health and metrics
+	DataDir  string
+	LogPath  string // output of all runs, appended
 
 	t      testing.TB
 	bin    string
