@@ -117,7 +117,7 @@ func (s *Session) Leave() {
 		return
 	}
 	tls := s.card.addresses.TLS
-	message := fmt.Sprintf("%s %s %d %s %d", s.all.config.name(), here.Host, here.port(tls), next.Host, next.port(tls))
+	message := fmt.Sprintf("%s %s %d %s %d", s.all.config.Cluster, here.Host, here.port(tls), next.Host, next.port(tls))
 	for _, pattern := range s.subscriptions.patterns {
 		if p := resp.CompilePattern([]byte(pattern)); p.Match([]byte(switchMaster)) {
 			tellChannel(&s.w, "pmessage", pattern, switchMaster, message)

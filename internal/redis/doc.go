@@ -26,5 +26,5 @@
 //   - A command with an empty key, or one that is too long, is refused when it is queued, and so is EXEC then.
 //   - KEYS answers all keys or none: beyond 16 MiB of keys it is refused.
 //   - RANDOMKEY chooses about evenly.
-//   - A node without a file is the cluster "ciderd" to clients in Sentinel mode, at the address where they have found it.
+//   - A node without a file is the cluster "default" to clients in Sentinel mode, at the address where they have found it.
 package redis

@@ -152,19 +152,20 @@ func (s *Session) answerStep(st *step, results []fsm.Result) {
 	case h.many != nil:
 		h.many(s, st.n, func(fn func(cache.Item, bool)) {
 			for i := range st.n {
-				fn(item(&results[st.at+i]))
+				fn(s.item(&results[st.at+i]))
 			}
 		})
 	default:
-		it, there := item(&results[st.at])
+		it, there := s.item(&results[st.at])
 		h.one(s, st.c, st.args, it, there)
 	}
 }
 
-// item returns the item that a look has found.
-func item(r *fsm.Result) (it cache.Item, there bool) {
-	if r.Kind != fsm.KindValue || r.Details == nil {
-		return it, false
+// item returns the item that a look has found, and counts that.
+func (s *Session) item(r *fsm.Result) (it cache.Item, there bool) {
+	if there = r.Kind == fsm.KindValue && r.Details != nil; there {
+		it = r.Details.Item
 	}
-	return r.Details.Item, true
+	s.direct.Count(there)
+	return it, there
 }

@@ -36,17 +36,9 @@ func (c *Config) now() Now {
 	return c.Now()
 }
 
-// name is the cluster's.
-func (c *Config) name() string {
-	if c.Cluster == "" {
-		return "ciderd" // a node without a file has no cluster to name
-	}
-	return c.Cluster
-}
-
 // runID is what Redis would have made up when a node started: 40 hexadecimal digits.
 func (c *Config) runID(node string) string {
-	sum := sha1.Sum([]byte(c.name() + "/" + node))
+	sum := sha1.Sum([]byte(c.Cluster + "/" + node))
 	return hex.EncodeToString(sum[:])
 }
 

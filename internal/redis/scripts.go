@@ -1,13 +1,16 @@
 package redis
 
 import (
+	"context"
 	"errors"
 	"strings"
 
 	"ciderd/internal/fsm"
 	"ciderd/internal/optimistic"
+	"ciderd/internal/pipeline"
 	"ciderd/internal/protocol/resp"
 	"ciderd/internal/script"
+	"ciderd/internal/session"
 )
 
 // A script runs on this node, on a try of package optimistic: what it reads is noted, and what it writes is kept aside until
@@ -68,7 +71,9 @@ func optimistically(s *Session, do func(t *try) error) error {
 	r := optimistic.Runner{
 		User: s.User(), Keyspace: s.direct.Keyspace, Now: s.direct.Now, Propose: s.direct.Propose,
 	}
-	return r.Run(func(a *optimistic.Attempt) error { return do(newTry(s, a)) })
+	return r.Run(func(a *optimistic.Attempt) error {
+		return s.direct.Turn(func() error { return do(newTry(s, a)) })
+	})
 }
 
 // failScript answers why a script, or a transaction with one, was not done.
@@ -82,6 +87,10 @@ func failScript(s *Session, err error) {
 		s.w.Error(string(resp.ErrTooLarge))
 	case errors.Is(err, script.ErrSteps), errors.Is(err, script.ErrMemory), errors.Is(err, script.ErrTime):
 		s.w.Error("ERR " + err.Error() + "; nothing was done")
+	case errors.Is(err, session.ErrScriptsWait):
+		s.w.Error("TRYAGAIN " + err.Error() + "; nothing was done")
+	case errors.Is(err, context.Canceled):
+		s.direct.Unwritten(pipeline.ErrShutdown)
 	case errors.As(err, &refused):
 		s.direct.Result(fsm.Result{Kind: refused.Kind}, nil)
 	default:

@@ -181,3 +181,24 @@ func TestScriptsInTransactions(t *testing.T) {
 		$5 other
 	`)
 }
+
+// A user's endless scripts hold up neither another user nor the user's own other commands.
+func TestEndlessScriptsHoldUpNobodyElse(t *testing.T) {
+	w := around(t)
+	w.user("alice")
+	var all sync.WaitGroup
+	for range 3 {
+		p := w.user("alice")
+		all.Go(func() {
+			if got := p.do("EVAL", "while true do end", "0"); !strings.HasPrefix(got, "-ERR the script takes too") {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+	q, p := w.user("bob"), w.user("alice")
+	for range 20 {
+		q.talk("> EVAL \"return redis.call('incr', 'n')\" 0\n~ :")
+		p.talk("> SET k v\n+OK")
+	}
+	all.Wait()
+}

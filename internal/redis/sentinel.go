@@ -53,7 +53,7 @@ func (c nodes) here() Node {
 		return c.Nodes[0]
 	}
 	host, port := splitPort(c.at.Local)
-	return Node{Name: "ciderd", Host: host, Redis: port, TLSPort: port}
+	return Node{Name: c.Cluster, Host: host, Redis: port, TLSPort: port}
 }
 
 // others are the other nodes that have a port of the same kind.
@@ -87,7 +87,7 @@ func server(s *Session) Node {
 
 // named reports whether a name is the cluster's. If not, it has answered that.
 func named(s *Session, name []byte) bool {
-	if string(name) == s.all.config.name() {
+	if string(name) == s.all.config.Cluster {
 		return true
 	}
 	s.w.Error(string(errNoMaster))
@@ -95,7 +95,7 @@ func named(s *Session, name []byte) bool {
 }
 
 func masterAddress(s *Session, _ *resp.Command, args [][]byte) {
-	if string(args[2]) != s.all.config.name() {
+	if string(args[2]) != s.all.config.Cluster {
 		s.w.NullArray()
 		return
 	}
@@ -119,7 +119,7 @@ func master(s *Session, _ *resp.Command, args [][]byte) {
 func tellMaster(s *Session) {
 	n := len(s.nodes().others())
 	others := strconv.Itoa(n)
-	tell(s, s.all.config.name(), server(s), "master",
+	tell(s, s.all.config.Cluster, server(s), "master",
 		setting{"role-reported", "master"}, setting{"config-epoch", "0"}, setting{"num-slaves", others},
 		setting{"num-other-sentinels", others}, setting{"quorum", strconv.Itoa((n+1)/2 + 1)},
 		setting{"failover-timeout", "180000"}, setting{"parallel-syncs", "1"})

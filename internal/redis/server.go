@@ -47,7 +47,7 @@ func settings(s *Session) []setting {
 		{"maxmemory-policy", policy(s)},
 		{"timeout", strconv.FormatInt(int64(s.all.sessions.IdleTimeout().Seconds()), 10)},
 		{"databases", "1"},
-		{"proto-max-bulk-len", strconv.Itoa(s.direct.MaxValue())},
+		{"proto-max-bulk-len", strconv.Itoa(s.all.sessions.MaxValue())},
 	}
 }
 

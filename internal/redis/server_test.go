@@ -81,10 +81,12 @@ func TestSentinelNamesTheNodeThatIsAsked(t *testing.T) {
 
 // A node without a file names the address at which the client has found it.
 func TestSentinelOfANodeThatIsAlone(t *testing.T) {
-	start(t, session.Config{}).user("alice").talk(`
-		> SENTINEL GET-MASTER-ADDR-BY-NAME ciderd
+	w := start(t, session.Config{})
+	w.redis.config.Cluster = "default"
+	w.user("alice").talk(`
+		> SENTINEL GET-MASTER-ADDR-BY-NAME default
 		*2 $9 192.0.2.9 $4 6379
-		> SENTINEL REPLICAS ciderd
+		> SENTINEL REPLICAS default
 		*0
 		> WAIT 1 0
 		:0

@@ -93,7 +93,7 @@ func (s *Session) check(c *resp.Command, args [][]byte) error {
 		}
 	}
 	if c.Has(resp.Write) {
-		most := s.direct.MaxValue()
+		most := s.all.sessions.MaxValue()
 		for _, arg := range args {
 			if len(arg) > most { // of an inline request: the reader bounds all others
 				return errValueTooLarge

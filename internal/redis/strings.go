@@ -163,7 +163,7 @@ func entrySize(words [][]byte) error {
 }
 
 func appendTo(s *Session, _ *resp.Command, args [][]byte, w *fsm.Command) (session.Answer, error) {
-	w.Op, w.Key, w.Value, w.Limit = fsm.OpAppend, args[1], args[2], int64(s.direct.MaxValue())
+	w.Op, w.Key, w.Value, w.Limit = fsm.OpAppend, args[1], args[2], int64(s.all.sessions.MaxValue())
 	return nil, nil
 }
 
@@ -175,7 +175,7 @@ func setRange(s *Session, _ *resp.Command, args [][]byte, w *fsm.Command) (sessi
 	case from < 0:
 		return nil, resp.ErrOffset
 	}
-	w.Op, w.Key, w.N, w.Value, w.Limit = fsm.OpSetRange, args[1], from, args[3], int64(s.direct.MaxValue())
+	w.Op, w.Key, w.N, w.Value, w.Limit = fsm.OpSetRange, args[1], from, args[3], int64(s.all.sessions.MaxValue())
 	return nil, nil
 }
 

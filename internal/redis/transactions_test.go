@@ -214,3 +214,31 @@ func TestAnIdleSessionIsSmall(t *testing.T) {
 		t.Errorf("it keeps memory for %d keys", cap(p.keys))
 	}
 }
+
+// Reads count as hits and misses, wherever they are done.
+func TestReadsAreCounted(t *testing.T) {
+	w := start(t, session.Config{})
+	p := w.user("alice")
+	p.talk(`
+		> SET k v
+		+OK
+		> GET k
+		$1 v
+		> MGET k none
+		*2 $1 v $-1
+		> STRLEN none
+		:0
+		> MULTI
+		+OK
+		> GET k
+		+QUEUED
+		> MGET k none k
+		+QUEUED
+		> EXEC
+		*2 $1 v *3 $1 v $-1 $1 v
+	`)
+	p.Session.Rest()
+	if s := w.all.Stats(); s.Hits != 5 || s.Misses != 3 || s.Writes != 2 {
+		t.Errorf("%d hits, %d misses, %d writes", s.Hits, s.Misses, s.Writes)
+	}
+}

@@ -13,7 +13,25 @@ import (
 )
 
 // benchmarkPort opens a port, and returns how to connect to it.
-func benchmarkPort(b *testing.B, encrypted bool) func() net.Conn {
+// benchPort is what the clients of a benchmark speak.
+type benchPort struct{ encrypted, resp bool }
+
+// get is a GET, and reply how many bytes its answer has.
+func (p benchPort) get() (request string, reply int) {
+	if p.resp {
+		return bulks("GET", "key:000000000001"), 39
+	}
+	return "GET key:000000000001\n", 33
+}
+
+func (p benchPort) set() (request string, reply int) {
+	if p.resp {
+		return bulks("SET", "key:000000000001", strings.Repeat("v", 32)), 5
+	}
+	return "SET key:000000000001 " + strings.Repeat("v", 32) + "\n", 3
+}
+
+func benchmarkPort(b *testing.B, p benchPort) func() net.Conn {
 	b.Helper()
 	s, _ := newTestServer(b, Config{})
 	b.Cleanup(func() { s.Close() })
@@ -29,7 +47,11 @@ func benchmarkPort(b *testing.B, encrypted bool) func() net.Conn {
 		b.Cleanup(func() { c.Close() })
 		return c
 	}
-	if !encrypted {
+	switch {
+	case p.resp:
+		go s.ServeRESP(l, nil)
+		return dial
+	case !p.encrypted:
 		go s.Serve(l)
 		return dial
 	}
@@ -40,19 +62,20 @@ func benchmarkPort(b *testing.B, encrypted bool) func() net.Conn {
 }
 
 // eachTransport runs a benchmark on a plain port and on one that encrypts.
-func eachTransport(b *testing.B, run func(b *testing.B, encrypted bool)) {
-	b.Run("plain", func(b *testing.B) { run(b, false) })
-	b.Run("tls", func(b *testing.B) { run(b, true) })
+func eachTransport(b *testing.B, run func(b *testing.B, p benchPort)) {
+	b.Run("plain", func(b *testing.B) { run(b, benchPort{}) })
+	b.Run("tls", func(b *testing.B) { run(b, benchPort{encrypted: true}) })
+	b.Run("resp", func(b *testing.B) { run(b, benchPort{resp: true}) })
 }
 
 // benchmarkBursts has conns clients send bursts of depth requests over TCP and read the replies, each
 // of which has replySize bytes. The clients take part of the machine's time.
-func benchmarkBursts(b *testing.B, encrypted bool, conns, depth int, request string, replySize int) {
-	dial := benchmarkPort(b, encrypted)
+func benchmarkBursts(b *testing.B, p benchPort, conns, depth int, request string, replySize int) {
+	dial := benchmarkPort(b, p)
 	clients := make([]net.Conn, conns)
 	for i := range clients {
 		clients[i] = dial()
-		benchmarkLogin(b, clients[i], i == 0)
+		benchmarkLogin(b, clients[i], p, i == 0)
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -75,13 +98,19 @@ func benchmarkBursts(b *testing.B, encrypted bool, conns, depth int, request str
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
 }
 
-func benchmarkLogin(b *testing.B, c net.Conn, first bool) {
+func benchmarkLogin(b *testing.B, c net.Conn, p benchPort, first bool) {
 	b.Helper()
 	hello := "LOGIN u x\n"
 	want := "LOGIN or SIGNUP\nLogin successful\n"
 	if first {
 		hello, want = "SIGNUP u x\n", "LOGIN or SIGNUP\nUser created successfully\nOK\n"
 		hello += "SET key:000000000001 " + strings.Repeat("v", 32) + "\n"
+	}
+	if p.resp {
+		hello, want = bulks("AUTH", "u", "x"), "+OK\r\n"
+		if first {
+			hello, want = bulks("SIGNUP", "u", "x")+bulks("SET", "key:000000000001", strings.Repeat("v", 32)), "+OK\r\n+OK\r\n"
+		}
 	}
 	fmt.Fprint(c, hello)
 	if got := make([]byte, len(want)); true {
@@ -92,20 +121,22 @@ func benchmarkLogin(b *testing.B, c net.Conn, first bool) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	eachTransport(b, func(b *testing.B, encrypted bool) {
+	eachTransport(b, func(b *testing.B, p benchPort) {
 		for _, depth := range []int{1, 128} {
 			b.Run(fmt.Sprintf("pipe=%d", depth), func(b *testing.B) {
-				benchmarkBursts(b, encrypted, 50, depth, "GET key:000000000001\n", 33)
+				request, reply := p.get()
+				benchmarkBursts(b, p, 50, depth, request, reply)
 			})
 		}
 	})
 }
 
 func BenchmarkSet(b *testing.B) {
-	eachTransport(b, func(b *testing.B, encrypted bool) {
+	eachTransport(b, func(b *testing.B, p benchPort) {
 		for _, depth := range []int{1, 128} {
 			b.Run(fmt.Sprintf("pipe=%d", depth), func(b *testing.B) {
-				benchmarkBursts(b, encrypted, 50, depth, "SET key:000000000001 "+strings.Repeat("v", 32)+"\n", 3)
+				request, reply := p.set()
+				benchmarkBursts(b, p, 50, depth, request, reply)
 			})
 		}
 	})
@@ -114,8 +145,8 @@ func BenchmarkSet(b *testing.B) {
 // BenchmarkConnect connects and reads the banner, four at a time. With TLS that is a whole handshake, of which the
 // client's half takes part of the machine's time.
 func BenchmarkConnect(b *testing.B) {
-	eachTransport(b, func(b *testing.B, encrypted bool) {
-		dial := benchmarkPort(b, encrypted)
+	eachTransport(b, func(b *testing.B, p benchPort) {
+		dial := benchmarkPort(b, p)
 		b.ResetTimer()
 		var wg sync.WaitGroup
 		const workers = 4
@@ -141,21 +172,22 @@ func BenchmarkConnect(b *testing.B) {
 func BenchmarkIdleMemory(b *testing.B) {
 	for _, burst := range []int{0, 5000} {
 		b.Run(fmt.Sprintf("burst=%d", burst), func(b *testing.B) {
-			eachTransport(b, func(b *testing.B, encrypted bool) { idleMemory(b, encrypted, burst) })
+			eachTransport(b, func(b *testing.B, p benchPort) { idleMemory(b, p, burst) })
 		})
 	}
 }
 
-func idleMemory(b *testing.B, encrypted bool, burst int) {
-	dial := benchmarkPort(b, encrypted)
-	benchmarkLogin(b, dial(), true)
+func idleMemory(b *testing.B, p benchPort, burst int) {
+	dial := benchmarkPort(b, p)
+	benchmarkLogin(b, dial(), p, true)
 	const conns = 1000
-	request, replies := []byte(strings.Repeat("GET key:000000000001\n", burst)), make([]byte, burst*33)
+	get, reply := p.get()
+	request, replies := []byte(strings.Repeat(get, burst)), make([]byte, burst*reply)
 	for b.Loop() {
 		heap, stacks := memoryInUse()
 		for range conns {
 			c := dial()
-			benchmarkLogin(b, c, false)
+			benchmarkLogin(b, c, p, false)
 			go c.Write(request)
 			if _, err := io.ReadFull(c, replies); err != nil {
 				b.Fatal(err)

@@ -76,7 +76,7 @@ func (w *world) inOrder(keys []string) []string {
 
 // What an iteration costs grows with the keys, not with their square: also while keys are written.
 func TestIterationCostsOnce(t *testing.T) {
-	const n = 100_000
+	const n = 30_000
 	w := start(t, Config{}, Bounds{})
 	p := w.user("u")
 	w.number("u", n)
@@ -92,7 +92,7 @@ func TestIterationCostsOnce(t *testing.T) {
 
 // Where there is no room for a list of all keys an iteration costs some looks at all keys, and not one for each page.
 func TestIterationWithLittleRoom(t *testing.T) {
-	const n, count, pages = 20_000, 50, 400
+	const n = 20_000
 	w := start(t, Config{}, Bounds{})
 	p := w.user("u")
 	ks := w.keyspace("u")
@@ -104,7 +104,7 @@ func TestIterationWithLittleRoom(t *testing.T) {
 	}
 	p.scan(0, 1, nil) // makes a seed
 	w.inOrder(want)
-	iterate := func(what string, least, most int) {
+	iterate := func(what string, count, least, most int) {
 		t.Helper()
 		before := w.sessions.Stats().Looked
 		if got := p.iterate(count, nil, nil); !slices.Equal(got, want) {
@@ -118,11 +118,11 @@ func TestIterationWithLittleRoom(t *testing.T) {
 		}
 	}
 	w.sessions.SetListBytes(250_000) // a sixth
-	iterate("spans", 8, 30)
+	iterate("spans", 50, 8, 30)
 	w.sessions.SetListBytes(1)
-	iterate("no list", pages, pages+1)
+	iterate("no list", 1000, 20, 21)
 	w.sessions.SetListBytes(0)
-	iterate("one list", 3, 5)
+	iterate("one list", 50, 3, 5)
 	if got := p.walk(1000, "", nil); len(got) != n { // its list takes no place of the other
 		t.Errorf("%d keys by KEYS", len(got))
 	}

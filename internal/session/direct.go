@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 
 	"ciderd/internal/cache"
@@ -65,10 +66,13 @@ func (d Direct) Keyspace() *cache.Keyspace { return d.s.reads.keyspace() }
 // Now returns the time for reads, in Unix milliseconds.
 func (d Direct) Now() int64 { return d.s.reads.time() }
 
-// Count counts reads that found an item, and reads that did not.
-func (d Direct) Count(hits, misses uint64) {
-	d.s.reads.hits += hits
-	d.s.reads.misses += misses
+// Count counts a read whose item did not come from Get or MGet, and whether it was there.
+func (d Direct) Count(there bool) {
+	if there {
+		d.s.reads.hits++
+	} else {
+		d.s.reads.misses++
+	}
 }
 
 // Get returns an item and counts that. alive is false as Keyspace is nil.
@@ -78,11 +82,8 @@ func (d Direct) Get(key []byte) (it cache.Item, there, alive bool) {
 	if ks == nil {
 		return it, false, false
 	}
-	if it, there = ks.Get(key, r.time()); there {
-		r.hits++
-	} else {
-		r.misses++
-	}
+	it, there = ks.Get(key, r.time())
+	d.Count(there)
 	return it, there, true
 }
 
@@ -123,9 +124,6 @@ func (d Direct) LogIn(name, password []byte) bool {
 
 // Who returns the name of the user who is logged in.
 func (d Direct) Who() string { return d.s.login.name }
-
-// MaxValue is the limit on a value, in bytes.
-func (d Direct) MaxValue() int { return d.s.all.config.Load().MaxValue }
 
 // Keys finds the keys that match, of a view as of a time, or with no view of the user's cache now. It calls begin with
 // their number and then key with each; neither may be kept. ErrManyKeys: there are too many for one reply, and nothing
@@ -271,3 +269,24 @@ func (d Direct) Propose(c fsm.Command) (fsm.Result, error) {
 
 // Unwritten answers a write that has no result.
 func (d Direct) Unwritten(err error) { d.s.answers.unwritten(err) }
+
+// ErrScriptsWait is returned where a script has found no place to run in.
+var ErrScriptsWait = errors.New("too many scripts are waiting here")
+
+// Turn calls run once there is a place for it: each user has one, and all users together have as many as there are
+// cores. A script that takes a second holds up others of its user for no longer than that. It returns run's error,
+// ErrScriptsWait, or the context's as this node stops.
+func (d Direct) Turn(run func() error) error {
+	s := d.s
+	ctx, cancel := context.WithTimeout(s.all.waits, s.all.config.Load().WriteTimeout)
+	defer cancel()
+	for _, p := range []places{s.login.user.scripts, s.all.scripts} {
+		if err := p.take(ctx); errors.Is(err, context.DeadlineExceeded) {
+			return ErrScriptsWait
+		} else if err != nil {
+			return err
+		}
+		defer p.leave()
+	}
+	return run()
+}

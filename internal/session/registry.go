@@ -36,6 +36,7 @@ type user struct {
 	scan     places // for the one KEYS of this user that may run
 	walks    walks  // of that KEYS
 	cursors  walks  // of SCAN, which has the same place
+	scripts  places // for the one script of this user that may run
 }
 
 // counts is what this node has served of one user's cache since it started.
@@ -84,7 +85,7 @@ func (r *registry) join(s *Session, u fsm.User) bool {
 	}
 	known := r.users[u.ID]
 	if known == nil {
-		known = &user{id: u.ID, sessions: map[*Session]struct{}{}, scan: make(places, 1)}
+		known = &user{id: u.ID, sessions: map[*Session]struct{}{}, scan: make(places, 1), scripts: make(places, 1)}
 		r.users[u.ID] = known
 		r.known.Add(1)
 	}

@@ -105,6 +105,7 @@ type Sessions struct {
 	looked   atomic.Uint64 // keys that KEYS have looked at
 	lists    keyLists
 	seeding  places // for the one SCAN that may propose a seed
+	scripts  places // for each script that may run at a time
 
 	ctx      context.Context // ends with Close: what still waits for bcrypt or SYNC gives up
 	cancel   context.CancelFunc
@@ -118,6 +119,7 @@ func New(cfg Config, bounds Bounds, node Node, accounts *accounts.Accounts, log 
 	all := &Sessions{
 		node: node, accounts: accounts, log: log, bounds: bounds, started: time.Now(),
 		users: newRegistry(node.FSM()), scans: make(places, bounds.Scans), seeding: make(places, 1),
+		scripts: make(places, runtime.GOMAXPROCS(0)),
 	}
 	all.ctx, all.cancel = context.WithCancel(context.Background())
 	all.waits, all.endWaits = context.WithCancel(all.ctx)
@@ -153,6 +155,9 @@ func (all *Sessions) Open(client Client, reply protocol.Reply) *Session {
 	s.startLogin()
 	return s
 }
+
+// MaxValue is the limit on a value, in bytes.
+func (all *Sessions) MaxValue() int { return all.config.Load().MaxValue }
 
 // Rejects reports whether at the limit on memory what would grow beyond it is refused; else items are evicted.
 func (all *Sessions) Rejects() bool {

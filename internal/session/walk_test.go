@@ -103,7 +103,7 @@ func TestWalkCostsOnce(t *testing.T) {
 // Where there is no room for a list of all keys a walk costs some looks at all keys, and not one for each page; the walk
 // is the same.
 func TestWalkWithLittleRoom(t *testing.T) {
-	const n, limit, pages = 20_000, 50, 400
+	const n = 20_000
 	w := start(t, Config{}, Bounds{})
 	p := w.user("u")
 	ks := w.keyspace("u")
@@ -111,7 +111,7 @@ func TestWalkWithLittleRoom(t *testing.T) {
 	for i := range n {
 		ks.Set(fmt.Appendf(nil, "k%06d%s", i, long[:i%100]), nil, 0)
 	}
-	walk := func(what string, glob string, found, least, most int) {
+	walk := func(what string, limit int, glob string, found, least, most int) {
 		t.Helper()
 		before := w.sessions.Stats().Looked
 		if got := p.walk(limit, glob, nil); len(got) != found || !slices.IsSorted(got) {
@@ -125,12 +125,12 @@ func TestWalkWithLittleRoom(t *testing.T) {
 		}
 	}
 	w.sessions.SetListBytes(200_000) // a seventh
-	walk("windows", "", n, 8, 45)
-	walk("windows, a glob", "*7*", 6878, 8, 60)
+	walk("windows", 50, "", n, 8, 45)
+	walk("windows, a glob", 50, "*7*", 6878, 8, 60)
 	w.sessions.SetListBytes(1)
-	walk("no list", "", n, pages, pages+1)
+	walk("no list", 1000, "", n, 20, 21)
 	w.sessions.SetListBytes(0)
-	walk("one list", "", n, 3, 5) // the first page, twice for the list, and the pages from it
+	walk("one list", 50, "", n, 3, 5) // the first page, twice for the list, and the pages from it
 }
 
 // A walk that begins shows all that its user has written before, whatever lists there are.

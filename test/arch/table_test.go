@@ -48,7 +48,7 @@ var rooms = map[string]room{
 		"it makes, checks and removes accounts for whoever asks: it must not know a session, a protocol, or who leads"},
 	"session": {[]string{"accounts", "protocol", "fsm", "cache", "clock", "pipeline"},
 		"it serves one client of any protocol: it must not know a syntax, a connection, or where the leader lives (pipeline is there for how a write ends)"},
-	"redis": {[]string{"session", "optimistic", "script", "protocol", "protocol/resp", "fsm", "cache"},
+	"redis": {[]string{"session", "pipeline", "optimistic", "script", "protocol", "protocol/resp", "fsm", "cache"},
 		"it says what Redis' commands mean: it must not know a connection, nor where the cluster is (fsm and cache are there for what is written and read)"},
 	"server": {[]string{"session", "redis", "accounts", "protocol", "protocol/text", "protocol/resp"},
 		"it has the ports and the connections: what a client may do, sessions decide"},

@@ -3,7 +3,6 @@
 package measure
 
 import (
-	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -22,107 +21,8 @@ import (
 )
 
 const (
-	tlsKeys   = 100_000
-	tlsFor    = 2 * time.Second // each measurement
-	tlsRounds = 3
-	tlsIdle   = 8000 // connections: many, as a process has some memory to spare
+	tlsIdle = 8000 // connections: many, as a process has some memory to spare
 )
-
-// spoken is a port, and how SET and GET are said there.
-type spoken struct {
-	name    string
-	address string
-	secret  *tls.Config // nil: without TLS
-	first   string      // what is sent to begin with
-	lines   int         // of answers to that, with a banner
-	get     func(key int) string
-	got     int  // lines of an answer to GET
-	alone   bool // it answers only one request at a time: with TLS memcached 1.6.18 stops at more
-	set     func(key int) string
-}
-
-const tlsValue = "0123456789abcdef0123456789abcdef"
-
-func (s *spoken) dial() (net.Conn, *bufio.Reader, error) {
-	var conn net.Conn
-	var err error
-	if s.secret == nil {
-		conn, err = net.Dial("tcp", s.address)
-	} else {
-		conn, err = tls.Dial("tcp", s.address, s.secret)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	r := bufio.NewReaderSize(conn, 64<<10)
-	_, err = conn.Write([]byte(s.first))
-	for range s.lines {
-		if err == nil {
-			_, err = r.ReadSlice('\n')
-		}
-	}
-	return conn, r, err
-}
-
-// fill stores all keys: answers about those that are not there may have fewer lines.
-func (s *spoken) fill(t *testing.T) {
-	conn, r, err := s.dial()
-	if err != nil {
-		t.Fatalf("%s: %v", s.name, err)
-	}
-	defer func() { _ = conn.Close() }()
-	for key := range tlsKeys {
-		most := 100 // at once
-		if s.alone {
-			most = 1
-		}
-		if _, err = conn.Write([]byte(s.set(key))); err == nil && key%most == most-1 {
-			for range most {
-				_, err = r.ReadSlice('\n')
-			}
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", s.name, err)
-		}
-	}
-}
-
-// rate returns how many requests a second are answered to connections that have so many in flight each.
-func (s *spoken) rate(t *testing.T, conns, pipe int, request func(int) string, lines int) float64 {
-	var wg sync.WaitGroup
-	var count atomic.Int64
-	end := time.Now().Add(tlsFor)
-	for i := range conns {
-		conn, r, err := s.dial()
-		if err != nil {
-			t.Fatalf("%s: %v", s.name, err)
-		}
-		_ = conn.SetDeadline(end.Add(10 * time.Second)) // one that hangs should say so
-		wg.Go(func() {
-			defer func() { _ = conn.Close() }()
-			var batch []byte
-			for key := i * 7919; time.Now().Before(end); key += pipe {
-				batch = batch[:0]
-				for n := range pipe {
-					batch = append(batch, request((key+n)%tlsKeys)...)
-				}
-				if _, err := conn.Write(batch); err != nil {
-					t.Errorf("%s: %v", s.name, err)
-					return
-				}
-				for range pipe * lines {
-					if _, err := r.ReadSlice('\n'); err != nil {
-						t.Errorf("%s: %v", s.name, err)
-						return
-					}
-				}
-				count.Add(int64(pipe))
-			}
-		})
-	}
-	wg.Wait()
-	return float64(count.Load()) / tlsFor.Seconds()
-}
 
 // TestMeasureTLS tells, with MEASURE=1, what encryption costs: GET and SET on one node by plain text and TLS, in turns,
 // beside Redis and memcached with theirs where this machine has them; handshakes a second; and what an idle connection
@@ -147,7 +47,7 @@ func TestMeasureTLS(t *testing.T) {
 	plain := spoken{
 		name: "ciderd", address: n.Text, first: login, lines: 2, got: 1,
 		get: func(key int) string { return "GET k" + strconv.Itoa(key) + "\n" },
-		set: func(key int) string { return "SET k" + strconv.Itoa(key) + " " + tlsValue + "\n" },
+		set: func(key int) string { return "SET k" + strconv.Itoa(key) + " " + speedValue + "\n" },
 	}
 	encrypted := plain
 	encrypted.name, encrypted.address, encrypted.secret = "ciderd TLS", n.TextTLS, secret
@@ -157,7 +57,7 @@ func TestMeasureTLS(t *testing.T) {
 	}
 	for _, load := range []struct{ conns, pipe int }{{50, 1}, {20, 128}} {
 		gets, sets := map[string][]float64{}, map[string][]float64{}
-		for range tlsRounds {
+		for range speedRounds {
 			for _, s := range all {
 				if s.alone && load.pipe > 1 {
 					continue
@@ -218,14 +118,14 @@ func others(t *testing.T, c *harness.Cluster, secret *tls.Config) (all []spoken)
 	start(spoken{
 		name: "Redis TLS", address: "127.0.0.1:" + port, got: 2,
 		get: func(key int) string { return bulk("GET", "k"+strconv.Itoa(key)) },
-		set: func(key int) string { return bulk("SET", "k"+strconv.Itoa(key), tlsValue) },
+		set: func(key int) string { return bulk("SET", "k"+strconv.Itoa(key), speedValue) },
 	}, "redis-server", "--port", "0", "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", keyFile,
 		"--tls-ca-cert-file", c.Authority(), "--tls-auth-clients", "no", "--save", "")
 	port = strconv.Itoa(harness.FreePort(t))
 	start(spoken{
 		name: "memcached TLS", address: "127.0.0.1:" + port, got: 3, alone: true,
 		get: func(key int) string { return "get k" + strconv.Itoa(key) + "\r\n" },
-		set: func(key int) string { return fmt.Sprintf("set k%d 0 0 %d\r\n%s\r\n", key, len(tlsValue), tlsValue) },
+		set: func(key int) string { return fmt.Sprintf("set k%d 0 0 %d\r\n%s\r\n", key, len(speedValue), speedValue) },
 	}, "memcached", "-u", "root", "-l", "127.0.0.1", "-p", port, "-U", "0", "-Z", "-o", "ssl_chain_cert="+certFile+",ssl_key="+keyFile)
 	return all
 }
@@ -234,7 +134,7 @@ func others(t *testing.T, c *harness.Cluster, secret *tls.Config) (all []spoken)
 func handshakes(t *testing.T, address string, secret *tls.Config) float64 {
 	var wg sync.WaitGroup
 	var count atomic.Int64
-	end := time.Now().Add(tlsFor)
+	end := time.Now().Add(speedFor)
 	for range 2 * runtime.NumCPU() {
 		wg.Go(func() {
 			for time.Now().Before(end) {
@@ -249,7 +149,7 @@ func handshakes(t *testing.T, address string, secret *tls.Config) float64 {
 		})
 	}
 	wg.Wait()
-	return float64(count.Load()) / tlsFor.Seconds()
+	return float64(count.Load()) / speedFor.Seconds()
 }
 
 // idle returns how many bytes a connection takes that has logged in and does nothing.
