@@ -262,7 +262,7 @@ var All = []Plant{
 			Does: "reads in an EXEC are answered from what is there when it is answered",
 			Edits: []overlay.Edit{{
 				File: "internal/redis/exec.go",
-				Find: "it, there := item(&results[st.at])\n",
+				Find: "it, there := s.item(&results[st.at])\n",
 				Put:  "it, there := s.direct.Keyspace().Get(st.args[1], s.direct.Now())\n",
 			}},
 		},
