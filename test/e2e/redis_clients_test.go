@@ -46,9 +46,10 @@ var builtClients = struct {
 	done map[string]bool
 }{done: map[string]bool{}}
 
-// once runs a step of a build once for all tests.
-func buildOnce(t *testing.T, what, dir string, args ...string) {
+// buildOnce runs a step of a build once for all tests that want it in the same place.
+func buildOnce(t *testing.T, dir string, args ...string) {
 	t.Helper()
+	what := strings.Join(append(args, dir), " ")
 	builtClients.Lock()
 	defer builtClients.Unlock()
 	if builtClients.done[what] {
@@ -65,15 +66,15 @@ func buildOnce(t *testing.T, what, dir string, args ...string) {
 }
 
 func buildHiredis(t *testing.T, dir string) {
-	buildOnce(t, "hiredis", "redisclients", "gcc", "-Wall", "-Werror", "-o", filepath.Join(dir, "hiredis"), "client.c", "-lhiredis")
+	buildOnce(t, "redisclients", "gcc", "-Wall", "-Werror", "-o", filepath.Join(dir, "hiredis"), "client.c", "-lhiredis")
 }
 
 func buildGoClients(t *testing.T, dir string) {
-	buildOnce(t, "go", filepath.Join("redisclients", "go"), "go", "build", "-o", filepath.Join(dir, "goclients"), ".")
+	buildOnce(t, filepath.Join("redisclients", "go"), "go", "build", "-o", filepath.Join(dir, "goclients"), ".")
 }
 
 func installNode(t *testing.T, _ string) {
-	buildOnce(t, "node", filepath.Join("redisclients", "node"), "npm", "ci", "--no-audit", "--no-fund")
+	buildOnce(t, filepath.Join("redisclients", "node"), "npm", "ci", "--no-audit", "--no-fund")
 }
 
 // reach is where a client finds a node; ca is empty on a port that does not encrypt.

@@ -16,15 +16,19 @@ import (
 // baseline is a commit whose binary a running cluster must be upgraded from, one node at a time, and go back to.
 type baseline struct {
 	commit, what string
-	// early does something with the one node that runs the present binary, that must change nothing; nil: nothing.
+	// early does something with a node that runs the present binary, that must change nothing: while it is the only one and,
+	// with redis, while there are two; nil: nothing.
 	early func(*testing.T, *harness.Cluster, *harness.Node)
 	// uses makes a cluster of the present binary write what the baseline does not know; nil: there is nothing.
 	uses func(*testing.T, *harness.Cluster)
+	// redis: nodes of the present binary have a port for clients of Redis, which the baseline cannot have in its file.
+	redis bool
 }
 
 var baselines = []baseline{
-	{"ec6dfaf", "before entries of version 2", nil, usesNew},
-	{"a824b82", "before limits on memory", notYetLimited, usesLimits},
+	{"ec6dfaf", "before entries of version 2", nil, usesNew, false},
+	{"a824b82", "before limits on memory", notYetLimited, usesLimits, false},
+	{"74617df", "before clients of Redis", notYetRedis, usesRedis, true},
 }
 
 // TestUpgrade upgrades a cluster of each baseline, one node at a time and under load: no client of another
@@ -59,18 +63,29 @@ func upgrade(t *testing.T, b baseline) {
 		if i == 3 {
 			compacted(t, c, users[0]) // what goes back has a snapshot to read, too
 		}
+		b.ports(c, to == new)
 		upgraded(t, c, c.Nodes[i%3], to, user)
-		if i == 0 && b.early != nil {
-			b.early(t, c, c.Nodes[0])
+		if b.early != nil && (i == 0 || b.redis && i == 1) {
+			b.early(t, c, c.Nodes[i])
 		}
 	}
+	b.ports(c, true)
 	for _, n := range c.Nodes {
 		restartAs(t, n, new)
 	}
 	c.WaitReady()
 	if b.uses != nil {
 		b.uses(t, c)
+		b.ports(c, false)
 		refusesOld(t, c, old)
+	}
+}
+
+// ports writes the file for a node that starts next.
+func (b *baseline) ports(c *harness.Cluster, present bool) {
+	if b.redis {
+		c.ServeRedis(present)
+		c.WriteConfig(patient)
 	}
 }
 

@@ -89,6 +89,9 @@ func (c *Cluster) WriteConfig(extra string) {
 	}
 }
 
+// ServeRedis says whether the file that the next WriteConfig writes has ports for clients of Redis.
+func (c *Cluster) ServeRedis(on bool) { c.redis = on }
+
 func (c *Cluster) redisLine(n *Node) string {
 	if !c.redis {
 		return ""

@@ -3,6 +3,7 @@ package torture
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ciderd/test/torture/faults"
@@ -210,8 +211,9 @@ func (p *play) judge(l *load.Load) {
 	registers, swaps := judge.LastReads(t.Registers, t.Swaps, s, l.Now())
 	errs, undecided := judge.CheckRegisters(registers)
 	more, also := judge.CheckCAS(swaps)
-	p.undecided = undecided + also
-	for _, err := range append(errs, more...) {
+	wrong, open := judge.CheckTransactions(judge.LastTransactions(t.Transactions, s, l.Now()))
+	p.undecided = undecided + also + open
+	for _, err := range slices.Concat(errs, more, wrong) {
 		p.bad.Add(err)
 	}
 	p.bad.Add(p.remember(faults.NewPastUser(p.user(), s, share)))

@@ -11,6 +11,9 @@ import (
 // checkLimit bounds one search of porcupine's; what is not decided by then is counted, not judged.
 const checkLimit = 60 * time.Second
 
+// sharedKinds begin the keys that other checks look at.
+var sharedKinds = []string{"reg", "cas", "log", "big", "ttl", "mix", "bank"}
+
 // Missing judges what the clients were told by what is there in the end, the same on all nodes.
 func Missing(t Told, s Contents) []error {
 	var errs []error
@@ -21,7 +24,7 @@ func Missing(t Told, s Contents) []error {
 	errs = append(errs, checkLogs(t.Logs, s)...)
 	for key := range s {
 		kind, _, _ := strings.Cut(key, ":")
-		if kind != "reg" && kind != "cas" && kind != "log" && kind != "big" && kind != "ttl" && !expected[key] {
+		if !slices.Contains(sharedKinds, kind) && !expected[key] {
 			errs = append(errs, Violationf("invented: key %s, which nobody wrote", key))
 		}
 	}

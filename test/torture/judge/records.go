@@ -19,6 +19,8 @@ type Told struct {
 	Registers []RegisterOp
 	Swaps     []CasOp
 	Floods    []FloodRecord
+	// Transactions are of clients of Redis, single commands too.
+	Transactions []Transaction
 }
 
 // SetRecord is of a client that sets a new key each time: the numbers of those that were OK, and of those of

@@ -25,6 +25,9 @@ var kinds = []func(id int) worker{
 	func(id int) worker { return &expiryClient{id: id} },
 	func(id int) worker { return &deadlineClient{id: id} },
 	func(id int) worker { return &watcher{} },
+	func(id int) worker { return &transactionClient{transactions: transactions{id: id}} },
+	func(id int) worker { return &scriptClient{transactions: transactions{id: id}} },
+	func(id int) worker { return &redisOnceClient{onceClient{id: id}} },
 }
 
 // registerClient writes a few shared keys, each value once, and reads them behind a SYNC.
@@ -155,11 +158,22 @@ type onceClient struct {
 }
 
 func (w *onceClient) step(c *client) error {
+	reply, _, _, err := c.do(fmt.Sprintf("ONCE %s INCR %s", w.name(), judge.OnceCounter))
+	w.answered(c, reply, err)
+	return err
+}
+
+// name is the id of what it sends: the last one, until that is answered.
+func (w *onceClient) name() string {
 	if !w.Pending {
 		w.seq++
 		w.Pending = true
 	}
-	reply, _, _, err := c.do(fmt.Sprintf("ONCE %d.%d INCR %s", w.id, w.seq, judge.OnceCounter))
+	return fmt.Sprintf("%d.%d", w.id, w.seq)
+}
+
+// answered notes a reply, and moves on where there is none.
+func (w *onceClient) answered(c *client, reply string, err error) {
 	if err == nil {
 		n, bad := strconv.ParseInt(reply, 10, 64)
 		if bad != nil {
@@ -171,7 +185,6 @@ func (w *onceClient) step(c *client) error {
 	if err != nil || c.random.IntN(50) == 0 {
 		w.move(c)
 	}
-	return err
 }
 
 // move goes to another node for the next try, and on until one takes it.
@@ -180,7 +193,7 @@ func (w *onceClient) move(c *client) {
 	here := slices.Index(c.load.nodes, c.node)
 	c.node = c.load.nodes[(here+1+c.random.IntN(len(c.load.nodes)-1))%len(c.load.nodes)]
 	c.wait(20 * time.Millisecond)
-	for c.conn == nil {
+	for !c.connected() {
 		select {
 		case <-c.load.stopped:
 			return

@@ -201,8 +201,9 @@ type client struct {
 	worker worker
 	random *rand.Rand
 	conn   *rig.Conn
-	start  int64        // of the node that conn was made to: which one
-	ok     atomic.Int64 // operations that were answered with success
+	redis  *rig.RedisConn // in place of conn, if the worker speaks Redis' protocol
+	start  int64          // of the node that conn was made to: which one
+	ok     atomic.Int64   // operations that were answered with success
 }
 
 func (c *client) run() {
@@ -214,7 +215,7 @@ func (c *client) run() {
 			return
 		default:
 		}
-		if c.conn == nil && !c.connect() {
+		if !c.connected() && !c.connect() {
 			continue
 		}
 		if err := c.worker.step(c); err != nil && harness.Code(err) == "" {
@@ -224,9 +225,14 @@ func (c *client) run() {
 }
 
 func (c *client) moves() bool {
-	_, once := c.worker.(*onceClient)
-	return once
+	switch c.worker.(type) {
+	case *onceClient, *redisOnceClient:
+		return true
+	}
+	return false
 }
+
+func (c *client) connected() bool { return c.conn != nil || c.redis != nil }
 
 func (c *client) wait(d time.Duration) {
 	select {
@@ -240,18 +246,26 @@ func (c *client) hangUp() {
 		_ = c.conn.Close()
 		c.conn = nil
 	}
+	if c.redis != nil {
+		_ = c.redis.Close()
+		c.redis = nil
+	}
 }
 
 // connect logs in; an account that was made before the load began is always there.
 func (c *client) connect() bool {
 	c.start = c.node.Starts.Load()
-	conn, err := c.node.Dial(c.user)
+	var err error
+	if _, ok := c.worker.(redisWorker); ok {
+		c.redis, err = c.node.DialRedis(c.user)
+	} else {
+		c.conn, err = c.node.Dial(c.user)
+	}
 	if err != nil {
 		c.judge("LOGIN", err)
 		c.wait(50 * time.Millisecond) // a dead node is not worth much CPU
 		return false
 	}
-	c.conn = conn
 	return true
 }
 
@@ -342,6 +356,12 @@ func (l *Load) Told() (t judge.Told) {
 			t.Swaps = append(t.Swaps, w.ops...)
 		case *floodClient:
 			t.Floods = append(t.Floods, w.FloodRecord)
+		case *transactionClient:
+			t.Transactions = append(t.Transactions, w.told...)
+		case *scriptClient:
+			t.Transactions = append(t.Transactions, w.told...)
+		case *redisOnceClient:
+			t.Onces = append(t.Onces, w.OnceRecord)
 		}
 	}
 	return t

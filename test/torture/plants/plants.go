@@ -220,4 +220,64 @@ var All = []Plant{
 		},
 		CaughtBy: []Check{{Faults: "kill-leader", Rounds: 9}, {Package: "./internal/fsm"}},
 	},
+	{
+		Change: overlay.Change{
+			Name: "watch-unchecked",
+			Does: "EXEC does not compare the versions of what is watched",
+			Edits: []overlay.Edit{{
+				File: "internal/fsm/exec.go",
+				Find: "all = item.Version == version\n",
+				Put:  "all = item.Version == version || true\n",
+			}},
+		},
+		CaughtBy: []Check{{Faults: "kill-leader", Rounds: 9}},
+	},
+	{
+		Change: overlay.Change{
+			Name: "watch-forgotten",
+			Does: "EXEC is proposed without what is watched",
+			Edits: []overlay.Edit{{
+				File: "internal/redis/exec.go",
+				Find: "t.Watch([]byte(key), version)\n",
+				Put:  "_, _ = key, version\n",
+			}},
+		},
+		CaughtBy: []Check{{Faults: "kill-leader", Rounds: 9}},
+	},
+	{
+		Change: overlay.Change{
+			Name: "script-blind",
+			Does: "what a script reads is no condition of its entry",
+			Edits: []overlay.Edit{{
+				File: "internal/optimistic/commit.go",
+				Find: "c.Exec.Watch([]byte(key), a.read[key])\n",
+				Put:  "_ = key\n",
+			}},
+		},
+		CaughtBy: []Check{{Faults: "kill-leader", Rounds: 9}},
+	},
+	{
+		Change: overlay.Change{
+			Name: "exec-present",
+			Does: "reads in an EXEC are answered from what is there when it is answered",
+			Edits: []overlay.Edit{{
+				File: "internal/redis/exec.go",
+				Find: "it, there := s.item(&results[st.at])\n",
+				Put:  "it, there := s.direct.Keyspace().Get(st.args[1], s.direct.Now())\n",
+			}},
+		},
+		CaughtBy: []Check{{Faults: "kill-leader", Rounds: 9}},
+	},
+	{
+		Change: overlay.Change{
+			Name: "once-forgotten",
+			Does: "CIDERD.ONCE does what it wraps each time",
+			Edits: []overlay.Edit{{
+				File: "internal/redis/own.go",
+				Find: "w.Once = args[1]\n",
+				Put:  "",
+			}},
+		},
+		CaughtBy: []Check{{Faults: "kill-leader", Rounds: 9}},
+	},
 }

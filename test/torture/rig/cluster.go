@@ -83,8 +83,8 @@ func (c *Cluster) writeConfig() error {
 	var hcl strings.Builder
 	fmt.Fprintf(&hcl, "cluster \"torture\" {\n  insecure_peers = true\n  peer_tls = %q\n", c.peerTLS)
 	for _, n := range c.All() {
-		fmt.Fprintf(&hcl, "  node %q {\n    address = %q\n    text = %q\n    peer = %q\n    admin = %q\n    data_dir = %q\n%s  }\n",
-			n.Name, n.Link.address(), n.text(), n.Peer(), n.Link.address()+":8081", n.Disk.Data(), c.pair(n))
+		fmt.Fprintf(&hcl, "  node %q {\n    address = %q\n    text = %q\n    redis = %q\n    peer = %q\n    admin = %q\n    data_dir = %q\n%s  }\n",
+			n.Name, n.Link.address(), n.text(), n.redis(), n.Peer(), n.Link.address()+":8081", n.Disk.Data(), c.pair(n))
 	}
 	fmt.Fprintf(&hcl, "}\ntls { ca_file = %q }\n", filepath.Join(c.certificates(), "ca.pem"))
 	fmt.Fprintf(&hcl, clusterConfig, filepath.Join(c.dir, "unused"), c.limits.hcl())

@@ -31,6 +31,12 @@ func main() {
 		}
 	case "rueidis":
 		theOther()
+	case "count":
+		count()
+	case "once":
+		once(false)
+	case "id":
+		once(true)
 	}
 	fmt.Println("ok")
 }
