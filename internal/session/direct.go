@@ -37,6 +37,17 @@ func (d Direct) Write(c *fsm.Command, answer Answer) {
 	s.writes.enter(answer)
 }
 
+// Say answers what is no write, once all writes so far are answered, and waits for none of them. There is no result: the
+// kind is fsm.KindNone.
+func (d Direct) Say(answer Answer) {
+	switch s := d.s; {
+	case s.Pending():
+		s.writes.said(answer)
+	case !s.Over():
+		answer(s.answers.Reply, fsm.Result{})
+	}
+}
+
 // Result answers one result of a write.
 func (d Direct) Result(r fsm.Result, answer Answer) {
 	if answer == nil || !answer(d.s.answers.Reply, r) {
