@@ -128,7 +128,7 @@ func TestATransactionOfABurstThatIsRefusedAtOnceIsAnsweredInOrder(t *testing.T) 
 	p.out = p.out[:0]
 	p.serve("SET", "k", "v")
 	p.serve("MULTI")
-	p.serve("INCR", "n")
+	p.serve("SET", "k", strings.Repeat("v", 100<<10))
 	w.node.SetReads(1)
 	p.serve("EXEC")
 	p.serve("SET", "k", "w")
