@@ -87,7 +87,7 @@ func writeReply(w *resp.Writer, p *script.Reply) {
 	case script.Boolean:
 		w.Bool(p.Int != 0)
 	case script.BigNumber:
-		w.BulkString(p.Text)
+		w.BigNumber(p.Text)
 	default:
 		writeList(w, p)
 	}

@@ -105,14 +105,17 @@ func (t *try) queued(c queued) (*script.Reply, error) {
 
 // eval runs a script. What is wrong with the command is its reply.
 func (t *try) eval(c *resp.Command, args [][]byte) (script.Reply, error) {
+	keys, rest, err := scriptArgs(c, args)
+	if err != nil {
+		return script.Reply{Kind: script.Error, Text: err.Error()}, nil
+	}
 	compiled, err := t.sub.all.script(c, args[1])
 	if err != nil {
 		return script.Reply{Kind: script.Error, Text: err.Error()}, nil
 	}
-	keys, rest, err := scriptArgs(args)
-	if err != nil {
-		return script.Reply{Kind: script.Error, Text: err.Error()}, nil
+	t.readOnly = c.Has(resp.ReadOnly) || compiled.Flags.NoWrites
+	if c.Has(resp.ReadOnly) && compiled.Flags.Declared && !compiled.Flags.NoWrites {
+		return script.Reply{Kind: script.Error, Text: string(errScriptWrites)}, nil
 	}
-	t.readOnly = c.Has(resp.ReadOnly)
 	return compiled.Run(context.Background(), script.Input{Keys: keys, Args: rest, Call: t.call})
 }

@@ -41,9 +41,14 @@ func eval(s *Session, c *resp.Command, args [][]byte) {
 	writeReply(&s.w, &reply)
 }
 
+// shaDigits is how long the name of a script is.
+const shaDigits = 40
+
+func bySHA(c *resp.Command) bool { return strings.HasPrefix(c.Name, "evalsha") }
+
 // script returns the script of an EVAL, or of an EVALSHA.
 func (all *Sessions) script(c *resp.Command, arg []byte) (*script.Script, error) {
-	if strings.HasPrefix(c.Name, "evalsha") {
+	if bySHA(c) {
 		if found := all.scripts.Get(string(lower(arg))); found != nil {
 			return found, nil
 		}
@@ -53,9 +58,11 @@ func (all *Sessions) script(c *resp.Command, arg []byte) (*script.Script, error)
 }
 
 // scriptArgs returns the keys and the other arguments of an EVAL.
-func scriptArgs(args [][]byte) (keys, rest [][]byte, err error) {
+func scriptArgs(c *resp.Command, args [][]byte) (keys, rest [][]byte, err error) {
 	n, ok := resp.ParseInt(args[2])
 	switch {
+	case bySHA(c) && len(args[1]) != shaDigits:
+		return nil, nil, resp.ErrNoScript
 	case !ok:
 		return nil, nil, resp.ErrNotInteger
 	case n > int64(len(args)-3):

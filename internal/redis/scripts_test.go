@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"ciderd/internal/protocol/resp"
 	"ciderd/internal/session"
 )
 
@@ -201,4 +202,30 @@ func TestEndlessScriptsHoldUpNobodyElse(t *testing.T) {
 		p.talk("> SET k v\n+OK")
 	}
 	all.Wait()
+}
+
+// A script that says that it writes nothing is kept from writing, and EVAL_RO wants to be told so where there is a first
+// line that tells flags.
+func TestTheFlagsOfAScript(t *testing.T) {
+	p := around(t).user("alice")
+	for _, s := range []struct{ command, source, want string }{
+		{"EVAL", "#!lua\nreturn redis.call('set', 'k', 'v')", "+OK"},
+		{"EVAL", "#!lua flags=no-writes\nreturn redis.call('get', 'k')", "$1 v"},
+		{"EVAL", "#!lua flags=no-writes\nreturn redis.pcall('set', 'k', 'w')", "-" + string(errScriptReadOnly)},
+		{"EVAL_RO", "#!lua flags=no-writes\nreturn redis.call('get', 'k')", "$1 v"},
+		{"EVAL_RO", "#!lua\nreturn 1", "-" + string(errScriptWrites)},
+	} {
+		if got := shown(p.do(s.command, s.source, "0")); got != s.want {
+			t.Errorf("%s %q: %q, want %q", s.command, s.source, got, s.want)
+		}
+	}
+	p.talk("> EVALSHA x 5 k\n-" + string(resp.ErrNoScript) + "\n> EVAL #!foo 5 k\n-" + string(errTooManyKeys))
+}
+
+func TestANumberOfAnySizeHasItsType(t *testing.T) {
+	p := around(t).user("alice")
+	p.talk("> EVAL \"return {big_number='12345678901234567890'}\" 0\n$20 12345678901234567890\n> HELLO 3\n~ %7")
+	if got := p.do("EVAL", "return {big_number='12345678901234567890'}", "0"); got != "(12345678901234567890\r\n" {
+		t.Errorf("%q", got)
+	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"time"
 
 	"ciderd/internal/cache"
 	"ciderd/internal/fsm"
@@ -285,19 +286,26 @@ func (d Direct) Unwritten(err error) { d.s.answers.unwritten(err) }
 var ErrScriptsWait = errors.New("too many scripts are waiting here")
 
 // Turn calls run once there is a place for it: each user has one, and all users together have as many as there are
-// cores. A script that takes a second holds up others of its user for no longer than that. It returns run's error,
-// ErrScriptsWait, or the context's as this node stops.
+// cores. A script that takes a second holds up others of its user for no longer than that, and hardly those of users whose
+// scripts are small: see turns. It returns run's error, ErrScriptsWait, or the context's as this node stops.
 func (d Direct) Turn(run func() error) error {
-	s := d.s
-	ctx, cancel := context.WithTimeout(s.all.waits, s.all.config.Load().WriteTimeout)
+	all, user := d.s.all, d.s.login.user
+	ctx, cancel := context.WithTimeout(all.waits, all.config.Load().WriteTimeout)
 	defer cancel()
-	for _, p := range []places{s.login.user.scripts, s.all.scripts} {
-		if err := p.take(ctx); errors.Is(err, context.DeadlineExceeded) {
-			return ErrScriptsWait
-		} else if err != nil {
-			return err
-		}
-		defer p.leave()
+	if err := user.scripts.take(ctx); err != nil {
+		return scriptsWait(err)
 	}
+	defer user.scripts.leave()
+	if err := all.scripts.take(ctx, &user.scripted); err != nil {
+		return scriptsWait(err)
+	}
+	defer all.scripts.leave(&user.scripted, time.Now())
 	return run()
+}
+
+func scriptsWait(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ErrScriptsWait
+	}
+	return err
 }

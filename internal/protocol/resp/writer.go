@@ -61,6 +61,9 @@ func (w *Writer) Drop(on bool) {
 	}
 }
 
+// Dropping reports whether Drop was called last with true.
+func (w *Writer) Dropping() bool { return w.out == Sink(&w.dropped) }
+
 // line gives the buffer back with an element in it that lacks its end.
 func (w *Writer) line(b []byte) { w.out.Emit(append(b, "\r\n"...)) }
 
@@ -120,6 +123,15 @@ func (w *Writer) Verbatim(kind, s string) {
 	}
 	b := append(appendHead(w.out.Buffer(), '=', len(s)+len("txt:")), kind...)
 	w.line(append(append(b, ':'), s...))
+}
+
+// BigNumber writes an integer of any size, given as its digits.
+func (w *Writer) BigNumber(digits string) {
+	if !w.resp3 {
+		w.BulkString(digits)
+		return
+	}
+	w.line(appendLine(append(w.out.Buffer(), '('), digits))
 }
 
 // Null writes that there is nothing where a string, a number or a boolean would be.
