@@ -46,6 +46,9 @@ func executeScripts(s *Session, q *queue) {
 			if err != nil {
 				return err
 			}
+			if err := t.allowance.Take(reply.Size()); err != nil {
+				return err
+			}
 			replies = append(replies, reply)
 		}
 		return nil
@@ -61,6 +64,12 @@ func executeScripts(s *Session, q *queue) {
 }
 
 func answerScripts(s *Session, q *queue, replies []*script.Reply) {
+	size := 0
+	for _, reply := range replies {
+		size += reply.Size()
+	}
+	s.direct.Hold(size)
+	defer s.direct.Hold(0)
 	s.w.Array(len(replies))
 	for i, reply := range replies {
 		if reply == nil {
@@ -95,9 +104,10 @@ func (t *try) queued(c queued) (*script.Reply, error) {
 	case handlers[c.c.Number].run != nil:
 		return nil, nil
 	default:
-		t.readOnly, t.out = false, t.out[:0]
+		t.readOnly = false
+		t.out.reset()
 		if err = t.do(c.c, c.args); err == nil {
-			reply, err = parseReply(t.out)
+			reply, err = t.out.reply()
 		}
 	}
 	return &reply, err
@@ -117,5 +127,5 @@ func (t *try) eval(c *resp.Command, args [][]byte) (script.Reply, error) {
 	if c.Has(resp.ReadOnly) && compiled.Flags.Declared && !compiled.Flags.NoWrites {
 		return script.Reply{Kind: script.Error, Text: string(errScriptWrites)}, nil
 	}
-	return compiled.Run(context.Background(), script.Input{Keys: keys, Args: rest, Call: t.call})
+	return compiled.Run(context.Background(), script.Input{Keys: keys, Args: rest, Call: t.call, Allowance: t.allowance})
 }

@@ -38,6 +38,8 @@ func eval(s *Session, c *resp.Command, args [][]byte) {
 		failScript(s, err)
 		return
 	}
+	s.direct.Hold(reply.Size())
+	defer s.direct.Hold(0)
 	writeReply(&s.w, &reply)
 }
 

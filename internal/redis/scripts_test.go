@@ -2,6 +2,8 @@ package redis
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -227,5 +229,68 @@ func TestANumberOfAnySizeHasItsType(t *testing.T) {
 	p.talk("> EVAL \"return {big_number='12345678901234567890'}\" 0\n$20 12345678901234567890\n> HELLO 3\n~ %7")
 	if got := p.do("EVAL", "return {big_number='12345678901234567890'}", "0"); got != "(12345678901234567890\r\n" {
 		t.Errorf("%q", got)
+	}
+}
+
+// All scripts of a transaction together may take what one may, and so may the replies of its other commands: they are kept
+// until the end.
+func TestATransactionWithScriptsIsBounded(t *testing.T) {
+	w := around(t)
+	p := w.user("alice")
+	p.do("SET", "k", strings.Repeat("v", 500<<10))
+	for _, c := range []struct {
+		command []string
+		want    string
+	}{
+		{[]string{"EVAL", "for i = 1, 1000000 do end", "0"}, "-ERR the script takes too many steps; nothing was done\r\n"},
+		{[]string{"EVAL", "return string.rep('x', 300000)", "0"}, "-ERR the script takes too much memory; nothing was done\r\n"},
+		{[]string{"GET", "k"}, "-ERR the script takes too much memory; nothing was done\r\n"},
+		{append([]string{"MGET"}, slices.Repeat([]string{"k"}, 100)...), "-ERR the script takes too much memory; nothing was done\r\n"},
+	} {
+		p.do("MULTI")
+		p.do("EVAL", "redis.call('set', 'written', 1)", "0")
+		for range 100 {
+			p.do(c.command...)
+		}
+		if got := p.do("EXEC"); got != c.want && !strings.HasPrefix(got, "-ERR the script takes too long") {
+			t.Errorf("%.100q: %.200q", c.command, got)
+		}
+		p.talk("> EXISTS written\n:0")
+	}
+	p.nothingTaken()
+}
+
+// A command of a script is not answered at any length before that is counted.
+func TestAReplyToAScriptIsBounded(t *testing.T) {
+	p := around(t).user("alice")
+	p.do("SET", "k", strings.Repeat("v", 500<<10))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := p.do("EVAL", "local t = {'mget'} for i = 1, 5000 do t[#t+1] = 'k' end return #redis.call(unpack(t))", "0")
+	runtime.ReadMemStats(&after)
+	if got != "-ERR the script takes too much memory; nothing was done\r\n" {
+		t.Errorf("%.100q", got)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 512<<20 {
+		t.Errorf("%d MiB were allocated", n>>20)
+	}
+}
+
+// What a script has replied is held for a client that does not take it, and counts as long.
+func TestAReplyOfAScriptCounts(t *testing.T) {
+	p := around(t).user("alice")
+	most := int64(0)
+	p.sends = func() { most = max(most, p.Held()) }
+	p.do("EVAL", "return string.rep('x', 3000000)", "0")
+	if most < 3_000_000 || p.Held() != 0 {
+		t.Errorf("%d bytes are held while it is sent, and %d afterwards", most, p.Held())
+	}
+	most = 0
+	p.do("MULTI")
+	p.do("EVAL", "return string.rep('x', 3000000)", "0")
+	p.do("PING")
+	p.do("EXEC")
+	if most < 3_000_000 || p.Held() != 0 {
+		t.Errorf("%d bytes are held while it is sent, and %d afterwards", most, p.Held())
 	}
 }

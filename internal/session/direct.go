@@ -108,6 +108,9 @@ func (d Direct) Pin(bytes int) {
 	d.s.reads.pin(bytes)
 }
 
+// Hold notes that so many bytes of a reply are in memory until it has been sent (see Held); 0: it has been.
+func (d Direct) Hold(bytes int) { d.s.reads.pinned = pinned{bytes: int64(bytes)} }
+
 // MGet calls each with the item of each key, in one cut, and counts them. It reports false if the account is gone.
 func (d Direct) MGet(keys [][]byte, each func(it cache.Item, there bool)) bool {
 	r := &d.s.reads
