@@ -101,9 +101,9 @@ func (t *try) queued(c queued) (*script.Reply, error) {
 	switch {
 	case isScript(c.c):
 		reply, err = t.eval(c.c, c.args)
-	case handlers[c.c.Number].run != nil:
+	case handlers[c.c.Number].run != nil && !strings.HasPrefix(c.c.Name, "script|"):
 		return nil, nil
-	default:
+	default: // what is about scripts too: those behind it need them
 		t.readOnly = false
 		t.out.reset()
 		if err = t.do(c.c, c.args); err == nil {

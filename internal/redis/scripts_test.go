@@ -294,3 +294,45 @@ func TestAReplyOfAScriptCounts(t *testing.T) {
 		t.Errorf("%d bytes are held while it is sent, and %d afterwards", most, p.Held())
 	}
 }
+
+// A GETEX that changes nothing is a read, and what is wrong with it depends on whether the key is there.
+func TestGetExInScripts(t *testing.T) {
+	p := around(t).user("alice")
+	p.talk(`
+		> SET k v EX 100
+		+OK
+		> EVAL "return {redis.call('getex', 'k'), redis.call('getex', 'none'), redis.call('getex', 'none', 'ex', '-1')}" 0
+		*3 $1 v $-1 $-1
+		> EVAL "return {redis.pcall('getex', 'k', 'ex', '-1').err, redis.pcall('getex', 'k', 'ex', 'x').err}" 0
+		*2 $42 ERR invalid expire time in 'getex' command $43 ERR value is not an integer or out of range
+		> EVAL "redis.call('getex', 'k', 'persist') return redis.call('ttl', 'k')" 0
+		:-1
+	`)
+}
+
+// A script that a transaction loads can be run in it.
+func TestScriptsAreLoadedInTheirPlace(t *testing.T) {
+	p := around(t).user("alice")
+	p.talk(`
+		> SCRIPT LOAD "return 123"
+		~ $40
+		> SCRIPT FLUSH
+		+OK
+		> MULTI
+		+OK
+		> SCRIPT EXISTS 30dc9ef2a8d563dced9a243ecd0cc449c2ea0144
+		+QUEUED
+		> SCRIPT LOAD "return 123"
+		+QUEUED
+		> SCRIPT EXISTS 30dc9ef2a8d563dced9a243ecd0cc449c2ea0144
+		+QUEUED
+		> EVALSHA 30dc9ef2a8d563dced9a243ecd0cc449c2ea0144 0
+		+QUEUED
+		> SCRIPT FLUSH
+		+QUEUED
+		> EVALSHA 30dc9ef2a8d563dced9a243ecd0cc449c2ea0144 0
+		+QUEUED
+		> EXEC
+		*6 *1 :0 $40 30dc9ef2a8d563dced9a243ecd0cc449c2ea0144 *1 :1 :123 +OK -NOSCRIPT No matching script. Please use EVAL.
+	`)
+}

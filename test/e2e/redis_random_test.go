@@ -21,7 +21,7 @@ func playRandom(t *testing.T, w *twins, version string, seeds []int64, commands 
 			c.logIn(version)
 			beside.logIn(version)
 			c.must("FLUSHALL")
-			g := &generator{rand.New(rand.NewPCG(uint64(seed), 0))}
+			g := &generator{Rand: rand.New(rand.NewPCG(uint64(seed), 0))}
 			watched := watching{of: beside.theirs, was: map[string]string{}}
 			var before []string
 			for range commands {
@@ -37,6 +37,9 @@ func playRandom(t *testing.T, w *twins, version string, seeds []int64, commands 
 					t.Fatalf("%.200q\n  Redis: %.300q\n  we:    %.300q\nbefore that (REDIS_SEEDS=%d,): %.100q", args, theirs, ours, seed, before[max(0, len(before)-40):])
 				}
 				watched.after(args, theirs)
+				if !c.open && g.IntN(40) == 0 {
+					g.scanned(c)
+				}
 			}
 		})
 	}
@@ -78,7 +81,10 @@ func (w *watching) after(args []string, reply string) {
 }
 
 // generator makes commands that work on few keys, so that they meet.
-type generator struct{ *rand.Rand }
+type generator struct {
+	*rand.Rand
+	next []string // a command that comes next; nil: any
+}
 
 func (g *generator) one(of ...string) string { return of[g.IntN(len(of))] }
 
@@ -196,7 +202,13 @@ func join(words ...any) (args []string) {
 }
 
 func (g *generator) command() []string {
-	switch g.IntN(12) {
+	if next := g.next; next != nil {
+		g.next = nil
+		return next
+	}
+	switch g.IntN(13) {
+	case 12:
+		return g.scripted()
 	case 0:
 		return g.transaction()
 	case 1, 2, 3:
@@ -241,6 +253,8 @@ func (g *generator) read() []string {
 		return join(g.one("TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"), g.key())
 	case 9:
 		return join("GET", g.some("extra"))
+	case 10:
+		return join("SCAN", "0", "COUNT", "1000", "MATCH", g.one("*", "a", "[ab]", "?", "*x*"))
 	}
 	return join("GET", g.key())
 }
