@@ -19,6 +19,7 @@ func (g *generator) scripted() []string {
 	numkeys := "2"
 	if g.IntN(12) == 0 {
 		numkeys = g.one("0", "1", "3", "4", "5", "-1", "x", "")
+		args = []string{"arg", g.one("x", "7")} // as keys they must not be empty
 	}
 	command := g.one("EVAL", "EVAL", "EVAL", "EVAL_RO")
 	switch g.IntN(8) {
