@@ -119,7 +119,7 @@ func (t *try) eval(c *resp.Command, args [][]byte) (script.Reply, error) {
 	if err != nil {
 		return script.Reply{Kind: script.Error, Text: err.Error()}, nil
 	}
-	compiled, err := t.sub.all.script(c, args[1])
+	compiled, err := t.sub.script(c, args[1])
 	if err != nil {
 		return script.Reply{Kind: script.Error, Text: err.Error()}, nil
 	}

@@ -49,14 +49,14 @@ const shaDigits = 40
 func bySHA(c *resp.Command) bool { return strings.HasPrefix(c.Name, "evalsha") }
 
 // script returns the script of an EVAL, or of an EVALSHA.
-func (all *Sessions) script(c *resp.Command, arg []byte) (*script.Script, error) {
+func (s *Session) script(c *resp.Command, arg []byte) (*script.Script, error) {
 	if bySHA(c) {
-		if found := all.scripts.Get(string(lower(arg))); found != nil {
+		if found := s.all.scripts.Get(s.User(), string(lower(arg))); found != nil {
 			return found, nil
 		}
 		return nil, resp.ErrNoScript
 	}
-	return all.scripts.Load(arg)
+	return s.all.scripts.Load(s.User(), arg)
 }
 
 // scriptArgs returns the keys and the other arguments of an EVAL.
@@ -108,19 +108,35 @@ func failScript(s *Session, err error) {
 }
 
 func scriptLoad(s *Session, _ *resp.Command, args [][]byte) {
-	compiled, err := s.all.scripts.Load(args[2])
-	if err != nil {
-		s.w.Error(err.Error())
-		return
+	var compiled *script.Script
+	var wrong error
+	err := s.turn(func() error { // compiling takes as long as running does
+		compiled, wrong = s.all.scripts.Load(s.User(), args[2])
+		return nil
+	})
+	switch {
+	case err != nil:
+		failScript(s, err)
+	case wrong != nil:
+		s.w.Error(wrong.Error())
+	default:
+		s.w.BulkString(compiled.SHA)
 	}
-	s.w.BulkString(compiled.SHA)
+}
+
+// turn calls run once there is a place for it, if the session has not one already.
+func (s *Session) turn(run func() error) error {
+	if s.placed {
+		return run()
+	}
+	return s.direct.Turn(run)
 }
 
 func scriptExists(s *Session, _ *resp.Command, args [][]byte) {
 	s.w.Array(len(args) - 2)
 	for _, sha := range args[2:] {
 		there := int64(0)
-		if s.all.scripts.Has(string(lower(sha))) {
+		if s.all.scripts.Has(s.User(), string(lower(sha))) {
 			there = 1
 		}
 		s.w.Int(there)
@@ -132,6 +148,6 @@ func scriptFlush(s *Session, _ *resp.Command, args [][]byte) {
 		s.w.Error(string(errScriptFlush))
 		return
 	}
-	s.all.scripts.Flush()
+	s.all.scripts.Flush(s.User())
 	s.w.OK()
 }

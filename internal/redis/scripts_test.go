@@ -336,3 +336,11 @@ func TestScriptsAreLoadedInTheirPlace(t *testing.T) {
 		*6 *1 :0 $40 30dc9ef2a8d563dced9a243ecd0cc449c2ea0144 *1 :1 :123 +OK -NOSCRIPT No matching script. Please use EVAL.
 	`)
 }
+
+func TestScriptsAreOfAUser(t *testing.T) {
+	w := around(t)
+	p, q := w.user("alice"), w.user("bob")
+	sha := strings.Fields(shown(p.do("SCRIPT", "LOAD", "return 5")))[1]
+	q.talk("> SCRIPT EXISTS " + sha + "\n*1 :0\n> EVALSHA " + sha + " 0\n-" + string(resp.ErrNoScript) + "\n> SCRIPT FLUSH\n+OK")
+	w.user("alice").talk("> EVALSHA " + sha + " 0\n:5")
+}

@@ -29,6 +29,8 @@ type Session struct {
 	watched map[string]uint64 // keys, and their versions; 0: not there
 	held    int64             // bytes of queue and watched, and what of them is charged to the client
 	charged int64
+
+	placed bool // it is a try's, and has its turn
 }
 
 // replies is what CLIENT REPLY has said.

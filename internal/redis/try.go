@@ -23,7 +23,7 @@ type try struct {
 
 func newTry(s *Session, a *optimistic.Attempt) *try {
 	t := &try{Attempt: a, draft: fsm.NewDraft(a.Now()), loaded: map[string]uint64{}, allowance: script.NewAllowance(script.Limits{})}
-	t.sub = &Session{Session: s.Session, all: s.all, client: s.client, direct: s.direct, card: s.card}
+	t.sub = &Session{Session: s.Session, all: s.all, client: s.client, direct: s.direct, card: s.card, placed: true}
 	t.sub.reply.s = t.sub
 	t.sub.w = resp.NewWriter(&t.out)
 	return t
