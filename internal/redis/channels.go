@@ -84,7 +84,7 @@ func unsubscribe(s *Session, c *resp.Command, args [][]byte) {
 
 // confirm answers one name of a subscription; nil: there was none.
 func confirm(s *Session, command string, name []byte) {
-	s.push(3, func(w *resp.Writer) {
+	push(s, 3, func(w *resp.Writer) {
 		w.BulkString(command)
 		if name == nil {
 			w.Null()
@@ -96,9 +96,8 @@ func confirm(s *Session, command string, name []byte) {
 }
 
 // push sends a message of n parts. It is no reply, and so it comes where CLIENT REPLY has turned these off.
-func (s *Session) push(n int, parts func(w *resp.Writer)) {
-	dropping := s.w.Dropping()
-	s.w.Drop(false)
+func push(s *Session, n int, parts func(w *resp.Writer)) {
+	dropping := s.w.Drop(false)
 	s.w.Push(n)
 	parts(&s.w)
 	s.w.Drop(dropping)
@@ -127,16 +126,16 @@ func (s *Session) Leave() {
 	message := fmt.Sprintf("%s %s %d %s %d", s.all.config.Cluster, here.Host, here.port(tls), next.Host, next.port(tls))
 	for _, pattern := range s.subscriptions.patterns {
 		if p := resp.CompilePattern([]byte(pattern)); p.Match([]byte(switchMaster)) {
-			s.tellChannel("pmessage", pattern, switchMaster, message)
+			tellChannel(s, "pmessage", pattern, switchMaster, message)
 		}
 	}
 	if slices.Contains(s.subscriptions.channels, switchMaster) {
-		s.tellChannel("message", switchMaster, message)
+		tellChannel(s, "message", switchMaster, message)
 	}
 }
 
-func (s *Session) tellChannel(words ...string) {
-	s.push(len(words), func(w *resp.Writer) {
+func tellChannel(s *Session, words ...string) {
+	push(s, len(words), func(w *resp.Writer) {
 		for _, word := range words {
 			w.BulkString(word)
 		}

@@ -56,30 +56,33 @@ func execute(s *Session, _ *resp.Command, _ [][]byte) {
 	case !s.direct.Ready():
 		s.letGo(x.held)
 	default:
-		s.propose(x, t)
+		propose(s, x, t)
 	}
 }
 
 // propose puts a transaction among the writes.
-func (s *Session) propose(x *exec, t *fsm.Transaction) {
+func propose(s *Session, x *exec, t *fsm.Transaction) {
 	s.execs = append(s.execs, x)
 	s.command = fsm.Command{Op: fsm.OpExec, Exec: t}
 	s.direct.Write(&s.command, execAnswer)
 	s.command.Exec = nil
 	switch {
 	case !s.Pending(): // it was refused at once, after all before it had been answered
-		s.letGo(s.nextExec().held)
+		s.letGo(s.execs.next().held)
 	case x.acts():
 		s.settle() // before anything else is pending: a command in it may wait for what is
 	}
 }
 
-// nextExec takes the transaction that is to be answered next.
-func (s *Session) nextExec() *exec {
-	x := s.execs[0]
-	s.execs[0] = nil
-	if s.execs = s.execs[1:]; len(s.execs) == 0 {
-		s.execs = nil
+// execs are transactions that have been proposed and not answered.
+type execs []*exec
+
+// next takes the one that is to be answered next.
+func (all *execs) next() *exec {
+	x := (*all)[0]
+	(*all)[0] = nil
+	if *all = (*all)[1:]; len(*all) == 0 {
+		*all = nil
 	}
 	return x
 }
@@ -130,7 +133,7 @@ func (s *Session) prepare(q *queue) (*exec, *fsm.Transaction) {
 // execAnswer answers the next of the session's transactions.
 func execAnswer(to protocol.Reply, r fsm.Result) bool {
 	s := to.(*reply).s
-	x := s.nextExec()
+	x := s.execs.next()
 	if r.Kind == fsm.KindExec && r.Details != nil {
 		s.answerExec(x, r.Details.Results)
 		return true

@@ -68,8 +68,8 @@ func answerScripts(s *Session, q *queue, replies []*script.Reply) {
 	for _, reply := range replies {
 		size += reply.Size()
 	}
-	s.direct.Hold(size)
-	defer s.direct.Hold(0)
+	s.direct.Pin(size, true)
+	defer s.direct.Pin(0, true)
 	s.w.Array(len(replies))
 	for i, reply := range replies {
 		if reply == nil {
@@ -119,7 +119,7 @@ func (t *try) eval(c *resp.Command, args [][]byte) (script.Reply, error) {
 	if err != nil {
 		return script.Reply{Kind: script.Error, Text: err.Error()}, nil
 	}
-	compiled, err := t.sub.script(c, args[1])
+	compiled, err := scriptOf(t.sub, c, args[1])
 	if err != nil {
 		return script.Reply{Kind: script.Error, Text: err.Error()}, nil
 	}

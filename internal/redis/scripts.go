@@ -38,8 +38,8 @@ func eval(s *Session, c *resp.Command, args [][]byte) {
 		failScript(s, err)
 		return
 	}
-	s.direct.Hold(reply.Size())
-	defer s.direct.Hold(0)
+	s.direct.Pin(reply.Size(), true)
+	defer s.direct.Pin(0, true)
 	writeReply(&s.w, &reply)
 }
 
@@ -48,8 +48,8 @@ const shaDigits = 40
 
 func bySHA(c *resp.Command) bool { return strings.HasPrefix(c.Name, "evalsha") }
 
-// script returns the script of an EVAL, or of an EVALSHA.
-func (s *Session) script(c *resp.Command, arg []byte) (*script.Script, error) {
+// scriptOf returns the script of an EVAL, or of an EVALSHA.
+func scriptOf(s *Session, c *resp.Command, arg []byte) (*script.Script, error) {
 	if bySHA(c) {
 		if found := s.all.scripts.Get(s.User(), string(lower(arg))); found != nil {
 			return found, nil
@@ -110,7 +110,7 @@ func failScript(s *Session, err error) {
 func scriptLoad(s *Session, _ *resp.Command, args [][]byte) {
 	var compiled *script.Script
 	var wrong error
-	err := s.turn(func() error { // compiling takes as long as running does
+	err := turn(s, func() error { // compiling takes as long as running does
 		compiled, wrong = s.all.scripts.Load(s.User(), args[2])
 		return nil
 	})
@@ -125,7 +125,7 @@ func scriptLoad(s *Session, _ *resp.Command, args [][]byte) {
 }
 
 // turn calls run once there is a place for it, if the session has not one already.
-func (s *Session) turn(run func() error) error {
+func turn(s *Session, run func() error) error {
 	if s.placed {
 		return run()
 	}

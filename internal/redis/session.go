@@ -24,8 +24,8 @@ type Session struct {
 
 	subscriptions subscriptions
 
-	queue   *queue            // of MULTI; nil: there is none
-	execs   []*exec           // that have been proposed and not answered
+	queue   *queue // of MULTI; nil: there is none
+	execs   execs
 	watched map[string]uint64 // keys, and their versions; 0: not there
 	held    int64             // bytes of queue and watched, and what of them is charged to the client
 	charged int64

@@ -65,8 +65,8 @@ func (s *Session) read(h *handler, c *resp.Command, args [][]byte) {
 		if !alive {
 			return
 		}
-		s.direct.Pin(len(it.Value))
+		s.direct.Pin(len(it.Value), false)
 		h.one(s, c, args, it, there)
-		s.direct.Pin(0)
+		s.direct.Pin(0, false)
 	}
 }

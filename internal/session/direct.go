@@ -99,17 +99,18 @@ func (d Direct) Get(key []byte) (it cache.Item, there, alive bool) {
 	return it, there, true
 }
 
-// Pin notes that so many bytes of a value are in memory until they have been sent (see Held); 0: they have been.
-func (d Direct) Pin(bytes int) {
-	if bytes == 0 {
-		d.s.reads.unpin()
-		return
+// Pin notes that so many bytes of a reply are in memory until they have been sent (see Held), those of a stored value, or
+// copied ones; 0: they have been.
+func (d Direct) Pin(bytes int, copied bool) {
+	switch r := &d.s.reads; {
+	case bytes == 0:
+		r.unpin()
+	case copied:
+		r.pinned = pinned{bytes: int64(bytes)}
+	default:
+		r.pin(bytes)
 	}
-	d.s.reads.pin(bytes)
 }
-
-// Hold notes that so many bytes of a reply are in memory until it has been sent (see Held); 0: it has been.
-func (d Direct) Hold(bytes int) { d.s.reads.pinned = pinned{bytes: int64(bytes)} }
 
 // MGet calls each with the item of each key, in one cut, and counts them. It reports false if the account is gone.
 func (d Direct) MGet(keys [][]byte, each func(it cache.Item, there bool)) bool {

@@ -53,7 +53,8 @@ type watching struct {
 	done [][]string
 }
 
-const missing = "$-1\r\n:-2\r\n"
+// missing reports whether there was nothing: the time at which that ends is -2.
+func missing(was string) bool { return strings.HasSuffix(was, "\r\n:-2\r\n") }
 
 func (w *watching) look(key string) string { return w.of.do("GET", key) + w.of.do("PEXPIRETIME", key) }
 
@@ -64,7 +65,7 @@ func (w *watching) before(args []string) (excused bool) {
 		return false
 	}
 	for key, was := range w.was {
-		if w.look(key) != was || was != missing && w.written(key) {
+		if w.look(key) != was || !missing(was) && w.written(key) {
 			return false
 		}
 	}

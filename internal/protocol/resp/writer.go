@@ -53,16 +53,15 @@ func (w *Writer) Protocol() int {
 }
 
 // Drop has what is written go nowhere, until it is called with false: the replies after CLIENT REPLY OFF and SKIP. A
-// push message is sent nevertheless, so it is to be written with dropping off.
-func (w *Writer) Drop(on bool) {
+// push message is sent nevertheless, so it is to be written with dropping off. It returns what it was before.
+func (w *Writer) Drop(on bool) (before bool) {
+	before = w.out == Sink(&w.dropped)
 	w.out = w.to
 	if on {
 		w.out = &w.dropped
 	}
+	return before
 }
-
-// Dropping reports whether Drop was called last with true.
-func (w *Writer) Dropping() bool { return w.out == Sink(&w.dropped) }
 
 // line gives the buffer back with an element in it that lacks its end.
 func (w *Writer) line(b []byte) { w.out.Emit(append(b, "\r\n"...)) }
