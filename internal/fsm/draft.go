@@ -28,9 +28,9 @@ const draftVersion = 1 << 62
 // Load puts in an item with its version.
 func (d *Draft) Load(key []byte, it cache.Item) { d.ks.Load(key, it.Value, it.Version, it.Deadline) }
 
-// Do runs a command. It must be one that may stand in an OpExec, and whose keys were loaded.
+// Do runs a command. It must be one that may stand in an OpExec, but for OpView, and whose keys were loaded.
 func (d *Draft) Do(c *Command) Result {
-	if !operations[c.Op].inside || operations[c.Op].only {
+	if !operations[c.Op].inside || c.Op == OpView {
 		return Result{}
 	}
 	return d.a.write(c)

@@ -19,6 +19,7 @@ func TestDraftsDoWhatTheStateDoes(t *testing.T) {
 	commands := []Command{
 		{Op: OpIncr, User: 1, Key: []byte("n"), N: 1}, {Op: OpAppend, User: 1, Key: []byte("k"), Value: []byte("w"), Limit: 10},
 		{Op: OpStore, User: 1, Key: []byte("k"), Value: []byte("x"), Flags: FlagGet}, {Op: OpIncr, User: 1, Key: []byte("k"), N: 1},
+		{Op: OpLook, User: 1, Key: []byte("k")}, {Op: OpLook, User: 1, Key: []byte("none")},
 		{Op: OpMove, User: 1, Key: []byte("k"), Arg: []byte("m")}, {Op: OpGetDelete, User: 1, Key: []byte("k")},
 		{Op: OpDelete, User: 1, Words: [][]byte{[]byte("n"), []byte("none")}},
 		{Op: OpCAS, User: 1, Key: []byte("m"), Value: []byte("y"), Version: before.Version},
@@ -41,7 +42,7 @@ func TestDraftsDoWhatTheStateDoes(t *testing.T) {
 	if _, there := d.Get([]byte("k")); there {
 		t.Error("what was moved is still there")
 	}
-	for _, op := range []Op{OpExec, OpUnregister, OpSweep, OpLook} {
+	for _, op := range []Op{OpExec, OpUnregister, OpSweep, OpView} {
 		if r := d.Do(&Command{Op: op, User: 1}); r.Kind != KindNone {
 			t.Errorf("operation %d: %s", op, inWords(r))
 		}

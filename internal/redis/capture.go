@@ -12,14 +12,45 @@ import (
 	"ciderd/internal/script"
 )
 
-// capture is what a Writer writes to that is no client's.
-type capture []byte
+// capture is what a Writer writes to that is no client's. What is more than captureMost is dropped.
+type capture struct {
+	b    []byte
+	full bool // something was dropped
+}
 
-func (c *capture) Buffer() []byte { return *c }
-func (c *capture) Emit(b []byte)  { *c = b }
-func (c *capture) Keep(b []byte)  { *c = b }
+// captureMost is the longest reply to a command of a script, in bytes: what a script may allocate in all.
+const captureMost = 32 << 20
+
+func (c *capture) Buffer() []byte { return c.b }
+func (c *capture) Emit(b []byte)  { c.Keep(b) }
 func (c *capture) Flush()         {}
-func (c *capture) Send(b []byte)  { *c = append(*c, b...) }
+
+func (c *capture) Keep(b []byte) {
+	if len(b) > captureMost {
+		c.full = true
+		b = nil
+	}
+	c.b = b
+}
+
+func (c *capture) Send(b []byte) {
+	if len(c.b)+len(b) > captureMost {
+		c.full = true
+		return
+	}
+	c.b = append(c.b, b...)
+}
+
+// reset begins another reply.
+func (c *capture) reset() { c.b, c.full = c.b[:0], false }
+
+// reply returns the reply, or script.ErrMemory if it was too long.
+func (c *capture) reply() (script.Reply, error) {
+	if c.full {
+		return script.Reply{}, script.ErrMemory
+	}
+	return parseReply(c.b)
+}
 
 // parseReply reads one reply of RESP2, of our own.
 func parseReply(b []byte) (script.Reply, error) {
@@ -87,7 +118,7 @@ func writeReply(w *resp.Writer, p *script.Reply) {
 	case script.Boolean:
 		w.Bool(p.Int != 0)
 	case script.BigNumber:
-		w.BulkString(p.Text)
+		w.BigNumber(p.Text)
 	default:
 		writeList(w, p)
 	}

@@ -41,6 +41,10 @@ func subscribe(s *Session, c *resp.Command, args [][]byte) {
 			return
 		}
 	}
+	if u == &s.subscriptions.patterns && len(*u)+len(args)-1 > maxPatterns {
+		s.w.Error(string(errPatterns))
+		return
+	}
 	for _, name := range args[1:] {
 		if !slices.Contains(*u, string(name)) {
 			*u = append(*u, string(name))
@@ -56,8 +60,10 @@ func matchesChannel(pattern []byte) bool {
 	return len(pattern) <= maxPattern && slices.ContainsFunc(sentinelChannels, func(name string) bool { return p.Match([]byte(name)) })
 }
 
-// maxPattern is the longest pattern of a PSUBSCRIBE: there is no bound on how many there are but that of arguments.
-const maxPattern = 64
+const (
+	maxPattern  = 64 // bytes of a pattern of a PSUBSCRIBE
+	maxPatterns = 64 // of a connection
+)
 
 func unsubscribe(s *Session, c *resp.Command, args [][]byte) {
 	names := args[1:]
@@ -78,23 +84,23 @@ func unsubscribe(s *Session, c *resp.Command, args [][]byte) {
 
 // confirm answers one name of a subscription; nil: there was none.
 func confirm(s *Session, command string, name []byte) {
-	push(&s.w, 3)
-	s.w.BulkString(command)
-	if name == nil {
-		s.w.Null()
-	} else {
-		s.w.Bulk(name)
-	}
-	s.w.Int(int64(s.subscriptions.count()))
+	push(s, 3, func(w *resp.Writer) {
+		w.BulkString(command)
+		if name == nil {
+			w.Null()
+		} else {
+			w.Bulk(name)
+		}
+		w.Int(int64(s.subscriptions.count()))
+	})
 }
 
-// push begins a message of n parts.
-func push(w *resp.Writer, n int) {
-	if w.Protocol() == 3 {
-		w.Push(n)
-		return
-	}
-	w.Array(n)
+// push sends a message of n parts. It is no reply, and so it comes where CLIENT REPLY has turned these off.
+func push(s *Session, n int, parts func(w *resp.Writer)) {
+	dropping := s.w.Drop(false)
+	s.w.Push(n)
+	parts(&s.w)
+	s.w.Drop(dropping)
 }
 
 // subscribed are the commands of RESP2 for a connection that has subscribed: its replies could not be told from messages.
@@ -120,17 +126,18 @@ func (s *Session) Leave() {
 	message := fmt.Sprintf("%s %s %d %s %d", s.all.config.Cluster, here.Host, here.port(tls), next.Host, next.port(tls))
 	for _, pattern := range s.subscriptions.patterns {
 		if p := resp.CompilePattern([]byte(pattern)); p.Match([]byte(switchMaster)) {
-			tellChannel(&s.w, "pmessage", pattern, switchMaster, message)
+			tellChannel(s, "pmessage", pattern, switchMaster, message)
 		}
 	}
 	if slices.Contains(s.subscriptions.channels, switchMaster) {
-		tellChannel(&s.w, "message", switchMaster, message)
+		tellChannel(s, "message", switchMaster, message)
 	}
 }
 
-func tellChannel(w *resp.Writer, words ...string) {
-	push(w, len(words))
-	for _, word := range words {
-		w.BulkString(word)
-	}
+func tellChannel(s *Session, words ...string) {
+	push(s, len(words), func(w *resp.Writer) {
+		for _, word := range words {
+			w.BulkString(word)
+		}
+	})
 }

@@ -11,7 +11,7 @@
 // into a reply, when that comes. So a transaction needs nothing of a command that the command alone does not need.
 //
 // What it promises: exactly one reply for each request, in order, until the session is over (or the client has turned
-// replies off); a burst of writes is proposed without waiting; what a transaction holds is bounded.
+// replies off); a burst of writes, transactions too, is proposed without waiting; what a transaction holds is bounded.
 //
 // What it never does: know a connection, count a login, apply a write itself, or put a value or a password into an error.
 //

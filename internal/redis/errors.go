@@ -34,6 +34,7 @@ const (
 	errManyKeys resp.Error = "ERR too many keys for one reply; use SCAN"
 	errWatches  resp.Error = "ERR too many watched keys, at most 16384"
 	errViews    resp.Error = "ERR too many commands about all keys in one transaction, at most 16"
+	errPatterns resp.Error = "ERR too many patterns, at most 64"
 	errOnceID   resp.Error = "ERR an id has 1 to 64 bytes"
 	errOnce     resp.Error = "ERR CIDERD.ONCE wraps a write whose reply is OK, nil, an integer or an error"
 	errVersion  resp.Error = "ERR a version is an unsigned integer of 64 bits"
@@ -44,6 +45,7 @@ const (
 	errScriptUnknown   resp.Error = "ERR Unknown Redis command called from script"
 	errScriptArity     resp.Error = "ERR Wrong number of args calling Redis command from script"
 	errScriptForbidden resp.Error = "ERR This Redis command is not allowed from script"
+	errScriptWrites    resp.Error = "ERR Can not execute a script with write flag using *_ro command."
 	errScriptReadOnly  resp.Error = "ERR Write commands are not allowed from read-only scripts."
 )
 

@@ -23,49 +23,68 @@ type step struct {
 	at, n  int            // its results among those of the entry
 }
 
-// execute makes one entry of what is queued. It is answered when that has been applied here, in its turn.
+// execute makes one entry of what is queued. It is answered when that has been applied here, in its turn; what comes next
+// does not wait for that, so that transactions of a burst are on their way together.
 func execute(s *Session, _ *resp.Command, _ [][]byte) {
 	q := s.queue
 	switch {
 	case q == nil:
-		s.w.Error(string(resp.ErrExecAlone))
+		s.fail(resp.ErrExecAlone)
 		return
 	case q.dirty:
-		s.w.Error(string(resp.ErrExecAbort))
 		s.discard()
 		s.unwatch()
+		s.fail(resp.ErrExecAbort)
 		return
 	case q.hasScript():
-		executeScripts(s, q)
+		if s.settle() {
+			executeScripts(s, q)
+		}
 		return
 	}
 	x, t := s.prepare(q)
 	s.queue = nil // what it holds is x's now
 	s.unwatch()
-	if t.Size() > resp.MaxTransaction || t.Count() > fsm.MaxInExec {
+	switch {
+	case t.Size() > resp.MaxTransaction || t.Count() > fsm.MaxInExec:
 		s.letGo(x.held)
-		s.w.Error(string(resp.ErrTooLarge))
-		return
-	}
-	if t.Count()+t.Conditions() == 0 {
-		s.answerExec(x, nil)
-		return
-	}
-	if !s.direct.Ready() {
+		s.fail(resp.ErrTooLarge)
+	case t.Count()+t.Conditions() == 0:
+		if s.settle() {
+			s.answerExec(x, nil)
+		}
+	case !s.direct.Ready():
 		s.letGo(x.held)
-		return
+	default:
+		propose(s, x, t)
 	}
-	s.exec = x // there is no other: whoever begins a transaction has been answered
+}
+
+// propose puts a transaction among the writes.
+func propose(s *Session, x *exec, t *fsm.Transaction) {
+	s.execs = append(s.execs, x)
 	s.command = fsm.Command{Op: fsm.OpExec, Exec: t}
 	s.direct.Write(&s.command, execAnswer)
 	s.command.Exec = nil
 	switch {
-	case !s.Pending(): // it was refused at once
-		s.exec = nil
-		s.letGo(x.held)
+	case !s.Pending(): // it was refused at once, after all before it had been answered
+		s.letGo(s.execs.next().held)
 	case x.acts():
 		s.settle() // before anything else is pending: a command in it may wait for what is
 	}
+}
+
+// execs are transactions that have been proposed and not answered.
+type execs []*exec
+
+// next takes the one that is to be answered next.
+func (all *execs) next() *exec {
+	x := (*all)[0]
+	(*all)[0] = nil
+	if *all = (*all)[1:]; len(*all) == 0 {
+		*all = nil
+	}
+	return x
 }
 
 // acts reports whether there is a command that is done when EXEC is answered.
@@ -111,11 +130,10 @@ func (s *Session) prepare(q *queue) (*exec, *fsm.Transaction) {
 	return x, t
 }
 
-// execAnswer answers the session's transaction.
+// execAnswer answers the next of the session's transactions.
 func execAnswer(to protocol.Reply, r fsm.Result) bool {
 	s := to.(*reply).s
-	x := s.exec
-	s.exec = nil
+	x := s.execs.next()
 	if r.Kind == fsm.KindExec && r.Details != nil {
 		s.answerExec(x, r.Details.Results)
 		return true

@@ -46,6 +46,9 @@ func executeScripts(s *Session, q *queue) {
 			if err != nil {
 				return err
 			}
+			if err := t.allowance.Take(reply.Size()); err != nil {
+				return err
+			}
 			replies = append(replies, reply)
 		}
 		return nil
@@ -61,6 +64,12 @@ func executeScripts(s *Session, q *queue) {
 }
 
 func answerScripts(s *Session, q *queue, replies []*script.Reply) {
+	size := 0
+	for _, reply := range replies {
+		size += reply.Size()
+	}
+	s.direct.Pin(size, true)
+	defer s.direct.Pin(0, true)
 	s.w.Array(len(replies))
 	for i, reply := range replies {
 		if reply == nil {
@@ -92,12 +101,13 @@ func (t *try) queued(c queued) (*script.Reply, error) {
 	switch {
 	case isScript(c.c):
 		reply, err = t.eval(c.c, c.args)
-	case handlers[c.c.Number].run != nil:
+	case handlers[c.c.Number].run != nil && !strings.HasPrefix(c.c.Name, "script|"):
 		return nil, nil
-	default:
-		t.readOnly, t.out = false, t.out[:0]
+	default: // what is about scripts too: those behind it need them
+		t.readOnly = false
+		t.out.reset()
 		if err = t.do(c.c, c.args); err == nil {
-			reply, err = parseReply(t.out)
+			reply, err = t.out.reply()
 		}
 	}
 	return &reply, err
@@ -105,14 +115,17 @@ func (t *try) queued(c queued) (*script.Reply, error) {
 
 // eval runs a script. What is wrong with the command is its reply.
 func (t *try) eval(c *resp.Command, args [][]byte) (script.Reply, error) {
-	compiled, err := t.sub.all.script(c, args[1])
+	keys, rest, err := scriptArgs(c, args)
 	if err != nil {
 		return script.Reply{Kind: script.Error, Text: err.Error()}, nil
 	}
-	keys, rest, err := scriptArgs(args)
+	compiled, err := scriptOf(t.sub, c, args[1])
 	if err != nil {
 		return script.Reply{Kind: script.Error, Text: err.Error()}, nil
 	}
-	t.readOnly = c.Has(resp.ReadOnly)
-	return compiled.Run(context.Background(), script.Input{Keys: keys, Args: rest, Call: t.call})
+	t.readOnly = c.Has(resp.ReadOnly) || compiled.Flags.NoWrites
+	if c.Has(resp.ReadOnly) && compiled.Flags.Declared && !compiled.Flags.NoWrites {
+		return script.Reply{Kind: script.Error, Text: string(errScriptWrites)}, nil
+	}
+	return compiled.Run(context.Background(), script.Input{Keys: keys, Args: rest, Call: t.call, Allowance: t.allowance})
 }

@@ -90,7 +90,7 @@ func skipReply(in *bufio.Reader) error {
 	case '%':
 		n *= 2
 	case '*', '~', '>':
-	case '+', '-', ':', '_', '#', ',':
+	case '+', '-', ':', '_', '#', ',', '(':
 		return nil
 	default:
 		return strconv.ErrSyntax

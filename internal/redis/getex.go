@@ -56,8 +56,8 @@ func getExReads(s *Session, c *resp.Command, args [][]byte) bool {
 	case there && err != nil:
 		s.w.Error(err.Error())
 	default:
-		s.direct.Pin(len(it.Value))
-		defer s.direct.Pin(0)
+		s.direct.Pin(len(it.Value), false)
+		defer s.direct.Pin(0, false)
 		get(s, c, args, it, there)
 	}
 	return true

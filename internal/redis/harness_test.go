@@ -59,6 +59,7 @@ type peer struct {
 	full  bool             // there is no memory for it
 	taken map[uint64]int64 // bytes that are charged to each user that it was
 	most  int64            // of taken
+	sends func()           // called when something may be sent
 }
 
 func (w *world) open() *peer {
@@ -112,10 +113,19 @@ func (p *peer) nothingTaken() {
 // What a Writer needs of it.
 
 func (p *peer) Buffer() []byte { return p.out }
-func (p *peer) Emit(b []byte)  { p.out = b }
 func (p *peer) Keep(b []byte)  { p.out = b }
 func (p *peer) Flush()         {}
-func (p *peer) Send(b []byte)  { p.out = append(p.out, b...) }
+
+func (p *peer) Emit(b []byte) {
+	if p.sends != nil {
+		p.sends()
+	}
+	p.out = b
+}
+
+func (p *peer) Send(b []byte) {
+	p.out = append(p.out, b...)
+}
 
 // do serves a request, waits until it is answered, and returns the reply.
 func (p *peer) do(args ...string) string {

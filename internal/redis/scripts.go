@@ -38,24 +38,33 @@ func eval(s *Session, c *resp.Command, args [][]byte) {
 		failScript(s, err)
 		return
 	}
+	s.direct.Pin(reply.Size(), true)
+	defer s.direct.Pin(0, true)
 	writeReply(&s.w, &reply)
 }
 
-// script returns the script of an EVAL, or of an EVALSHA.
-func (all *Sessions) script(c *resp.Command, arg []byte) (*script.Script, error) {
-	if strings.HasPrefix(c.Name, "evalsha") {
-		if found := all.scripts.Get(string(lower(arg))); found != nil {
+// shaDigits is how long the name of a script is.
+const shaDigits = 40
+
+func bySHA(c *resp.Command) bool { return strings.HasPrefix(c.Name, "evalsha") }
+
+// scriptOf returns the script of an EVAL, or of an EVALSHA.
+func scriptOf(s *Session, c *resp.Command, arg []byte) (*script.Script, error) {
+	if bySHA(c) {
+		if found := s.all.scripts.Get(s.User(), string(lower(arg))); found != nil {
 			return found, nil
 		}
 		return nil, resp.ErrNoScript
 	}
-	return all.scripts.Load(arg)
+	return s.all.scripts.Load(s.User(), arg)
 }
 
 // scriptArgs returns the keys and the other arguments of an EVAL.
-func scriptArgs(args [][]byte) (keys, rest [][]byte, err error) {
+func scriptArgs(c *resp.Command, args [][]byte) (keys, rest [][]byte, err error) {
 	n, ok := resp.ParseInt(args[2])
 	switch {
+	case bySHA(c) && len(args[1]) != shaDigits:
+		return nil, nil, resp.ErrNoScript
 	case !ok:
 		return nil, nil, resp.ErrNotInteger
 	case n > int64(len(args)-3):
@@ -99,19 +108,35 @@ func failScript(s *Session, err error) {
 }
 
 func scriptLoad(s *Session, _ *resp.Command, args [][]byte) {
-	compiled, err := s.all.scripts.Load(args[2])
-	if err != nil {
-		s.w.Error(err.Error())
-		return
+	var compiled *script.Script
+	var wrong error
+	err := turn(s, func() error { // compiling takes as long as running does
+		compiled, wrong = s.all.scripts.Load(s.User(), args[2])
+		return nil
+	})
+	switch {
+	case err != nil:
+		failScript(s, err)
+	case wrong != nil:
+		s.w.Error(wrong.Error())
+	default:
+		s.w.BulkString(compiled.SHA)
 	}
-	s.w.BulkString(compiled.SHA)
+}
+
+// turn calls run once there is a place for it, if the session has not one already.
+func turn(s *Session, run func() error) error {
+	if s.placed {
+		return run()
+	}
+	return s.direct.Turn(run)
 }
 
 func scriptExists(s *Session, _ *resp.Command, args [][]byte) {
 	s.w.Array(len(args) - 2)
 	for _, sha := range args[2:] {
 		there := int64(0)
-		if s.all.scripts.Has(string(lower(sha))) {
+		if s.all.scripts.Has(s.User(), string(lower(sha))) {
 			there = 1
 		}
 		s.w.Int(there)
@@ -123,6 +148,6 @@ func scriptFlush(s *Session, _ *resp.Command, args [][]byte) {
 		s.w.Error(string(errScriptFlush))
 		return
 	}
-	s.all.scripts.Flush()
+	s.all.scripts.Flush(s.User())
 	s.w.OK()
 }

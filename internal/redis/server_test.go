@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -144,6 +145,39 @@ func TestSubscribersAreToldWhereToGo(t *testing.T) {
 		> GET k
 		_
 	`)
+}
+
+// Messages are no replies: whoever has turned these off gets them nevertheless.
+func TestMessagesComeWhereRepliesAreOff(t *testing.T) {
+	p := around(t).user("alice")
+	p.out = nil
+	for _, line := range []string{
+		"CLIENT REPLY SKIP", "UNSUBSCRIBE", "PING", "CLIENT REPLY OFF", "SUBSCRIBE +switch-master", "PING", "UNSUBSCRIBE +sdown",
+	} {
+		p.serve(strings.Fields(line)...)
+	}
+	p.Leave()
+	p.serve("PING")
+	want := "*3 $11 unsubscribe $-1 :0 +PONG *3 $9 subscribe $14 +switch-master :1 *3 $11 unsubscribe $6 +sdown :1" +
+		" *3 $7 message $14 +switch-master $39 prod 10.0.0.1 6379 cache-3.example 7379"
+	if got := shown(string(p.out)); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestAConnectionHasAFewPatterns(t *testing.T) {
+	p := around(t).user("alice")
+	many := []string{"PSUBSCRIBE"}
+	for i := range maxPatterns {
+		many = append(many, fmt.Sprintf("+[s%d]*", i))
+	}
+	if got := p.do(many...); !strings.HasSuffix(got, fmt.Sprintf(":%d\r\n", maxPatterns)) {
+		t.Errorf("%.100q", got)
+	}
+	p.talk("> PSUBSCRIBE *\n-" + string(errPatterns) + "\n> SUBSCRIBE +sdown\n~ *3")
+	if n := len(p.subscriptions.patterns); n > maxPatterns {
+		t.Errorf("%d patterns", n)
+	}
 }
 
 func TestInfoIsAboutTheUser(t *testing.T) {

@@ -24,11 +24,13 @@ type Session struct {
 
 	subscriptions subscriptions
 
-	queue   *queue            // of MULTI; nil: there is none
-	exec    *exec             // that has been proposed and not answered; nil: there is none
+	queue   *queue // of MULTI; nil: there is none
+	execs   execs
 	watched map[string]uint64 // keys, and their versions; 0: not there
 	held    int64             // bytes of queue and watched, and what of them is charged to the client
 	charged int64
+
+	placed bool // it is a try's, and has its turn
 }
 
 // replies is what CLIENT REPLY has said.
@@ -111,7 +113,7 @@ func (s *Session) Do(c *resp.Command, args [][]byte) {
 	}
 	switch {
 	case h.run != nil:
-		if s.direct.Settle(true) {
+		if h.flows || s.direct.Settle(true) {
 			h.run(s, c, args)
 		}
 	case h.write != nil:

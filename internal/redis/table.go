@@ -11,6 +11,8 @@ import (
 type handler struct {
 	// run does and answers what needs no item.
 	run func(s *Session, c *resp.Command, args [][]byte)
+	// flows: run sees to it itself that it is answered after the writes before it.
+	flows bool
 	// one answers with the item of the command's only key.
 	one func(s *Session, c *resp.Command, args [][]byte, it cache.Item, there bool)
 	// many answers with the items of n keys; each calls back with them in order.
@@ -63,8 +65,8 @@ func (s *Session) read(h *handler, c *resp.Command, args [][]byte) {
 		if !alive {
 			return
 		}
-		s.direct.Pin(len(it.Value))
+		s.direct.Pin(len(it.Value), false)
 		h.one(s, c, args, it, there)
-		s.direct.Pin(0)
+		s.direct.Pin(0, false)
 	}
 }

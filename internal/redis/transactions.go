@@ -4,13 +4,14 @@ import (
 	"strings"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/protocol"
 	"ciderd/internal/protocol/resp"
 )
 
 func transactionHandlers() map[string]handler {
 	return map[string]handler{
-		"multi":   {run: multi},
-		"exec":    {run: execute},
+		"multi":   {run: multi, flows: true},
+		"exec":    {run: execute, flows: true},
 		"discard": {run: discard},
 		"watch":   {run: watch},
 		"unwatch": {run: unwatch},
@@ -38,11 +39,17 @@ const queuedBytes = 48
 
 func multi(s *Session, _ *resp.Command, _ [][]byte) {
 	if s.queue != nil {
-		s.w.Error(string(resp.ErrNested))
+		s.fail(resp.ErrNested)
 		return
 	}
 	s.queue = &queue{}
-	s.w.OK()
+	s.direct.Say(begun)
+}
+
+// begun answers a MULTI.
+func begun(to protocol.Reply, _ fsm.Result) bool {
+	writer(to).OK()
+	return true
 }
 
 // enqueue queues a command, whose keys are in s.keys.
@@ -67,10 +74,11 @@ func (s *Session) enqueue(c *resp.Command, args [][]byte) {
 	s.queuedOne()
 }
 
-func (s *Session) queuedOne() {
-	if s.settle() {
-		s.w.Simple("QUEUED")
-	}
+func (s *Session) queuedOne() { s.direct.Say(queuedOne) }
+
+func queuedOne(to protocol.Reply, _ fsm.Result) bool {
+	writer(to).Simple("QUEUED")
+	return true
 }
 
 // room counts a command, and refuses one that is too many.

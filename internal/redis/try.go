@@ -17,11 +17,13 @@ type try struct {
 	draft    *fsm.Draft
 	loaded   map[string]uint64 // keys that the draft has, and the versions that it has them in; 0: there is none
 	readOnly bool
+
+	allowance *script.Allowance // of all that the try does
 }
 
 func newTry(s *Session, a *optimistic.Attempt) *try {
-	t := &try{Attempt: a, draft: fsm.NewDraft(a.Now()), loaded: map[string]uint64{}}
-	t.sub = &Session{Session: s.Session, all: s.all, client: s.client, direct: s.direct, card: s.card}
+	t := &try{Attempt: a, draft: fsm.NewDraft(a.Now()), loaded: map[string]uint64{}, allowance: script.NewAllowance(script.Limits{})}
+	t.sub = &Session{Session: s.Session, all: s.all, client: s.client, direct: s.direct, card: s.card, placed: true}
 	t.sub.reply.s = t.sub
 	t.sub.w = resp.NewWriter(&t.out)
 	return t
@@ -33,11 +35,11 @@ func (t *try) call(args [][]byte) (script.Reply, error) {
 	if err := t.refuses(c, err); err != "" {
 		return script.Reply{Kind: script.Error, Text: string(err)}, nil
 	}
-	t.out = t.out[:0]
+	t.out.reset()
 	if err := t.do(c, args); err != nil {
 		return script.Reply{}, err
 	}
-	return parseReply(t.out)
+	return t.out.reply()
 }
 
 // refuses returns why a script may not call a command; empty: it may.

@@ -67,6 +67,8 @@ var hostile = map[string]struct {
 	"deep JSON":               {`return cjson.decode(('['):rep(1e5))`, nil},
 	"JSON of itself":          {`local t = {} t[1] = t return cjson.encode(t)`, nil},
 	"a reply of itself":       {`local t = {} t[1] = t t[2] = t return t`, []error{ErrMemory, nil}},
+	"a reply of the same":     {`local t, s = {}, ('x'):rep(1e5) for i = 1, 1e4 do t[i] = s end return t`, []error{ErrMemory}},
+	"a reply of the same ok":  {`local t, s = {}, {ok = ('x'):rep(1e5)} for i = 1, 1e4 do t[i] = s end return t`, []error{ErrMemory}},
 	"a wide reply":            {`local t = {1} for i = 1, 60 do t = {t, t} end return t`, []error{ErrMemory, ErrSteps}},
 	"a sort that never ends":  {`local t = {} for i = 1, 1e4 do t[i] = i end table.sort(t, function() return true end)`, nil},
 	"a sort of nonsense":      {`table.sort({1, 'x', {}})`, nil},
@@ -108,5 +110,36 @@ func TestHostileScriptsEnd(t *testing.T) {
 				t.Errorf("%d MiB were allocated", n>>20)
 			}
 		})
+	}
+}
+
+// What is shared by several scripts is used up by all of them.
+func TestScriptsShareAnAllowance(t *testing.T) {
+	a := NewAllowance(Limits{Steps: 100_000, Memory: 1 << 20})
+	run := func(source string) error {
+		s, err := Compile([]byte(source))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Run(t.Context(), Input{Call: newStore().call, Allowance: a})
+		return err
+	}
+	for range 3 {
+		if err := run(`for i = 1, 10000 do end return ('x'):rep(100000)`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Take(1 << 20); !errors.Is(err, ErrMemory) {
+		t.Errorf("it is %v", err)
+	}
+	if err := run(`return ('x'):rep(100)`); !errors.Is(err, ErrMemory) {
+		t.Errorf("it is %v", err)
+	}
+	for _, l := range []Limits{{Steps: 1}, {Time: time.Nanosecond}} {
+		a = NewAllowance(l)
+		a.Take(1)
+		if err := a.Take(1); !errors.Is(err, ErrSteps) && !errors.Is(err, ErrTime) {
+			t.Errorf("%+v: it is %v", l, err)
+		}
 	}
 }

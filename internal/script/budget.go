@@ -63,9 +63,8 @@ var closed = func() chan struct{} {
 	return c
 }()
 
-func newBudget(ctx context.Context, l Limits) *budget {
-	l = l.withDefaults()
-	return &budget{Context: ctx, steps: l.Steps, memory: l.Memory, clock: clockEvery, deadline: time.Now().Add(l.Time)}
+func newBudget(ctx context.Context, a *Allowance) *budget {
+	return &budget{Context: ctx, steps: a.steps, memory: a.memory, clock: clockEvery, deadline: a.deadline}
 }
 
 // Done is called before each instruction, and counts it.

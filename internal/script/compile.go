@@ -23,6 +23,7 @@ const MaxSource = 256 << 10
 type Script struct {
 	SHA   string // 40 hexadecimal digits, lower case
 	Size  int    // bytes of its source
+	Flags Flags  // what its first line says
 	proto *lua.FunctionProto
 }
 
@@ -37,11 +38,15 @@ func Compile(source []byte) (*Script, error) {
 	if len(source) > MaxSource {
 		return nil, fmt.Errorf("ERR Error compiling script (new function): a script has at most %d bytes", MaxSource)
 	}
-	proto, err := compile(string(source))
+	flags, rest, err := shebang(string(source))
+	if err != nil {
+		return nil, err
+	}
+	proto, err := compile(rest)
 	if err != nil {
 		return nil, errors.New(oneLine("ERR Error compiling script (new function): " + err.Error()))
 	}
-	return &Script{SHA: SHA(source), Size: len(source), proto: proto}, nil
+	return &Script{SHA: SHA(source), Size: len(source), Flags: flags, proto: proto}, nil
 }
 
 // syntaxError is in the words of Lua.

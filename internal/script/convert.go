@@ -104,6 +104,7 @@ func (r *run) toReply(l *lua.LState, v lua.LValue, depth int) Reply {
 	r.budget.charge(l, 8*slotBytes)
 	switch v := v.(type) {
 	case lua.LString:
+		r.budget.charge(l, len(v)) // as names of tables
 		return Reply{Kind: Bulk, Text: string(v)}
 	case lua.LNumber:
 		return Reply{Kind: Integer, Int: truncated(v)}
@@ -125,10 +126,16 @@ func (r *run) toReply(l *lua.LState, v lua.LValue, depth int) Reply {
 
 // tableReply is that of a table: one of those with a single name, or a list up to the first nil.
 func (r *run) tableReply(l *lua.LState, t *lua.LTable, depth int) Reply {
-	if s, ok := text(t.RawGetString("err")); ok {
+	// name returns a text of the table. It is not copied, but counts: the same one a thousand times is a long reply.
+	name := func(t *lua.LTable, key string) (string, bool) {
+		s, ok := text(t.RawGetString(key))
+		r.budget.charge(l, len(s))
+		return s, ok
+	}
+	if s, ok := name(t, "err"); ok {
 		return errorReply(oneLine(s))
 	}
-	if s, ok := text(t.RawGetString("ok")); ok {
+	if s, ok := name(t, "ok"); ok {
 		return Reply{Kind: Status, Text: oneLine(s)}
 	}
 	if n, ok := t.RawGetString("double").(lua.LNumber); ok {
@@ -140,13 +147,14 @@ func (r *run) tableReply(l *lua.LState, t *lua.LTable, depth int) Reply {
 	if m, ok := t.RawGetString("set").(*lua.LTable); ok {
 		return r.pairs(l, m, Set, depth)
 	}
-	if s, ok := text(t.RawGetString("big_number")); ok {
+	if s, ok := name(t, "big_number"); ok {
 		return Reply{Kind: BigNumber, Text: oneLine(s)}
 	}
 	if v, ok := t.RawGetString("verbatim_string").(*lua.LTable); ok {
 		s, okText := v.RawGetString("string").(lua.LString)
 		format, okFormat := v.RawGetString("format").(lua.LString)
 		if okText && okFormat {
+			r.budget.charge(l, len(s))
 			return Reply{Kind: Verbatim, Text: string(s), Format: (string(format) + "   ")[:3]}
 		}
 	}

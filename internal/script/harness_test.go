@@ -46,7 +46,7 @@ func runScript(tb testing.TB, source string, limits Limits) (Reply, error) {
 		return errorReply(err.Error()), nil
 	}
 	return s.Run(tb.Context(), Input{
-		Keys: [][]byte{[]byte("s")}, Args: [][]byte{[]byte("arg1"), []byte("2")}, Call: newStore().call, Limits: limits,
+		Keys: [][]byte{[]byte("s")}, Args: [][]byte{[]byte("arg1"), []byte("2")}, Call: newStore().call, Allowance: NewAllowance(limits),
 	})
 }
 

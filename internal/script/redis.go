@@ -116,7 +116,7 @@ func redisSha1hex(l *lua.LState) int {
 	if l.GetTop() != 1 {
 		of(l).run.raise(l, "ERR wrong number of arguments")
 	}
-	s := checkText(l, 1)
+	s, _ := text(l.Get(1)) // what is no text is an empty one
 	of(l).work(l, len(s)>>6)
 	l.Push(lua.LString(SHA([]byte(s))))
 	return 1

@@ -31,3 +31,18 @@ type Reply struct {
 
 // errorReply is a Reply of Kind Error.
 func errorReply(text string) Reply { return Reply{Kind: Error, Text: text} }
+
+// Size is about how many bytes a reply keeps in memory.
+func (p *Reply) Size() int {
+	if p == nil {
+		return 0
+	}
+	size := replyBytes + len(p.Text)
+	for i := range p.List {
+		size += p.List[i].Size()
+	}
+	return size
+}
+
+// replyBytes is what a Reply takes without its text.
+const replyBytes = 96

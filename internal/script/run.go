@@ -15,8 +15,9 @@ type Input struct {
 	Keys, Args [][]byte
 	// Call runs a command. What it returns as a Reply of Kind Error is the command's own error, which redis.call raises
 	// and redis.pcall returns. With an error the script ends at once, whatever it catches, and Run returns that error.
-	Call   func(args [][]byte) (Reply, error)
-	Limits Limits
+	Call func(args [][]byte) (Reply, error)
+	// Allowance is what it may take, and what it has taken is taken from that; nil: the default of each limit.
+	Allowance *Allowance
 }
 
 // run is one run of a script.
@@ -34,7 +35,11 @@ type run struct {
 // Run runs the script. What is wrong in the script is a Reply of Kind Error. Its own error is ErrSteps, ErrMemory, ErrTime,
 // the cause of the end of ctx, or one that Call returned: the script was ended, and nothing that it has done may count.
 func (s *Script) Run(ctx context.Context, in Input) (Reply, error) {
-	b := newBudget(ctx, in.Limits)
+	if in.Allowance == nil {
+		in.Allowance = NewAllowance(Limits{})
+	}
+	b := newBudget(ctx, in.Allowance)
+	defer in.Allowance.keep(b)
 	r := &run{budget: b, input: &in, script: s, resp: 2, line: 1, random: seedOf(s, &in)}
 	b.run = r
 	l := newState(b)

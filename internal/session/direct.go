@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"time"
 
 	"ciderd/internal/cache"
 	"ciderd/internal/fsm"
@@ -35,6 +36,17 @@ func (d Direct) Write(c *fsm.Command, answer Answer) {
 	c.User = s.writes.user
 	s.writes.command = *c
 	s.writes.enter(answer)
+}
+
+// Say answers what is no write, once all writes so far are answered, and waits for none of them. There is no result: the
+// kind is fsm.KindNone.
+func (d Direct) Say(answer Answer) {
+	switch s := d.s; {
+	case s.Pending():
+		s.writes.said(answer)
+	case !s.Over():
+		answer(s.answers.Reply, fsm.Result{})
+	}
 }
 
 // Result answers one result of a write.
@@ -87,13 +99,17 @@ func (d Direct) Get(key []byte) (it cache.Item, there, alive bool) {
 	return it, there, true
 }
 
-// Pin notes that so many bytes of a value are in memory until they have been sent (see Held); 0: they have been.
-func (d Direct) Pin(bytes int) {
-	if bytes == 0 {
-		d.s.reads.unpin()
-		return
+// Pin notes that so many bytes of a reply are in memory until they have been sent (see Held), those of a stored value, or
+// copied ones; 0: they have been.
+func (d Direct) Pin(bytes int, copied bool) {
+	switch r := &d.s.reads; {
+	case bytes == 0:
+		r.unpin()
+	case copied:
+		r.pinned = pinned{bytes: int64(bytes)}
+	default:
+		r.pin(bytes)
 	}
-	d.s.reads.pin(bytes)
 }
 
 // MGet calls each with the item of each key, in one cut, and counts them. It reports false if the account is gone.
@@ -274,19 +290,26 @@ func (d Direct) Unwritten(err error) { d.s.answers.unwritten(err) }
 var ErrScriptsWait = errors.New("too many scripts are waiting here")
 
 // Turn calls run once there is a place for it: each user has one, and all users together have as many as there are
-// cores. A script that takes a second holds up others of its user for no longer than that. It returns run's error,
-// ErrScriptsWait, or the context's as this node stops.
+// cores. A script that takes a second holds up others of its user for no longer than that, and hardly those of users whose
+// scripts are small: see turns. It returns run's error, ErrScriptsWait, or the context's as this node stops.
 func (d Direct) Turn(run func() error) error {
-	s := d.s
-	ctx, cancel := context.WithTimeout(s.all.waits, s.all.config.Load().WriteTimeout)
+	all, user := d.s.all, d.s.login.user
+	ctx, cancel := context.WithTimeout(all.waits, all.config.Load().WriteTimeout)
 	defer cancel()
-	for _, p := range []places{s.login.user.scripts, s.all.scripts} {
-		if err := p.take(ctx); errors.Is(err, context.DeadlineExceeded) {
-			return ErrScriptsWait
-		} else if err != nil {
-			return err
-		}
-		defer p.leave()
+	if err := user.scripts.take(ctx); err != nil {
+		return scriptsWait(err)
 	}
+	defer user.scripts.leave()
+	if err := all.scripts.take(ctx, &user.scripted); err != nil {
+		return scriptsWait(err)
+	}
+	defer all.scripts.leave(&user.scripted, time.Now())
 	return run()
+}
+
+func scriptsWait(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ErrScriptsWait
+	}
+	return err
 }

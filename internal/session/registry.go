@@ -37,6 +37,7 @@ type user struct {
 	walks    walks  // of that KEYS
 	cursors  walks  // of SCAN, which has the same place
 	scripts  places // for the one script of this user that may run
+	scripted used   // by scripts, see turns
 }
 
 // counts is what this node has served of one user's cache since it started.

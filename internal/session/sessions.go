@@ -105,7 +105,7 @@ type Sessions struct {
 	looked   atomic.Uint64 // keys that KEYS have looked at
 	lists    keyLists
 	seeding  places // for the one SCAN that may propose a seed
-	scripts  places // for each script that may run at a time
+	scripts  turns  // for each script that may run at a time
 
 	ctx      context.Context // ends with Close: what still waits for bcrypt or SYNC gives up
 	cancel   context.CancelFunc
@@ -119,7 +119,7 @@ func New(cfg Config, bounds Bounds, node Node, accounts *accounts.Accounts, log 
 	all := &Sessions{
 		node: node, accounts: accounts, log: log, bounds: bounds, started: time.Now(),
 		users: newRegistry(node.FSM()), scans: make(places, bounds.Scans), seeding: make(places, 1),
-		scripts: make(places, runtime.GOMAXPROCS(0)),
+		scripts: turns{free: runtime.GOMAXPROCS(0)},
 	}
 	all.ctx, all.cancel = context.WithCancel(context.Background())
 	all.waits, all.endWaits = context.WithCancel(all.ctx)

@@ -41,6 +41,7 @@ type writes struct {
 	most    int     // the largest value of the writes that are not answered
 	ahead   [groupsAhead]inFlight
 	flying  int    // of ahead, the oldest first
+	sayings int    // answers that are due and not a write's
 	added   uint64 // writes, since they were published
 	details int64  // bytes of values in the results that are being answered
 }
@@ -54,29 +55,38 @@ type inFlight struct {
 // buffer is a pooled buffer of encoded commands, and how the commands are answered that have not been yet, those in
 // flight included; idle sessions have none.
 type buffer struct {
-	b       []byte
-	answers []Answer
-	next    int // of answers
+	b     []byte
+	turns []turn
+	next  int // of turns; that one is a write's
 }
 
-// answersKeep is for how many commands memory is kept in the pool: more than can be in flight.
-const answersKeep = (groupsAhead + 2) * groupCommands
+// turn is the place of an answer among those that are due.
+type turn struct {
+	answer Answer
+	said   bool // it is not a write's, and needs no result
+}
 
-func (b *buffer) push(a Answer) {
-	if b.next > 0 && len(b.answers) == cap(b.answers) {
-		b.answers = b.answers[:copy(b.answers, b.answers[b.next:])]
+// turnsKeep is for how many answers memory is kept in the pool: more than commands can be in flight.
+const turnsKeep = (groupsAhead + 2) * groupCommands
+
+func (b *buffer) push(t turn) {
+	if b.next > 0 && len(b.turns) == cap(b.turns) {
+		b.turns = b.turns[:copy(b.turns, b.turns[b.next:])]
 		b.next = 0
 	}
-	b.answers = append(b.answers, a)
+	b.turns = append(b.turns, t)
 }
 
 func (b *buffer) pop() Answer {
-	a := b.answers[b.next]
-	if b.next++; b.next == len(b.answers) {
-		b.answers, b.next = b.answers[:0], 0
+	a := b.turns[b.next].answer
+	if b.next++; b.next == len(b.turns) {
+		b.turns, b.next = b.turns[:0], 0
 	}
 	return a
 }
+
+// says reports whether the next answer is not a write's.
+func (b *buffer) says() bool { return b.next < len(b.turns) && b.turns[b.next].said }
 
 var buffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, 0, 2048)} }}
 
@@ -106,7 +116,7 @@ func (w *writes) enter(answer Answer) {
 		w.propose()
 		w.group.b = append(w.group.b, last...)
 	}
-	w.group.push(answer)
+	w.group.push(turn{answer: answer})
 	w.count++
 	w.version = max(w.version, w.command.Since())
 	w.work += w.copied(&w.command)
@@ -210,8 +220,27 @@ func (w *writes) finishOldest() {
 			w.answers.result(r)
 		}
 		w.details -= detailBytes(&r)
+		w.say()
 	}
 	w.details = 0
+}
+
+// said adds an answer that is due after the writes so far, of which there are some.
+func (w *writes) said(answer Answer) {
+	w.group.push(turn{answer: answer, said: true})
+	if w.sayings++; w.sayings >= turnsKeep {
+		w.flush()
+	}
+}
+
+// say answers what is due before the next write.
+func (w *writes) say() {
+	for w.group.says() {
+		w.sayings--
+		if answer := w.group.pop(); !w.answers.over {
+			answer(w.answers.Reply, fsm.Result{})
+		}
+	}
 }
 
 // detailBytes returns how many bytes of values a result keeps in memory.
@@ -232,7 +261,7 @@ func (w *writes) release() {
 	if w.group == nil {
 		return
 	}
-	if cap(w.group.b) <= bufferKeep && cap(w.group.answers) <= answersKeep {
+	if cap(w.group.b) <= bufferKeep && cap(w.group.turns) <= turnsKeep {
 		w.group.b = w.group.b[:0]
 		buffers.Put(w.group)
 	}

@@ -24,8 +24,8 @@ var larger = map[string]struct {
 }{
 	"cache.Keyspace": {26, 18, "each way to read and to change one user's items; what is done to their tables is in a type of its own"},
 	"fsm.FSM":        {27, 22, "what Raft calls, and each question that readers ask of the state without a lock"},
-	"session.Direct": {19, 19, "what another protocol may do and read as a session: each is a line or two"},
-	"resp.Writer":    {23, 19, "one for each type of the protocol; what is written they share"},
+	"session.Direct": {20, 20, "what another protocol may do and read as a session: each is a line or two"},
+	"resp.Writer":    {24, 20, "one for each type of the protocol; what is written they share"},
 }
 
 // TestSizes counts the methods of each type of the program.

@@ -18,7 +18,7 @@ func TestRedisDifferential(t *testing.T) {
 	for _, version := range []string{"2", "3"} {
 		t.Run("RESP"+version, func(t *testing.T) {
 			t.Run("before login", func(t *testing.T) { beforeLogin(t, w, version) })
-			for _, c := range redisCases {
+			for _, c := range slices.Concat(redisCases, redisScriptCases) {
 				t.Run(c.name, func(t *testing.T) { playCase(t, w, version, c) })
 			}
 			t.Run("random", func(t *testing.T) { playRandom(t, w, version, seeds(), randomCommands) })
@@ -29,7 +29,7 @@ func TestRedisDifferential(t *testing.T) {
 // TestRedisDifferentialOnAFollower is about a node that has to send each write to another one.
 func TestRedisDifferentialOnAFollower(t *testing.T) {
 	w := &twins{t: t, socket: startRedis(t), address: startCiderd(t, 3)}
-	for _, c := range redisCases {
+	for _, c := range slices.Concat(redisCases, redisScriptCases) {
 		t.Run(c.name, func(t *testing.T) { playCase(t, w, "3", c) })
 	}
 	t.Run("random", func(t *testing.T) { playRandom(t, w, "2", []int64{1001, 1002}, randomCommands/4) })
@@ -98,18 +98,19 @@ func (w *twins) alike(args []string, theirs, ours string) bool {
 			w.queued = append(w.queued, args)
 		}
 		if command == "multi" && ours == "+OK\r\n" || command == "discard" {
-			w.queued = nil
+			w.queued, w.open = nil, command == "multi"
 		}
 		return sameReply(args, theirs, ours)
 	}
 	queued := w.queued
-	w.queued = nil
+	w.queued, w.open = nil, w.open && strings.HasPrefix(ours, "-ERR")
 	a, b := elements(theirs), elements(ours)
 	if theirs == ours || len(a) != len(queued) || len(b) != len(queued) {
 		return theirs == ours
 	}
 	for i := range queued {
 		if !sameReply(queued[i], a[i], b[i]) {
+			w.t.Logf("in the transaction: %q\n  Redis: %.300q\n  we:    %.300q", queued[i], a[i], b[i])
 			return false
 		}
 	}
@@ -139,6 +140,9 @@ func sameReply(args []string, theirs, ours string) bool {
 		slices.Sort(a)
 		slices.Sort(b)
 		return slices.Equal(a, b)
+	case "scan":
+		a, b := elements(theirs), elements(ours)
+		return theirs == ours || len(a) == 2 && len(b) == 2 && a[0] == b[0] && sameReply([]string{"keys"}, a[1], b[1])
 	case "randomkey":
 		return theirs[0] == ours[0]
 	case "ttl", "expiretime":

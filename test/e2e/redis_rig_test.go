@@ -158,7 +158,8 @@ type twins struct {
 	t               *testing.T
 	theirs, ours    *respConn
 	socket, address string
-	queued          [][]string // commands of the transaction that is open
+	open            bool       // there is a transaction
+	queued          [][]string // its commands
 }
 
 func (w *twins) again() *twins {

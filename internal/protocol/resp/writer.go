@@ -53,12 +53,14 @@ func (w *Writer) Protocol() int {
 }
 
 // Drop has what is written go nowhere, until it is called with false: the replies after CLIENT REPLY OFF and SKIP. A
-// push message is sent nevertheless, so it is to be written with dropping off.
-func (w *Writer) Drop(on bool) {
+// push message is sent nevertheless, so it is to be written with dropping off. It returns what it was before.
+func (w *Writer) Drop(on bool) (before bool) {
+	before = w.out == Sink(&w.dropped)
 	w.out = w.to
 	if on {
 		w.out = &w.dropped
 	}
+	return before
 }
 
 // line gives the buffer back with an element in it that lacks its end.
@@ -120,6 +122,15 @@ func (w *Writer) Verbatim(kind, s string) {
 	}
 	b := append(appendHead(w.out.Buffer(), '=', len(s)+len("txt:")), kind...)
 	w.line(append(append(b, ':'), s...))
+}
+
+// BigNumber writes an integer of any size, given as its digits.
+func (w *Writer) BigNumber(digits string) {
+	if !w.resp3 {
+		w.BulkString(digits)
+		return
+	}
+	w.line(appendLine(append(w.out.Buffer(), '('), digits))
 }
 
 // Null writes that there is nothing where a string, a number or a boolean would be.
