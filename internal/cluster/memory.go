@@ -56,7 +56,7 @@ func (p *pressure) run(ctx context.Context) {
 		}
 		var nodes []eviction.Real
 		for _, s := range n.peers.Each(ctx, p.servers(), peerstate.OneTimeout) {
-			nodes = append(nodes, eviction.Real{Heap: s.Heap, Counted: s.Counted})
+			nodes = append(nodes, eviction.Real{Heap: s.Heap, Counted: s.Counted, Writing: s.Writing})
 		}
 		n.evictor.Press(nodes)
 	}

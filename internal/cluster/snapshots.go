@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -48,6 +49,8 @@ type snapshots struct {
 	fatal  func(error)
 	counts *counts
 	log    hclog.Logger
+
+	writing atomic.Bool
 }
 
 // run takes snapshots by the bytes that went into the log since the last one. It takes one at once when a follower
@@ -112,7 +115,9 @@ func (s *snapshots) take(bytes, entries uint64) bool {
 		s.log.Warn("cannot set how much log is kept", "error", err)
 	}
 	start := time.Now()
+	s.writing.Store(true)
 	err := s.raft.wait(s.raft.Snapshot())
+	s.writing.Store(false)
 	switch {
 	case errors.Is(err, raft.ErrNothingNewToSnapshot), errors.Is(err, raft.ErrRaftShutdown):
 	case err != nil:

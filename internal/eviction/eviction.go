@@ -34,7 +34,7 @@ const (
 	idle  = 200 * time.Millisecond
 	// confirmTimeout bounds how long the first entries of a term wait for those before them.
 	confirmTimeout = 2 * time.Second
-	roomPoll    = 500 * time.Microsecond
+	roomPoll       = 500 * time.Microsecond
 	// evictionsAtOnce is how many evictions one entry waits for where memory passes: when the limit to work to falls by
 	// much, writes go on meanwhile.
 	evictionsAtOnce = 16
@@ -48,11 +48,13 @@ var roomTimeout = 2 * time.Second
 
 // Evictor chooses victims, while its node leads. All methods may be called from any goroutine.
 type Evictor struct {
-	config Config
-	target atomic.Int64 // the limit to work to; 0: the limit itself
-	low    atomic.Bool  // it is much below that
-	counts counts
-	unseen atomic.Bool // entries were given that flight does not know, or were lost
+	config  Config
+	target  atomic.Int64 // the limit to work to; 0: the limit itself
+	low     atomic.Bool  // it is much below that
+	brake   atomic.Int64 // how long each entry waits, as a time.Duration
+	braking sync.Mutex
+	counts  counts
+	unseen  atomic.Bool // entries were given that flight does not know, or were lost
 
 	mu      sync.Mutex // all below; held while entries are given to Raft, which must happen in the order of the flight
 	flight  flight
@@ -109,6 +111,7 @@ func (e *Evictor) Admit(entry []byte, give func() error) error {
 		defer e.Lose() // also for who has begun to count meanwhile
 		return give()
 	}
+	e.slow()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.track(); err != nil {
@@ -120,6 +123,16 @@ func (e *Evictor) Admit(entry []byte, give func() error) error {
 	}
 	e.flight.add(int64(len(entry)), growth)
 	return nil
+}
+
+// slow waits, one entry after the other, while the brake is on.
+func (e *Evictor) slow() {
+	if e.brake.Load() == 0 {
+		return
+	}
+	e.braking.Lock()
+	defer e.braking.Unlock()
+	time.Sleep(time.Duration(e.brake.Load()))
 }
 
 // Lose says that Raft may not have kept an entry that it was given: what is in flight has to be counted anew.
@@ -137,6 +150,7 @@ func (e *Evictor) track() error {
 	if err := e.config.Confirm(confirmTimeout); err != nil {
 		return err
 	}
+	e.brake.Store(0) // of another term
 	e.flight.reset(e.config.AppliedBytes())
 	e.choice.reset()
 	e.term, e.tracked = term, true

@@ -516,3 +516,28 @@ func TestALowerLimitIsWorkedTo(t *testing.T) {
 		t.Errorf("%+v", u)
 	}
 }
+
+// Writes wait while the heap of a node that writes a snapshot is large: only then, and never long.
+func TestBrake(t *testing.T) {
+	const limit = 1 << 30
+	g := newLog(t, fsm.Limits{MaxMemory: limit})
+	g.settle()()
+	for _, tc := range []struct {
+		heap    float64
+		writing bool
+		want    time.Duration
+	}{{1.2, true, 0}, {1.5, false, 0}, {1.375, true, brakeMost / 2}, {1.5, true, brakeMost}, {9, true, brakeMost}, {1.3, true, 0}} {
+		g.Press([]Real{{Heap: limit / 2, Counted: limit}, {Heap: int64(tc.heap*limit) + besides, Counted: limit, Writing: tc.writing}})
+		if got := time.Duration(g.brake.Load()); got != tc.want {
+			t.Errorf("heap %.3f of the limit, a snapshot %v: entries wait %v, want %v", tc.heap, tc.writing, got, tc.want)
+		}
+	}
+	g.Press([]Real{{Heap: 2 * limit, Counted: limit, Writing: true}})
+	user := g.user("alice")
+	g.write(fsm.Command{Op: fsm.OpSet, User: user, Key: []byte("k"), Value: []byte("v")})
+	g.term.Add(1)
+	g.write(fsm.Command{Op: fsm.OpSet, User: user, Key: []byte("k"), Value: []byte("w")})
+	if got := g.brake.Load(); got != 0 {
+		t.Errorf("entries wait %v in the next term", time.Duration(got))
+	}
+}

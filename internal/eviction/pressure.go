@@ -8,6 +8,7 @@ import (
 type Real struct {
 	Heap    int64 // live, with the free places in spans that are in use; bytes
 	Counted int64 // fsm.Shares.Memory; bytes
+	Writing bool  // a snapshot, which keeps all that is replaced meanwhile
 }
 
 const (
@@ -15,6 +16,10 @@ const (
 	// lower limit. With garbage, of which a sixth is allowed, that stays below one and a half of the limit.
 	allowed = 3
 	besides = 24 << 20 // heap that has nothing to do with items, in bytes
+	// Where a node that writes a snapshot takes brakeFrom 16ths more than the limit, entries wait, up to brakeMost each from
+	// brakeUpto 16ths on: to work to a lower limit does not help against what the snapshot keeps.
+	brakeFrom, brakeUpto = 5, 7
+	brakeMost            = 20 * time.Millisecond
 	// recoverEach is the part of the limit by which the target rises at most with each look.
 	recoverEach = 64
 )
@@ -26,11 +31,16 @@ func (e *Evictor) Press(nodes []Real) {
 	limit := limits.MaxMemory
 	may := limit + limit*allowed/16 + besides
 	target := limit
+	var worst int64
 	for _, n := range nodes {
+		if n.Writing {
+			worst = max(worst, n.Heap-besides)
+		}
 		if n.Heap > may {
 			target = min(target, int64(float64(n.Counted)*float64(may)/float64(n.Heap)))
 		}
 	}
+	e.brake.Store(int64(brake(worst, limit)))
 	target = max(target, limit/2)
 	last := e.aim(limit)
 	if target > last {
@@ -45,6 +55,15 @@ func (e *Evictor) Press(nodes []Real) {
 			e.config.Log.Info("working to the limit again", "limit_bytes", limit)
 		}
 	}
+}
+
+// brake returns how long each entry waits while the heap of a node that writes a snapshot takes so much.
+func brake(heap, limit int64) time.Duration {
+	over := 16*heap - (16+brakeFrom)*limit
+	if limit == 0 || over <= 0 {
+		return 0
+	}
+	return time.Duration(min(float64(over)/float64((brakeUpto-brakeFrom)*limit), 1) * float64(brakeMost))
 }
 
 // PressEvery is how often Press should be called, while the node leads.
