@@ -18,8 +18,8 @@ const (
 	besides = 24 << 20 // heap that has nothing to do with items, in bytes
 	// Where a node that writes a snapshot takes brakeFrom 16ths more than the limit, entries wait, up to brakeMost each from
 	// brakeUpto 16ths on: to work to a lower limit does not help against what the snapshot keeps.
-	brakeFrom, brakeUpto = 5, 7
-	brakeMost            = 20 * time.Millisecond
+	brakeFrom, brakeUpto = 3, 6
+	brakeMost            = 40 * time.Millisecond
 	// recoverEach is the part of the limit by which the target rises at most with each look.
 	recoverEach = 64
 )
