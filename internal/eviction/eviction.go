@@ -106,12 +106,15 @@ func (b *bounds) active() bool { return !b.limits.Reject && (b.limits.MaxMemory 
 
 // Admit calls give, which gives an entry to Raft, once there is room for what the entry stores.
 func (e *Evictor) Admit(entry []byte, give func() error) error {
-	if b := e.bounds(); !b.active() {
+	b := e.bounds()
+	if !b.active() {
 		e.Lose()
 		defer e.Lose() // also for who has begun to count meanwhile
 		return give()
 	}
-	e.slow()
+	if b.working > 0 {
+		e.slow()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.track(); err != nil {

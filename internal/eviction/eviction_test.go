@@ -541,3 +541,13 @@ func TestBrake(t *testing.T) {
 		t.Errorf("entries wait %v in the next term", time.Duration(got))
 	}
 }
+
+// Without a limit nothing waits for it, though the brake was on when it was taken away.
+func TestNoBrakeWithoutALimit(t *testing.T) {
+	g := newLog(t, fsm.Limits{Quota: fsm.MinQuota})
+	user := g.user("alice")
+	g.settle()()
+	g.brake.Store(int64(brakeMost))
+	g.braking.Lock() // who waits does so for ever
+	g.write(fsm.Command{Op: fsm.OpSet, User: user, Key: []byte("k"), Value: []byte("v")})
+}

@@ -29,7 +29,7 @@ func TestCopyFromRedis(t *testing.T) {
 	must(old, "+OK\r\n", "AUTH", "alice", "alice-secret")
 	must(own, "+OK\r\n", "AUTH", user, harness.Password)
 	for i := range 2000 {
-		old.send(request("SET", fmt.Sprint("key", i), fmt.Sprint("value", i)))
+		old.send(harness.RESP("SET", fmt.Sprint("key", i), fmt.Sprint("value", i)))
 	}
 	for range 2000 {
 		old.reply()

@@ -5,7 +5,6 @@ package e2e
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -40,7 +39,7 @@ func dialRESP(t *testing.T, network, address string) *respConn {
 // do returns the reply to one request, as it was sent.
 func (c *respConn) do(args ...string) string {
 	c.t.Helper()
-	c.send(request(args...))
+	c.send(harness.RESP(args...))
 	return c.reply()
 }
 
@@ -58,16 +57,6 @@ func (c *respConn) reply() string {
 		c.t.Fatalf("%v, after %q", err, reply)
 	}
 	return reply
-}
-
-// request is a request as programs send it.
-func request(args ...string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "*%d\r\n", len(args))
-	for _, arg := range args {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(arg), arg)
-	}
-	return b.String()
 }
 
 // readRESP reads one reply of RESP 2 or 3.
@@ -170,8 +159,8 @@ func (w *twins) again() *twins {
 // do sends a request to both and returns the two replies.
 func (w *twins) do(args ...string) (theirs, ours string) {
 	w.t.Helper()
-	w.theirs.send(request(args...))
-	w.ours.send(request(args...))
+	w.theirs.send(harness.RESP(args...))
+	w.ours.send(harness.RESP(args...))
 	return w.theirs.reply(), w.ours.reply()
 }
 

@@ -15,22 +15,12 @@ import (
 	"ciderd/test/harness"
 )
 
-// inRESP is a request as clients of Redis send it.
-func inRESP(args ...string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "*%d\r\n", len(args))
-	for _, arg := range args {
-		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(arg), arg)
-	}
-	return b.String()
-}
-
 // speaksRESP is a port for clients of Redis.
 func speaksRESP(name, address, first string) spoken {
 	return spoken{
 		name: name, address: address, first: first, lines: strings.Count(first, "AUTH"), got: 2,
-		get: func(key int) string { return inRESP("GET", "k"+strconv.Itoa(key)) },
-		set: func(key int) string { return inRESP("SET", "k"+strconv.Itoa(key), speedValue) },
+		get: func(key int) string { return harness.RESP("GET", "k"+strconv.Itoa(key)) },
+		set: func(key int) string { return harness.RESP("SET", "k"+strconv.Itoa(key), speedValue) },
 	}
 }
 
@@ -46,7 +36,7 @@ func TestMeasureRedis(t *testing.T) {
 	follower := three.Followers(three.Leader())[0]
 	harness.MakeUser(t, one.Nodes[0], "speed")
 	harness.MakeUser(t, follower, "speed")
-	login := inRESP("AUTH", "speed", harness.Password)
+	login := harness.RESP("AUTH", "speed", harness.Password)
 	text := func(name, address string) spoken {
 		return spoken{
 			name: name, address: address, first: "LOGIN speed " + harness.Password + "\n", lines: 2, got: 1,
@@ -71,7 +61,7 @@ func TestMeasureRedis(t *testing.T) {
 				if s.got == 2 && load.pipe == 1 {
 					locks[s.name] = append(locks[s.name], s.rate(t, load.conns, 1, func(key int) string {
 						lock := "l" + strconv.Itoa(key)
-						return inRESP("SET", lock, "token") + inRESP("EVAL", releaseLock, "1", lock, "token")
+						return harness.RESP("SET", lock, "token") + harness.RESP("EVAL", releaseLock, "1", lock, "token")
 					}, 2))
 				}
 			}

@@ -71,10 +71,7 @@ func (a Answer) String() string {
 func (c *RedisConn) Pipeline(requests ...Request) ([]Answer, error) {
 	var b strings.Builder
 	for _, q := range requests {
-		fmt.Fprintf(&b, "*%d\r\n", len(q))
-		for _, word := range q {
-			fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(word), word)
-		}
+		b.WriteString(harness.RESP(q...))
 	}
 	if err := c.SetDeadline(time.Now().Add(harness.Limit)); err != nil {
 		return nil, err
