@@ -69,12 +69,12 @@ func collections(ctx context.Context) <-chan struct{} {
 	type mark struct{ next func(*mark) }
 	m := &mark{}
 	m.next = func(m *mark) {
+		if ctx.Err() == nil {
+			runtime.SetFinalizer(m, m.next) // first: whoever hears of this collection may cause the next one at once
+		}
 		select {
 		case collected <- struct{}{}:
 		default:
-		}
-		if ctx.Err() == nil {
-			runtime.SetFinalizer(m, m.next)
 		}
 	}
 	runtime.SetFinalizer(m, m.next)

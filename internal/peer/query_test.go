@@ -74,9 +74,8 @@ func TestClientReconnects(t *testing.T) {
 
 // A node that cannot be reached is an error, and a later call may succeed, at another address too.
 func TestClientAsksForTheAddressAnew(t *testing.T) {
-	gone := startServer(t, nil)
-	gone.Close()
-	s := startServer(t, strings.ToUpper)
+	gone, s := startServer(t, nil), startServer(t, strings.ToUpper)
+	gone.Close() // once s has its port, which could be the same
 	address := gone.address
 	c := NewClient(func() string { return address }, alice, "bob")
 	defer c.Close()

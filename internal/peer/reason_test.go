@@ -29,10 +29,10 @@ func dialError(t *testing.T, from Identity, address, want string) error {
 func TestReasons(t *testing.T) {
 	s := startServer(t, strings.ToUpper)
 	gone := startServer(t, nil)
-	gone.Close()
 	banner := listen(t, func(conn net.Conn) { _, _ = io.WriteString(conn, "LOGIN or SIGNUP\n"); untilClosed(conn) })
 	closes := listen(t, func(net.Conn) {})
 	silent := listen(t, untilClosed)
+	gone.Close() // once all others have their ports, of which none is its own then
 	for _, c := range []struct {
 		from          Identity
 		name, address string
