@@ -50,9 +50,9 @@ func TestBusy(t *testing.T) {
 		limit = 5 * time.Minute // each answer may wait for all before it
 	)
 	// One bcrypt at a time whatever the machine has, and each slow enough for the
-	// queue to fill faster than it drains.
+	// queue to fill faster than it drains, also if that takes some seconds.
 	c := harness.Start(t, harness.Options{
-		Config: "auth {\n bcrypt_cost = 6\n login_timeout = \"10m\"\n }",
+		Config: "auth {\n bcrypt_cost = 8\n login_timeout = \"10m\"\n }",
 		Env:    []string{"GOMAXPROCS=2"},
 	})
 	n := c.Nodes[0]
