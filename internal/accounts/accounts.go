@@ -140,12 +140,18 @@ func (a *Accounts) register(name string, hash []byte) (fsm.Result, error) {
 // cause of ctx's end.
 func (a *Accounts) LogIn(ctx context.Context, c Credentials) (fsm.User, error) {
 	if !a.node.Ready() {
+		a.counts.unlooked.Add(1)
 		return fsm.User{}, ErrLoading
 	}
 	user, _ := a.node.FSM().Lookup([]byte(c.Name)) // none: no hash, and so the same work
 	err := a.verify(ctx, user, c)
-	if err == nil {
+	switch {
+	case err == nil:
 		a.counts.loggedIn.Add(1)
+	case errors.Is(err, ErrBusy):
+		a.counts.busy.Add(1)
+	case !errors.Is(err, ErrWrongPassword): // those verify counts
+		a.counts.unlooked.Add(1)
 	}
 	return user, err
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"ciderd/internal/tally"
 )
 
 // Costs that a Hasher accepts: each step doubles the time of a hash or a compare. Cost 10 takes about
@@ -123,11 +125,13 @@ func (h *Hasher) class(addr, user string) int {
 type Stats struct {
 	Running int // hashes and compares
 	Waiting int // callers that wait for one of them to end
+
+	Wait tally.Distribution `json:"-"` // how long callers have waited, those who gave up included: nanoseconds
 }
 
 // Stats returns that. It may be called at any time.
 func (h *Hasher) Stats() Stats {
 	h.slots.mu.Lock()
 	defer h.slots.mu.Unlock()
-	return Stats{Running: h.parallel - h.slots.free, Waiting: h.slots.waiting}
+	return Stats{Running: h.parallel - h.slots.free, Waiting: h.slots.waiting, Wait: h.slots.waited.Read()}
 }

@@ -3,6 +3,9 @@ package auth
 import (
 	"context"
 	"sync"
+	"time"
+
+	"ciderd/internal/tally"
 )
 
 // semaphore gives out a fixed number of slots. A caller that finds none free waits in its class: known, prompt or
@@ -31,7 +34,8 @@ import (
 // queue's number is the sum of its parts', and never 0 in one that is a part; a class's addresses are
 // those in its tree.
 type semaphore struct {
-	limit int // of waiting
+	limit  int              // of waiting
+	waited *tally.Histogram // how long callers did
 
 	mu      sync.Mutex // protects all below
 	free    int
@@ -44,7 +48,7 @@ type semaphore struct {
 const lateShare = 4 // the late class gets one slot of this many
 
 func newSemaphore(parallel, limit int) *semaphore {
-	return &semaphore{free: parallel, limit: limit}
+	return &semaphore{free: parallel, limit: limit, waited: tally.NewHistogram(tally.Latencies)}
 }
 
 // request is what a caller asks a slot for.
@@ -61,10 +65,15 @@ func (g *semaphore) acquire(ctx context.Context, r request) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	began := time.Now()
 	w, err := g.join(r)
 	if w == nil {
+		if err == nil {
+			g.waited.Observe(0)
+		}
 		return err
 	}
+	defer g.waited.Since(began)
 	select {
 	case err := <-w.called:
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/tally"
 )
 
 // hashicorp/raft decides about snapshots by counting entries; with batches of up to 256 KiB that could be
@@ -49,6 +50,8 @@ type snapshots struct {
 	fatal  func(error)
 	counts *counts
 	log    hclog.Logger
+
+	took *tally.Histogram
 
 	writing atomic.Bool
 }
@@ -126,6 +129,7 @@ func (s *snapshots) take(bytes, entries uint64) bool {
 		return false
 	default:
 		s.counts.snapshots.Add(1)
+		s.took.Since(start)
 		s.log.Info("snapshot taken", "index", s.fsm.Applied(), "took", time.Since(start).Round(time.Millisecond).String())
 	}
 	return true

@@ -8,6 +8,7 @@ import (
 	"ciderd/internal/peer"
 	"ciderd/internal/pipeline"
 	"ciderd/internal/storage"
+	"ciderd/internal/tally"
 )
 
 // Stats is what this node's part of the replicated log has done since the process began.
@@ -17,6 +18,7 @@ type Stats struct {
 	Rejected        uint64 // connections for other nodes' batches that this node ended with a reason
 	Snapshots       uint64 // that were taken
 	SnapshotsFailed uint64
+	SnapshotTook    tally.Distribution `json:"-"` // of those that were taken: nanoseconds
 
 	Pipeline pipeline.Stats
 	Peers    peer.Stats
@@ -33,7 +35,7 @@ func (n *Node) Stats() Stats {
 	c := &n.counts
 	return Stats{
 		LeaderChanges: c.leaderChanges.Load(), Forwarded: c.forwarded.Load(), Rejected: c.rejected.Load(),
-		Snapshots: c.snapshots.Load(), SnapshotsFailed: c.snapshotsFailed.Load(),
+		Snapshots: c.snapshots.Load(), SnapshotsFailed: c.snapshotsFailed.Load(), SnapshotTook: n.snapshots.took.Read(),
 		Pipeline: n.pipeline.Stats(), Peers: n.network.Stats(), Disk: n.storage.Stats(), Space: n.space.Stats(), Eviction: n.evictor.Stats(),
 	}
 }

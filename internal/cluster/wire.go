@@ -16,6 +16,7 @@ import (
 	"ciderd/internal/peerstate"
 	"ciderd/internal/pipeline"
 	"ciderd/internal/storage"
+	"ciderd/internal/tally"
 )
 
 // newNode makes all parts of a node and gives each what it needs from the others. It starts nothing.
@@ -71,7 +72,7 @@ func (n *Node) wirePath(self peer.Identity) {
 	})
 	n.incarnations.pipeline = n.pipeline
 	n.readIndex = newReadIndex(n.ctx, n.raft, n.network, n.time)
-	n.snapshots = &snapshots{raft: n.raft, fsm: n.fsm, tooOld: make(chan struct{}, 1), fatal: n.config.fatal, counts: &n.counts, log: n.log}
+	n.snapshots = &snapshots{raft: n.raft, fsm: n.fsm, tooOld: make(chan struct{}, 1), fatal: n.config.fatal, counts: &n.counts, log: n.log, took: tally.NewHistogram(tally.Latencies)}
 }
 
 // wireLeadership makes the parts that depend on which node leads.

@@ -66,6 +66,7 @@ func (e *Evictor) evict(b *bounds, s shortage) bool {
 	for _, u := range s.users {
 		list.takeFrom(u.User, u.Bytes)
 	}
+	list.quota = len(list.ids)
 	// A little more than is missing, so that not every entry needs an eviction of its own; but no more than the state
 	// machine will let go.
 	if s.room > 0 && len(list.victims) > 0 {
@@ -109,6 +110,9 @@ func (e *Evictor) give(b *bounds, l *list) bool {
 	e.counts.entries.Add(1)
 	e.counts.bytes.Add(uint64(len(entry)))
 	e.counts.victims.Add(uint64(len(ids)))
+	if l != nil {
+		e.counts.quota.Add(uint64(l.quota))
+	}
 	return true
 }
 
@@ -120,6 +124,7 @@ type list struct {
 	ids     []victimID
 	users   []fsm.UserGrowth // what is freed, below 0
 	freed   int64
+	quota   int // of ids, how many there are for their users' quotas
 	room    int64
 	bytes   int // in the entry
 }

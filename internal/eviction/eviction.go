@@ -70,13 +70,14 @@ func New(c Config) *Evictor {
 
 // counts is what the evictor has done.
 type counts struct {
-	entries, victims, bytes, waited, late atomic.Uint64
+	entries, victims, quota, bytes, waited, late atomic.Uint64
 }
 
 // Stats is what this node has done as leader since the process began.
 type Stats struct {
 	Entries uint64 // evictions that it gave to the log
 	Victims uint64 // in them
+	Quota   uint64 // of the victims, those of users who were at their quota; the others: for the limit
 	Bytes   uint64 // of them, in the log
 	Waited  uint64 // entries that waited for room
 	Late    uint64 // of them, those that got none in time
@@ -84,7 +85,7 @@ type Stats struct {
 
 // Stats returns the present counts.
 func (e *Evictor) Stats() Stats {
-	return Stats{Entries: e.counts.entries.Load(), Victims: e.counts.victims.Load(), Bytes: e.counts.bytes.Load(), Waited: e.counts.waited.Load(), Late: e.counts.late.Load()}
+	return Stats{Entries: e.counts.entries.Load(), Victims: e.counts.victims.Load(), Quota: e.counts.quota.Load(), Bytes: e.counts.bytes.Load(), Waited: e.counts.waited.Load(), Late: e.counts.late.Load()}
 }
 
 // bounds is what holds at one moment.

@@ -31,6 +31,7 @@ type applier struct {
 	room     int64  // of the eviction that is applied
 	victims  together
 	inserted int // items that the batch's commands stored, or were refused
+	expired  int // items that were removed, since they were counted
 
 	mine    bool                      // the batch is of this node: its results are wanted, with their details
 	granted bool                      // a transaction is under way: there is room for all of it, and the keyspace is in a cut
@@ -42,7 +43,7 @@ type applier struct {
 // as all of them run this code on the same bytes.
 func (a *applier) batch(version byte, commands []byte, count int, results []Result) {
 	a.account, a.version, a.inserted = nil, version, 0
-	a.store.Expire(a.time, expirePerBatch)
+	expire(a, expirePerBatch)
 	defer a.keepUp()
 	for len(results) > 0 {
 		some, rest, err := a.decode(commands, min(count, len(a.cmds)))
@@ -57,12 +58,19 @@ func (a *applier) batch(version byte, commands []byte, count int, results []Resu
 	}
 }
 
+// expire removes up to so many items that are due, and returns how many there were.
+func expire(a *applier, most int) int {
+	n := a.store.Expire(a.time, most)
+	a.expired += n
+	return n
+}
+
 // keepUp removes more of what is due after a batch that stored many items: at any rate of short deadlines they do not
 // pile up. Releases that know no limits remove less, so it begins once the log has held something that they do not
 // read.
 func (a *applier) keepUp() {
 	if more := 2*a.inserted - expirePerBatch; more > 0 && a.entries >= version4 {
-		a.store.Expire(a.time, more)
+		expire(a, more)
 	}
 }
 
@@ -99,7 +107,7 @@ func (a *applier) warm(some []Command) {
 func (a *applier) command(c *Command) Result {
 	switch c.Op {
 	case OpSweep:
-		return Result{Kind: KindInt, N: int64(a.store.Expire(a.time, expirePerSweep))}
+		return Result{Kind: KindInt, N: int64(expire(a, expirePerSweep))}
 	case OpGone:
 		a.dropOrigins(c.Words)
 		return Result{Kind: KindOK}

@@ -105,7 +105,7 @@ func stampOf(entry []byte) int64 { return int64(binary.LittleEndian.Uint64(entry
 // is malformed all the same ends at the same place on every node.
 func (a *applier) evict(entry []byte) {
 	a.account = nil
-	a.store.Expire(a.time, expirePerBatch)
+	expire(a, expirePerBatch)
 	d := decoder{rest: entry[bodyAt:]}
 	epoch, target := d.uvarint(), d.varint()
 	a.room = d.varint()

@@ -50,6 +50,7 @@ type FSM struct {
 	closed   atomic.Bool   // state.closed
 	inUse    atomic.Uint32 // state.entries
 	bytes    atomic.Uint64 // of all entries applied by this process
+	expired  atomic.Uint64 // items that were removed for their deadlines, by this process
 	pending  waiters       // for an index to be applied
 	watch    watchers
 	hashes   stateHashes
@@ -118,6 +119,8 @@ func (f *FSM) apply(log *raft.Log) {
 	s.forgetIdle()
 	f.hashes.set(s.index, s.hash())
 	f.bytes.Add(uint64(len(log.Data)))
+	f.expired.Add(uint64(f.applier.expired))
+	f.applier.expired = 0
 	f.applied.Store(log.Index)
 	f.closed.Store(s.closed)
 	f.tellChanged()
@@ -207,6 +210,7 @@ type Stats struct {
 	LimitsSet   bool  // some limits have been set, if only to none
 	Reject      bool  // at the limit, what would grow is refused
 	Evicted     uint64
+	Expired     uint64 // items whose deadline has passed, and that this process has removed
 }
 
 // Stats returns the present numbers. It waits for nobody.
@@ -216,7 +220,7 @@ func (f *FSM) Stats() Stats {
 	return Stats{
 		Users: s.users.count(), Items: s.store.Len(), Deadlines: s.store.Deadlines(), Bytes: s.store.Bytes(),
 		Memory: s.memory(), MemoryLimit: limits.MaxMemory, Working: s.ledger.working.Load(), LimitsSet: s.ledger.limits.Load() != nil,
-		Reject: limits.Reject, Evicted: s.ledger.evicted.Load(),
+		Reject: limits.Reject, Evicted: s.ledger.evicted.Load(), Expired: f.expired.Load(),
 	}
 }
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"slices"
+	"time"
 
 	"ciderd/internal/fsm"
 )
@@ -15,6 +16,7 @@ type Batch struct {
 	sent      bool   // at least once
 	proposals []*Proposal
 	count     int
+	made      time.Time
 }
 
 // Entry returns the log entry made by fsm.AppendBatch, to be read only.

@@ -33,10 +33,10 @@ func onceWhateverHappens(t *testing.T, random *rand.Rand) {
 		}
 		return fate(random.IntN(int(takesAWhile) + 1))
 	})
-	var tallies [clients]tally
+	var logs [clients]told
 	var wg sync.WaitGroup
-	for i := range tallies {
-		wg.Go(func() { tallies[i] = w.client(i, writes) })
+	for i := range logs {
+		wg.Go(func() { logs[i] = w.client(i, writes) })
 	}
 	clientsDone := make(chan struct{})
 	go func() { wg.Wait(); close(clientsDone) }()
@@ -49,7 +49,7 @@ func onceWhateverHappens(t *testing.T, random *rand.Rand) {
 	w.pipeline.Close(t.Context())
 	w.stop()
 	w.arriveLate()
-	w.judge(tallies[:])
+	w.judge(logs[:])
 }
 
 // unrest changes the leader, and lets late batches arrive, until done is closed.
@@ -67,8 +67,8 @@ func (w *world) unrest(done <-chan struct{}) {
 	}
 }
 
-// tally is what one client was told.
-type tally struct {
+// told is what one client was told.
+type told struct {
 	numbers []int64 // that its INCRs gave
 	unknown int     // TIMEOUT
 	names   []string
@@ -77,9 +77,9 @@ type tally struct {
 
 // client writes as a session does that pipelines: two commands in a proposal, an INCR of the counter
 // that all share and an APPEND to a text of its own.
-func (w *world) client(id, writes int) tally {
+func (w *world) client(id, writes int) told {
 	own := "text" + strconv.Itoa(id)
-	got := tally{lost: map[string]bool{}}
+	got := told{lost: map[string]bool{}}
 	for i := range writes {
 		name := fmt.Sprintf("%d,", i)
 		results, err := w.propose(incr("n"),
@@ -98,10 +98,10 @@ func (w *world) client(id, writes int) tally {
 	return got
 }
 
-func (w *world) judge(tallies []tally) {
+func (w *world) judge(logs []told) {
 	seen := map[int64]bool{}
 	unknown := 0
-	for i, got := range tallies {
+	for i, got := range logs {
 		for _, n := range got.numbers {
 			if seen[n] {
 				w.t.Errorf("the counter was %d for two callers", n)
@@ -119,7 +119,7 @@ func (w *world) judge(tallies []tally) {
 
 // judgeText holds what a client appended against what it was told: all that was acknowledged, in
 // order, and beside it only what is not known, each once.
-func (w *world) judgeText(id int, got tally) {
+func (w *world) judgeText(id int, got told) {
 	present := strings.SplitAfter(w.value("text"+strconv.Itoa(id)), ",")
 	var acknowledged []string
 	for _, name := range present {

@@ -171,7 +171,7 @@ func (s *sender) holdBack(now time.Time) time.Duration {
 func (s *sender) form() *Batch {
 	s.delay = delay{}
 	taken, total := s.intake.take()
-	b := &Batch{incarnation: s.incarnation, sequence: s.sequence + 1, count: total.commands, proposals: taken}
+	b := &Batch{incarnation: s.incarnation, sequence: s.sequence + 1, count: total.commands, proposals: taken, made: time.Now()}
 	parts := make([][]byte, len(taken))
 	version := 0
 	for i, p := range taken {
@@ -184,8 +184,9 @@ func (s *sender) form() *Batch {
 		Count: total.commands,
 	}, parts...)
 	if len(s.window) == 0 {
-		s.progress = time.Now()
+		s.progress = b.made
 	}
+	s.sizes.Observe(int64(total.commands))
 	s.counts.Batches++
 	s.counts.Commands += uint64(total.commands)
 	s.window = append(s.window, b)

@@ -1,5 +1,7 @@
 package pipeline
 
+import "ciderd/internal/tally"
+
 // Stats is what a pipeline has done since it was made, and what it holds now.
 type Stats struct {
 	Commands uint64 // that went into batches
@@ -7,6 +9,9 @@ type Stats struct {
 	Resent   uint64 // batches that were sent more than once, each time counted
 	Waiting  int    // commands that are in no batch yet
 	InFlight int    // batches that have not been applied here
+
+	Commit tally.Distribution `json:"-"` // of batches, from when they were made until they were applied here: nanoseconds
+	Sizes  tally.Distribution `json:"-"` // of batches, in commands
 }
 
 // Stats returns the current numbers.
@@ -15,5 +20,6 @@ func (p *Pipeline) Stats() Stats {
 	defer p.mu.Unlock()
 	s := p.counts
 	s.Waiting, s.InFlight = p.intake.commands, len(p.window)
+	s.Commit, s.Sizes = p.commit.Read(), p.sizes.Read()
 	return s
 }

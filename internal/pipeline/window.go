@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"ciderd/internal/fsm"
+	"ciderd/internal/tally"
 )
 
 // The bounds of the write path on one node.
@@ -93,6 +94,8 @@ type Pipeline struct {
 	counts       Stats
 	closed       bool
 	closedWindow chan struct{} // closed when closed and nothing is left
+
+	commit, sizes *tally.Histogram // see Stats
 }
 
 // New returns a pipeline that accepts proposals; Run sends them.
@@ -100,6 +103,7 @@ func New(c Config) *Pipeline {
 	return &Pipeline{
 		config: c, incarnation: c.Incarnation, wake: make(chan struct{}, 1), leaderChanged: make(chan struct{}, 1),
 		closedWindow: make(chan struct{}),
+		commit:       tally.NewHistogram(tally.Latencies), sizes: tally.NewHistogram(tally.Sizes),
 	}
 }
 
@@ -189,6 +193,7 @@ func (p *Pipeline) Applied(incarnation, sequence uint64, results []fsm.Result) {
 	p.checkClosed()
 	p.mu.Unlock()
 	if done != nil {
+		p.commit.Since(done.made)
 		done.finish(results, nil)
 		p.poke()
 	}
@@ -245,7 +250,7 @@ func (p *Pipeline) Renew(incarnation uint64) {
 		p.sequence++
 		p.window[i] = &Batch{
 			incarnation: incarnation, sequence: p.sequence, entry: fsm.Renumber(b.entry, incarnation, p.sequence),
-			proposals: b.proposals, count: b.count,
+			proposals: b.proposals, count: b.count, made: b.made,
 		}
 		p.windowBytes += len(p.window[i].entry)
 	}

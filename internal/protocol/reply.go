@@ -44,6 +44,8 @@ type Reply interface {
 	// Fact is a line of STATS or STATUS, in a list.
 	Fact(name, value string)
 	Error(code Code, message string)
+	// Failed reports whether an error was answered, or a Conflict, since it was last asked.
+	Failed() bool
 	// Flush sends what has been answered.
 	Flush()
 }

@@ -16,6 +16,7 @@ import (
 	"ciderd/internal/accounts"
 	"ciderd/internal/auth"
 	"ciderd/internal/session"
+	"ciderd/internal/tally"
 	"ciderd/test/nodetest"
 )
 
@@ -34,6 +35,7 @@ type world struct {
 	node  node
 	all   *session.Sessions
 	redis *Sessions
+	table *tally.Table
 }
 
 func start(t testing.TB, cfg session.Config) *world {
@@ -45,7 +47,7 @@ func start(t testing.TB, cfg session.Config) *world {
 	n := node{nodetest.New()}
 	a := accounts.New(accounts.Config{MaxUsers: 100, WriteTimeout: time.Second}, n, hasher)
 	w := &world{t: t, node: n, all: session.New(cfg, session.Bounds{}, n, a, hclog.NewNullLogger())}
-	w.redis = New(Config{}, w.all)
+	w.redis, w.table = New(Config{}, w.all), tally.NewTable(len(Names()))
 	t.Cleanup(w.all.Close)
 	return w
 }
@@ -64,7 +66,7 @@ type peer struct {
 
 func (w *world) open() *peer {
 	p := &peer{t: w.t, taken: map[uint64]int64{}}
-	p.Session = w.redis.Open(p, Addresses{Remote: "192.0.2.1:5000", Local: "192.0.2.9:6379"}, p)
+	p.Session = w.redis.Open(p, Addresses{Remote: "192.0.2.1:5000", Local: "192.0.2.9:6379"}, p, w.table)
 	w.t.Cleanup(func() {
 		p.Close()
 		p.nothingTaken()

@@ -81,6 +81,12 @@ func (r *reply) Error(code protocol.Code, message string) {
 	r.s.w.Error(r.words(code, message))
 }
 
+// Failed reports whether an error was answered since it was last asked.
+func (r *reply) Failed() (failed bool) {
+	failed, r.s.w.Failed = r.s.w.Failed, false
+	return failed
+}
+
 // Flush sends what has been answered.
 func (r *reply) Flush() { r.s.w.Flush() }
 

@@ -41,21 +41,21 @@ type replies struct {
 
 // Serve does one request. What it holds is not kept.
 func (s *Session) Serve(args [][]byte) {
+	c, err := resp.Lookup(args)
 	skip := s.replies.skip && !s.replies.off
 	s.replies.skip = false
 	if skip {
 		s.settle()
 		s.w.Drop(true)
 	}
-	s.serve(args)
+	s.Commands.Serve(numberOf(c), func() { s.serve(c, err, args) })
 	if skip {
 		s.settle()
 		s.w.Drop(s.replies.off)
 	}
 }
 
-func (s *Session) serve(args [][]byte) {
-	c, err := resp.Lookup(args)
+func (s *Session) serve(c *resp.Command, err error, args [][]byte) {
 	switch {
 	case s.User() == 0 && (c == nil || !c.Has(resp.NoAuth)):
 		s.refuse(resp.ErrNoAuth)

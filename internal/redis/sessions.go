@@ -7,6 +7,7 @@ import (
 	"ciderd/internal/protocol/resp"
 	"ciderd/internal/script"
 	"ciderd/internal/session"
+	"ciderd/internal/tally"
 )
 
 // Sessions is all clients of this protocol on a node. All methods may be called from any goroutine.
@@ -32,11 +33,12 @@ type Addresses struct {
 	TLS           bool
 }
 
-// Open returns a session that nobody is logged in to. It must be closed.
-func (all *Sessions) Open(client session.Client, addresses Addresses, out resp.Sink) *Session {
+// Open returns a session that nobody is logged in to. It must be closed. Its commands are counted in a table of as many
+// as Names has.
+func (all *Sessions) Open(client session.Client, addresses Addresses, out resp.Sink, table *tally.Table) *Session {
 	s := &Session{all: all, client: client, w: resp.NewWriter(out)}
 	s.reply.s = s
-	s.Session = all.sessions.Open(client, &s.reply)
+	s.Session = all.sessions.Open(client, &s.reply, table)
 	s.direct = s.Session.Direct()
 	s.card = newCard(client, addresses)
 	all.add(s.card)

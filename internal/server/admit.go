@@ -32,7 +32,7 @@ func (s *Server) admit(conn net.Conn, p port) {
 // admitAs admits a connection of the client at an address.
 func (s *Server) admitAs(conn net.Conn, addr net.Addr, p port) {
 	k := newSocket(conn, addr)
-	switch a, limit := s.enter(k); a {
+	switch a, limit := s.enter(k, p); a {
 	case noPlace:
 		conn.Close()
 	case crowded, crowdedAddress:
@@ -49,7 +49,7 @@ func (s *Server) admitAs(conn net.Conn, addr net.Addr, p port) {
 }
 
 // enter counts a connection, and returns the limit that it exceeds, if any.
-func (s *Server) enter(k *socket) (a admission, limit int) {
+func (s *Server) enter(k *socket, p port) (a admission, limit int) {
 	cfg := s.config.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,11 +59,12 @@ func (s *Server) enter(k *socket) (a admission, limit int) {
 	switch {
 	case cfg.MaxPerAddress > 0 && s.addresses[k.address] >= cfg.MaxPerAddress:
 		a, limit = crowdedAddress, cfg.MaxPerAddress
+		s.refused[refusedAddress]++
 	case cfg.MaxConnections > 0 && len(s.open)-s.refusing >= cfg.MaxConnections:
 		a, limit = crowded, cfg.MaxConnections
+		s.refused[refusedLimit]++
 	}
 	if a != admitted {
-		s.refused++
 		if s.refusing >= maxRefusals {
 			return noPlace, 0
 		}
@@ -76,6 +77,8 @@ func (s *Server) enter(k *socket) (a admission, limit int) {
 		return a, limit
 	}
 	s.accepted++
+	k.counted = s.ports[p.name()]
+	k.counted.open.Add(1)
 	s.addresses[k.address]++
 	return admitted, 0
 }
@@ -89,6 +92,7 @@ func (s *Server) leave(k *socket) {
 		s.refusing--
 		return
 	}
+	k.counted.open.Add(-1)
 	if s.addresses[k.address]--; s.addresses[k.address] == 0 {
 		delete(s.addresses, k.address)
 	}

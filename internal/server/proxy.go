@@ -75,7 +75,7 @@ func (s *Server) expectHeader(conn net.Conn) bool {
 		return false
 	}
 	if len(s.unnamed) >= maxProxyHeaders {
-		s.refused++
+		s.refused[refusedHeader]++
 		return false
 	}
 	s.unnamed[conn] = struct{}{}

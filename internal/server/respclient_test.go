@@ -316,8 +316,9 @@ func TestRESPIdleClientIsSmall(t *testing.T) {
 	inRESPBubble(t, Config{}, func(t *testing.T, s *Server, _ func() respTester) {
 		ours, theirs := net.Pipe()
 		k := newSocket(theirs, theirs.RemoteAddr())
-		s.enter(k)
-		only := newRESPClient(s, k, port{resp: true})
+		p := port{resp: true}
+		s.enter(k, p)
+		only := newRESPClient(s, k, p)
 		go func() {
 			defer s.leave(k)
 			only.run()

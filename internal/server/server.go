@@ -47,7 +47,10 @@ type Server struct {
 	refusing  int                   // of open
 	addresses map[string]int        // connections of each, without refused ones
 
-	accepted, refused uint64 // since the start
+	ports map[string]*portCounts // by name; it does not change
+
+	accepted uint64          // since the start
+	refused  [reasons]uint64 // by the reason for it
 }
 
 // New returns a server of node's data. It starts nothing.
@@ -68,6 +71,7 @@ func newServer(cfg Config, bounds session.Bounds, node session.Node, accounts *a
 		open:      map[*socket]struct{}{},
 		addresses: map[string]int{},
 	}
+	s.ports = newPorts()
 	s.redis = redis.New(cfg.Redis, s.sessions)
 	s.SetConfig(cfg)
 	return s
@@ -105,7 +109,10 @@ func (s *Server) Stats() Stats {
 	st := Stats{Incoming: s.memory.inUse(), Unread: s.backlog.inUse(), Sessions: s.sessions.Stats()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.Connections, st.Accepted, st.Refused = len(s.open)-s.refusing, s.accepted, s.refused
+	st.Connections, st.Accepted = len(s.open)-s.refusing, s.accepted
+	for _, n := range s.refused {
+		st.Refused += n
+	}
 	return st
 }
 
@@ -129,6 +136,19 @@ func (s *Server) ServeRESP(l net.Listener, config func() *tls.Config) error {
 type port struct {
 	tls  func() *tls.Config // nil: they do not encrypt
 	resp bool               // Redis' protocol
+}
+
+// name returns the port's name in the configuration.
+func (p port) name() string {
+	switch {
+	case p.resp && p.tls != nil:
+		return RedisTLS
+	case p.resp:
+		return Redis
+	case p.tls != nil:
+		return TextTLS
+	}
+	return Text
 }
 
 // serve serves a client until it ends.

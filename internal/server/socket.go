@@ -37,10 +37,11 @@ type socket struct {
 	sending sending
 	// Deadlines that are set on conn; see armRead and armWrite.
 	readUntil, writeUntil time.Time
-	lastWrites            bool // the last write deadline was set
-	polling               bool // Read must not block
-	encrypted             bool // what it carries is TLS
-	refused               bool // it is only being refused
+	lastWrites            bool        // the last write deadline was set
+	polling               bool        // Read must not block
+	encrypted             bool        // what it carries is TLS
+	refused               bool        // it is only being refused
+	counted               *portCounts // in which it is counted; nil: it is refused
 
 	wake         sync.Mutex // makes "look at ending, set a deadline" one step
 	ending       atomic.Uint32

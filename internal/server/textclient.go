@@ -32,7 +32,7 @@ func newTextClient(server *Server, k *socket, p port) *textClient {
 	crlf := server.config.Load().CRLF
 	c.reader.SetCRLF(crlf)
 	c.writer = text.NewWriter(&c.out, crlf)
-	c.session = server.sessions.Open(c, &c.writer)
+	c.session = server.sessions.Open(c, &c.writer, server.ports[p.name()].commands)
 	return c
 }
 
@@ -195,6 +195,10 @@ func (c *textClient) tooLong(verb protocol.Verb) {
 
 // help answers HELP, which is about this protocol.
 func (c *textClient) help() {
+	c.session.Commands.Serve(uint16(protocol.VerbHelp), c.writeHelp)
+}
+
+func (c *textClient) writeHelp() {
 	c.session.Wait()
 	if c.ends() || c.out.Gone() {
 		return

@@ -122,8 +122,9 @@ func TestIdleTimeoutAfterABurst(t *testing.T) {
 func onlyClient(t *testing.T, s *Server) (*textClient, *testClient) {
 	ours, theirs := net.Pipe()
 	k := newSocket(theirs, theirs.RemoteAddr())
-	s.enter(k)
-	only := newTextClient(s, k, port{})
+	p := port{}
+	s.enter(k, p)
+	only := newTextClient(s, k, p)
 	go func() {
 		defer s.leave(k)
 		only.run()

@@ -17,6 +17,7 @@ import (
 	"ciderd/internal/accounts"
 	"ciderd/internal/auth"
 	"ciderd/internal/protocol"
+	"ciderd/internal/tally"
 	"ciderd/test/nodetest"
 )
 
@@ -34,6 +35,7 @@ type world struct {
 	t        *testing.T
 	node     node
 	sessions *Sessions
+	table    *tally.Table
 }
 
 func start(t *testing.T, cfg Config, bounds Bounds) *world {
@@ -44,7 +46,7 @@ func start(t *testing.T, cfg Config, bounds Bounds) *world {
 	}
 	n := node{nodetest.New()}
 	a := accounts.New(accounts.Config{MaxUsers: 100, WriteTimeout: time.Second}, n, hasher)
-	w := &world{t: t, node: n, sessions: New(cfg, bounds, n, a, hclog.NewNullLogger())}
+	w := &world{t: t, node: n, sessions: New(cfg, bounds, n, a, hclog.NewNullLogger()), table: tally.NewTable(len(commands))}
 	t.Cleanup(w.sessions.Close)
 	return w
 }
@@ -56,6 +58,7 @@ type peer struct {
 	said    []string // replies, see recorder
 	ended   atomic.Bool
 	reset   atomic.Bool
+	failed  bool // see protocol.Reply
 	full    bool // there is no memory for it
 	taken   int64
 	onReply func() // nil: nothing
@@ -64,7 +67,7 @@ type peer struct {
 
 func (w *world) open() *peer {
 	p := &peer{t: w.t}
-	p.Session = w.sessions.Open(p, recorder{p})
+	p.Session = w.sessions.Open(p, recorder{p}, w.table)
 	w.t.Cleanup(p.Close)
 	return p
 }
@@ -134,7 +137,8 @@ func (r recorder) Begin(n int)                              { r.say("begin", n) 
 func (r recorder) End()                                     { r.say("end") }
 func (r recorder) More(key []byte)                          { r.say("more", string(key)) }
 func (r recorder) Fact(name, value string)                  { r.say("fact", name, value) }
-func (r recorder) Error(code protocol.Code, _ string)       { r.say("error", code) }
+func (r recorder) Error(code protocol.Code, _ string)       { r.failed = true; r.say("error", code) }
+func (r recorder) Failed() (failed bool)                    { failed, r.failed = r.failed, false; return failed }
 func (r recorder) Flush()                                   { r.say("flush") }
 
 // until waits for a condition; only a failing test waits long.

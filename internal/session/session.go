@@ -17,6 +17,9 @@ type Session struct {
 	writes  writes
 	login   login
 
+	// Commands counts them. Do and Reject do that.
+	Commands Commands
+
 	loginBy  time.Time // when a session that nobody is logged in to ends
 	failures int32     // of LOGIN and SIGNUP
 	stripe   uint8     // of registry.totals
@@ -48,6 +51,10 @@ func (s *Session) LoginBy() time.Time { return s.loginBy }
 
 // Do serves a request. A write may be answered later, see Pending; all else is when Do returns.
 func (s *Session) Do(req *protocol.Request) {
+	s.Commands.Serve(uint16(req.Verb), func() { s.do(req) })
+}
+
+func (s *Session) do(req *protocol.Request) {
 	c := &commands[req.Verb]
 	switch {
 	case s.User() == 0 && !c.anonymous:
@@ -73,6 +80,10 @@ func (s *Session) Do(req *protocol.Request) {
 
 // Reject answers a request that could not be read, of which only the verb is known; VerbNone: not even that.
 func (s *Session) Reject(verb protocol.Verb, err *protocol.Error) {
+	s.Commands.Serve(uint16(verb), func() { reject(s, verb, err) })
+}
+
+func reject(s *Session, verb protocol.Verb, err *protocol.Error) {
 	if s.User() == 0 && !verb.Command().BeforeLogin {
 		s.answers.Error(protocol.AuthRequired, authRequired)
 		return
@@ -138,10 +149,12 @@ func (s *Session) Rest() {
 	s.writes.release()
 	s.reads.timePasses()
 	s.publish()
+	s.Commands.meter.Wake()
 }
 
 // publish adds what the session has counted to its user's counts, and to those of the node.
 func (s *Session) publish() {
+	s.Commands.meter.Publish()
 	if u := s.login.user; u != nil {
 		total := &s.all.users.totals[s.stripe]
 		u.counts.hits.publish(&s.reads.hits, &total.hits)

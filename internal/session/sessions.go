@@ -12,6 +12,7 @@ import (
 	"ciderd/internal/accounts"
 	"ciderd/internal/clock"
 	"ciderd/internal/protocol"
+	"ciderd/internal/tally"
 )
 
 // Node is what sessions need of the node that they run on. All methods may be called from any goroutine.
@@ -146,12 +147,14 @@ func (all *Sessions) Close() {
 	all.lists.close()
 }
 
-// Open returns a session that nobody is logged in to. It must be closed.
-func (all *Sessions) Open(client Client, reply protocol.Reply) *Session {
+// Open returns a session that nobody is logged in to. It must be closed. Its commands are counted in a table, by the
+// numbers of verbs, or of what its protocol has instead.
+func (all *Sessions) Open(client Client, reply protocol.Reply, table *tally.Table) *Session {
 	s := &Session{all: all, client: client, stripe: uint8(all.open.Add(1) % stripes)}
 	s.answers = answers{Reply: reply, all: all}
+	s.Commands = Commands{meter: table.Meter(), reply: reply}
 	s.reads = reads{answers: &s.answers, clock: all.node.Clock()}
-	s.writes = writes{answers: &s.answers}
+	s.writes = writes{answers: &s.answers, commands: &s.Commands}
 	s.startLogin()
 	return s
 }

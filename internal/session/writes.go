@@ -29,9 +29,10 @@ const (
 // Groups are what makes a burst cheap: a write costs an encoding into the buffer, and a group one
 // allocation and one wait. They end where order demands it: before whatever is not a write.
 type writes struct {
-	answers *answers
-	user    uint64      // the user; 0: nobody is logged in
-	reader  *fsm.Reader // of the user's cache
+	answers  *answers
+	commands *Commands
+	user     uint64      // the user; 0: nobody is logged in
+	reader   *fsm.Reader // of the user's cache
 
 	command fsm.Command
 	group   *buffer // encoded commands; nil if there is none
@@ -62,8 +63,9 @@ type buffer struct {
 
 // turn is the place of an answer among those that are due.
 type turn struct {
-	answer Answer
-	said   bool // it is not a write's, and needs no result
+	answer  Answer
+	command uint16 // that it answers
+	said    bool   // it is not a write's, and needs no result
 }
 
 // turnsKeep is for how many answers memory is kept in the pool: more than commands can be in flight.
@@ -77,12 +79,12 @@ func (b *buffer) push(t turn) {
 	b.turns = append(b.turns, t)
 }
 
-func (b *buffer) pop() Answer {
-	a := b.turns[b.next].answer
+func (b *buffer) pop() turn {
+	t := b.turns[b.next]
 	if b.next++; b.next == len(b.turns) {
 		b.turns, b.next = b.turns[:0], 0
 	}
-	return a
+	return t
 }
 
 // says reports whether the next answer is not a write's.
@@ -116,7 +118,7 @@ func (w *writes) enter(answer Answer) {
 		w.propose()
 		w.group.b = append(w.group.b, last...)
 	}
-	w.group.push(turn{answer: answer})
+	w.push(turn{answer: answer})
 	w.count++
 	w.version = max(w.version, w.command.Since())
 	w.work += w.copied(&w.command)
@@ -125,6 +127,12 @@ func (w *writes) enter(answer Answer) {
 	if w.count == groupCommands || len(w.group.b) >= groupBytes || w.work >= groupWork {
 		w.propose()
 	}
+}
+
+// push has the command that is being done answered in its turn.
+func (w *writes) push(t turn) {
+	t.command = w.commands.later()
+	w.group.push(t)
 }
 
 // copied is about how many bytes of values a command makes every node copy beside its own.
@@ -211,14 +219,15 @@ func (w *writes) finishOldest() {
 		if err == nil && i < len(results) {
 			r, results[i] = results[i], fsm.Result{} // so that its details are not kept for longer than they are needed
 		}
-		answer := w.group.pop()
+		t := w.group.pop()
 		switch {
-		case answer != nil && answer(w.answers.Reply, r):
+		case t.answer != nil && t.answer(w.answers.Reply, r):
 		case err != nil:
 			w.answers.unwritten(err)
 		default:
 			w.answers.result(r)
 		}
+		w.commands.answered(t.command)
 		w.details -= detailBytes(&r)
 		w.say()
 	}
@@ -227,7 +236,7 @@ func (w *writes) finishOldest() {
 
 // said adds an answer that is due after the writes so far, of which there are some.
 func (w *writes) said(answer Answer) {
-	w.group.push(turn{answer: answer, said: true})
+	w.push(turn{answer: answer, said: true})
 	if w.sayings++; w.sayings >= turnsKeep {
 		w.flush()
 	}
@@ -237,9 +246,11 @@ func (w *writes) said(answer Answer) {
 func (w *writes) say() {
 	for w.group.says() {
 		w.sayings--
-		if answer := w.group.pop(); !w.answers.over {
-			answer(w.answers.Reply, fsm.Result{})
+		t := w.group.pop()
+		if !w.answers.over {
+			t.answer(w.answers.Reply, fsm.Result{})
 		}
+		w.commands.answered(t.command)
 	}
 }
 

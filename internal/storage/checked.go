@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"ciderd/internal/tally"
 )
 
 // bbolt's pages carry no checksums, so a disk that returns other bytes than were written shows only as wrong data.
@@ -46,13 +48,14 @@ type checked struct {
 	stable   sync.Mutex // one value at a time; voteTerm
 	voteTerm []byte     // of a vote whose candidate has not been stored yet
 
-	counts counts
+	syncs *tally.Histogram // how long transactions took
 }
 
 // newChecked returns a checked that never waits and keeps no reserve.
 func newChecked(b backend, dir string, fatal, hangs func(error)) *checked {
 	return &checked{
 		backend: b, dir: dir, fatal: fatal, watchdog: newWatchdog(hangs), reserve: &reserve{}, closed: make(chan struct{}),
+		syncs: tally.NewHistogram(tally.Latencies),
 	}
 }
 
@@ -201,7 +204,7 @@ func valueOf(key, stored []byte) ([]byte, error) {
 func (c *checked) write(what string, transaction func() error) error {
 	watched := func() error {
 		defer c.watchdog.end(c.watchdog.begin(what))
-		defer c.counts.wrote(time.Now())
+		defer c.syncs.Since(time.Now())
 		return transaction()
 	}
 	err := watched()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -28,6 +29,7 @@ type snapshots struct {
 	*raft.FileSnapshotStore
 	dir     string
 	written func(error) error // as checked.written
+	size    atomic.Int64      // of the latest one, in bytes
 
 	mu      sync.Mutex          // writing, and the names of finished snapshots
 	writing map[string]struct{} // ids of snapshots that are being written
@@ -39,9 +41,11 @@ func openSnapshots(dir string, log hclog.Logger, written func(error) error) (*sn
 	if err != nil {
 		return nil, fmt.Errorf("snapshots in %s: %w", dir, err)
 	}
-	return &snapshots{
+	s := &snapshots{
 		FileSnapshotStore: files, dir: filepath.Join(dir, "snapshots"), written: written, writing: map[string]struct{}{},
-	}, nil
+	}
+	_, err = s.list()
+	return s, err
 }
 
 // outcome handles the outcome of an operation on a snapshot, and ends the process as that of a write to the log
@@ -122,7 +126,7 @@ func (s *snapshotSink) Cancel() error {
 func (s *snapshots) retire() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list, err := s.List()
+	list, err := s.list()
 	if err != nil || len(list) <= keptSnapshots {
 		return err
 	}
@@ -133,6 +137,15 @@ func (s *snapshots) retire() error {
 		}
 	}
 	return nil
+}
+
+// list is List, and notes how large the latest one is.
+func (s *snapshots) list() ([]*raft.SnapshotMeta, error) {
+	list, err := s.List()
+	if len(list) > 0 {
+		s.size.Store(list[0].Size)
+	}
+	return list, err
 }
 
 // removeLeftovers removes unfinished and retired snapshots, except those that are being written. Their files are

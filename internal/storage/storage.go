@@ -56,7 +56,9 @@ type Storage struct {
 	// was opened.
 	Known bool
 
-	store *checked
+	path      string // of the log's file
+	store     *checked
+	snapshots *snapshots // Snapshots
 }
 
 // Open opens a data directory, which it creates (mode 0700) if there is none, and reads all of it. An error that
@@ -132,9 +134,10 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	if err := removeLeftovers(filepath.Join(dir, "snapshots"), nil); err != nil {
 		return err
 	}
-	if s.Snapshots, err = openSnapshots(dir, log, s.store.written); err != nil {
+	if s.snapshots, err = openSnapshots(dir, log, s.store.written); err != nil {
 		return err
 	}
+	s.path, s.Snapshots = path, s.snapshots
 	if err = verify(dir, s.store, s.Snapshots); err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@ type Writer struct {
 	to      Sink
 	dropped dropped
 	resp3   bool
+	// Failed is set when an error is written, be it within a collection. Who looks at it clears it.
+	Failed bool
 }
 
 // NewWriter returns a Writer to out.
@@ -80,7 +82,10 @@ func (w *Writer) Simple(s string) { w.line(appendLine(append(w.out.Buffer(), '+'
 func (w *Writer) OK() { w.out.Emit(append(w.out.Buffer(), "+OK\r\n"...)) }
 
 // Error writes an error: a code, a blank, and a message. A line end in it becomes a blank, as in Redis.
-func (w *Writer) Error(reply string) { w.line(appendLine(append(w.out.Buffer(), '-'), reply)) }
+func (w *Writer) Error(reply string) {
+	w.Failed = true
+	w.line(appendLine(append(w.out.Buffer(), '-'), reply))
+}
 
 // appendLine appends s without line ends.
 func appendLine(b []byte, s string) []byte {

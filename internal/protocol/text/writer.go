@@ -30,6 +30,7 @@ type Sink interface {
 type Writer struct {
 	out     Sink
 	newline string
+	failed  bool // see Failed
 }
 
 // NewWriter returns a Writer to out whose lines end in CR LF, or else in LF.
@@ -73,6 +74,7 @@ func (w *Writer) Int(n int64) { w.line(strconv.AppendInt(w.out.Buffer(), n, 10))
 
 // Conflict writes CONFLICT and a version.
 func (w *Writer) Conflict(version uint64) {
+	w.failed = true
 	w.line(strconv.AppendUint(append(w.out.Buffer(), "CONFLICT "...), version, 10))
 }
 
@@ -134,7 +136,14 @@ func (w *Writer) Fact(name, value string) {
 
 // Error writes an error reply.
 func (w *Writer) Error(code protocol.Code, message string) {
+	w.failed = true
 	w.line(appendError(w.out.Buffer(), &protocol.Error{Code: code, Message: message}))
+}
+
+// Failed reports whether an error was written since it was last asked.
+func (w *Writer) Failed() (failed bool) {
+	failed, w.failed = w.failed, false
+	return failed
 }
 
 // Flush sends what has been written.
