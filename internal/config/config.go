@@ -16,8 +16,9 @@ type Config struct {
 	// Single is set when there is no cluster block: one node that no other can join.
 	Single bool
 
-	Text    string // where this node listens for clients; empty: nowhere
-	TextTLS string // where it listens for clients that speak TLS; empty: nowhere
+	Text     string // where this node listens for clients; empty: nowhere
+	AdminTLS bool   // HTTP is spoken with TLS, with the clients' certificate
+	TextTLS  string // where it listens for clients that speak TLS; empty: nowhere
 	// Redis and RedisTLS are where it listens for clients that speak Redis' protocol; empty: nowhere.
 	Redis, RedisTLS string
 	// RedisByDefault says that nobody has asked for Redis: a node without a file listens there if the port is free.
@@ -67,6 +68,7 @@ type Runtime struct {
 	PeerTLS       PeerTLS // as written; see PeerMode
 	TLS           TLS
 	ProxyFrom     Prefixes // from where clients' connections must begin with a header of the PROXY protocol, version 2
+	AdminHosts    Hosts    // host names under which a browser may ask for /status and the page, beside addresses and localhost
 	Limits        Limits
 	Auth          Auth
 	Timeouts      Timeouts

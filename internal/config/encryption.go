@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 )
 
@@ -71,6 +72,29 @@ func parsePrefixes(text string) (Prefixes, error) {
 	return Prefixes(strings.Join(words, ",")), nil
 }
 
+// Hosts is a set of host names: in lower case, with commas between them.
+type Hosts string
+
+// List returns the names.
+func (h Hosts) List() []string {
+	return strings.FieldsFunc(string(h), func(r rune) bool { return r == ',' })
+}
+
+// parseHosts parses names with commas between them.
+func parseHosts(text string) (Hosts, error) {
+	var words []string
+	for word := range strings.SplitSeq(text, ",") {
+		word = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(word), "."))
+		if !hostName.MatchString(word) {
+			return "", fmt.Errorf("%q is no host name such as status.example (without a port)", word)
+		}
+		words = append(words, word)
+	}
+	return Hosts(strings.Join(words, ",")), nil
+}
+
+var hostName = regexp.MustCompile(`^[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?(\.[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?)*$`)
+
 // checkEncryption checks what the keys about TLS need of each other.
 func checkEncryption(l *loader) {
 	t := &l.cfg.TLS
@@ -94,6 +118,8 @@ func checkEncryption(l *loader) {
 		wants(l, "listen.text_tls", "tls.cert_file")
 	case l.cfg.RedisTLS != "" && cert == "":
 		wants(l, "listen.redis_tls", "tls.cert_file")
+	case l.cfg.AdminTLS && cert == "":
+		wants(l, "listen.admin_tls", "tls.cert_file")
 	case l.cfg.TextTLS+l.cfg.Text+l.cfg.RedisTLS+l.cfg.Redis == "":
 		where, line := l.cfg.place("listen.text")
 		l.problem(where, line, `clients can reach this node nowhere: give listen.text or listen.text_tls an address`)

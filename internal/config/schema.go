@@ -42,6 +42,8 @@ var settings = []setting{
 	optional(listen("listen.redis_tls", func(c *Config) *string { return &c.RedisTLS }), func(c *Config) *string { return &c.RedisTLS }),
 	listen("listen.peer", func(c *Config) *string { return &c.Peer }),
 	listen("listen.admin", func(c *Config) *string { return &c.Admin }),
+	flag("listen.admin_tls", func(c *Config) *bool { return &c.AdminTLS }),
+	whileRunning(hosts("listen.admin_hosts", func(c *Config) *Hosts { return &c.AdminHosts })),
 	whileRunning(prefixes("listen.proxy_from", func(c *Config) *Prefixes { return &c.ProxyFrom })),
 	choice("listen.newline", func(c *Config) *string { return &c.Newline }, same(NewlineLF, NewlineCRLF)),
 	file("tls.ca_file", func(c *Config) *string { return &c.TLS.CAFile }),
@@ -144,6 +146,27 @@ func prefixes(key string, ref func(*Config) *Prefixes) setting {
 				return nil
 			}
 			*ref(c), err = parsePrefixes(text)
+			return err
+		},
+		get: func(c *Config) string {
+			if *ref(c) == "" {
+				return none
+			}
+			return string(*ref(c))
+		},
+	}
+}
+
+func hosts(key string, ref func(*Config) *Hosts) setting {
+	return setting{
+		key:     key,
+		literal: list,
+		set: func(c *Config, text string) (err error) {
+			if isNone(text) {
+				*ref(c) = ""
+				return nil
+			}
+			*ref(c), err = parseHosts(text)
 			return err
 		},
 		get: func(c *Config) string {

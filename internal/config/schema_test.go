@@ -18,6 +18,8 @@ var other = map[string]string{
 	"listen.proxy_from":                  "10.0.0.5/32,10.1.0.0/16",
 	"listen.peer":                        "127.0.0.1:9000",
 	"listen.admin":                       "127.0.0.1:9081",
+	"listen.admin_tls":                   "true",
+	"listen.admin_hosts":                 "status.example,ops",
 	"listen.newline":                     "crlf",
 	"tls.ca_file":                        "other-ca.pem",
 	"tls.cert_file":                      "other.pem",
@@ -107,7 +109,7 @@ tls {
 
 // fileFor is a file that has what s needs.
 func fileFor(s *setting) string {
-	if s.section() == "tls" || s.key == "listen.text_tls" || s.key == "listen.redis_tls" || s.key == "cluster.peer_tls" {
+	if s.section() == "tls" || s.key == "listen.text_tls" || s.key == "listen.redis_tls" || s.key == "listen.admin_tls" || s.key == "cluster.peer_tls" {
 		return withTLS
 	}
 	return one

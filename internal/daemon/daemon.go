@@ -46,11 +46,12 @@ type Daemon struct {
 	accounts *accounts.Accounts
 	web      *web.Server // nil: its port could not be opened, or none is set
 	webPort  net.Listener
-	socket   *admin.Server  // for the operators
-	reports  *report.Source // what clients and both of them show
-	ports    ports          // of clients
-	failed   chan error     // of a port that stopped serving
-	empty    bool           // the data directory was empty at the start
+	hosts    atomic.Pointer[config.Hosts] // listen.admin_hosts
+	socket   *admin.Server                // for the operators
+	reports  *report.Source               // what clients and both of them show
+	ports    ports                        // of clients
+	failed   chan error                   // of a port that stopped serving
+	empty    bool                         // the data directory was empty at the start
 	wg       sync.WaitGroup
 	cancel   context.CancelFunc
 	ending   sync.Mutex // held by fatal
@@ -65,6 +66,7 @@ type Daemon struct {
 func Open(c *config.Config, version string, logs Logs) (*Daemon, error) {
 	d := &Daemon{config: c, version: version, log: logs.Main, logs: logs, failed: make(chan error, 9), exit: os.Exit}
 	fsm.Release = version
+	d.hosts.Store(&c.AdminHosts)
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
 	if err := d.open(ctx); err != nil {
@@ -243,6 +245,7 @@ func (d *Daemon) Reload(c *config.Config) error {
 	}
 	changed, needRestart := config.Diff(d.config, c)
 	d.config.Runtime = c.Runtime
+	d.hosts.Store(&c.AdminHosts)
 	use() // before the mode: what it needs must be there
 	d.setPeerMode()
 	d.node.Limits().SetFile(fileLimits(d.config))

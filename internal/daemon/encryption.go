@@ -275,7 +275,7 @@ func (e *encryption) warnOfModes(pairs []*certs.Pair) {
 func (e *encryption) notices(now time.Time) (all []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	look := func(file string, end time.Time) {
+	for file, end := range e.ends() {
 		switch left := end.Sub(now); {
 		case left <= 0:
 			all = append(all, fmt.Sprintf("%s has expired: replace it (ciderd tls renew), it is read again within a minute", file))
@@ -283,13 +283,27 @@ func (e *encryption) notices(now time.Time) (all []string) {
 			all = append(all, fmt.Sprintf("%s expires in %d days: replace it (ciderd tls renew)", file, int(left.Hours()/24)))
 		}
 	}
+	slices.Sort(all)
+	return all
+}
+
+// expiry returns when each file that is in use expires.
+func (e *encryption) expiry() map[string]time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ends()
+}
+
+// ends is expiry, with mu held.
+func (e *encryption) ends() map[string]time.Time {
+	ends := map[string]time.Time{}
 	for _, p := range e.pairs() {
-		look(p.File(), p.Certificate().Leaf.NotAfter)
+		ends[p.File()] = p.Certificate().Leaf.NotAfter
 	}
 	for _, p := range e.pools() {
-		look(p.File(), p.Expires())
+		ends[p.File()] = p.Expires()
 	}
-	return all
+	return ends
 }
 
 // watch reads files again when they have changed, until ctx ends. reminders returns what the log tells of now and then,

@@ -3,6 +3,8 @@ package daemon
 import (
 	"fmt"
 	"net"
+
+	"ciderd/internal/server"
 )
 
 // ports are where clients connect.
@@ -33,6 +35,16 @@ func (d *Daemon) openPorts() (p ports, err error) {
 		}
 	}
 	return p, nil
+}
+
+// names returns the names of those that are open.
+func (p *ports) names() (names []string) {
+	for i, listeners := range [][]net.Listener{p.plain, p.tls, p.redis, p.redisTLS} {
+		if len(listeners) > 0 {
+			names = append(names, server.Ports[i])
+		}
+	}
+	return names
 }
 
 func (p *ports) close() {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"time"
 
+	"ciderd/internal/metrics"
 	"ciderd/internal/report"
 	"ciderd/internal/server"
 	"ciderd/internal/web"
@@ -38,12 +39,27 @@ func (d *Daemon) openWeb() {
 		return
 	}
 	d.webPort = l
-	d.web = web.New(d.reports.Report, d.log.Named("health"))
+	d.web = web.New(d.webConfig())
 	d.wg.Go(func() {
 		if err := d.web.Serve(l); err != nil {
 			d.failed <- err
 		}
 	})
+}
+
+func (d *Daemon) webConfig() web.Config {
+	c := web.Config{
+		Report: d.reports.Report, Log: d.log.Named("health"),
+		Hosts: func() []string { return d.hosts.Load().List() },
+		Metrics: metrics.Handler(metrics.Source{
+			Report: d.reports.Report, Ports: d.ports.names(), Counts: d.server.Counts, Refused: d.server.Refused,
+			Certificates: d.encryption.expiry,
+		}),
+	}
+	if d.config.AdminTLS {
+		c.TLS = d.encryption.forClients
+	}
+	return c
 }
 
 // WebAddr returns the address of listen.admin; nil: it is not served.

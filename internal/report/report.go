@@ -26,6 +26,7 @@ type Report struct {
 	cluster.Status
 	Version    string
 	Uptime     int64  // seconds
+	Started    int64  // Unix time in seconds
 	PeerTLS    string // how connections between nodes are protected: off, prefer or require, and what more is to be said
 	Users      int
 	Sessions   int // connections of clients
@@ -59,7 +60,8 @@ func (s *Source) Report() Report {
 	status.Notices = append(slices.Clone(status.Notices), s.Notices()...)
 	return Report{
 		Status: status, PeerTLS: s.PeerTLS(), Version: s.Version, Uptime: int64(time.Since(s.Started) / time.Second),
-		Users: state.Users, Sessions: clients.Connections, Goroutines: runtime.NumGoroutine(),
+		Started: s.Started.Unix(),
+		Users:   state.Users, Sessions: clients.Connections, Goroutines: runtime.NumGoroutine(),
 		State: state, Log: s.Log(), Clients: clients, Accounts: s.Accounts(), Logins: s.Logins(),
 	}
 }

@@ -1,10 +1,13 @@
-// Package web owns HTTP on listen.admin: health checks and the report, for load balancers, service managers and people.
+// Package web owns HTTP on listen.admin: metrics, health checks and the report, for Prometheus, load balancers, service
+// managers and people.
 //
-// It promises that it only reads, that a health check waits for nothing, that slow clients are cut off, and that
-// connections are limited. It never serves a key, a value or a name of a user.
+// It promises that it only reads, that a health check waits for nothing, that slow clients are cut off, that connections
+// are limited, and that no page in a browser can read the report under a name that is not this node's. It never serves a
+// key, a value or a name of a user.
 package web
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"net"
@@ -22,48 +25,73 @@ const (
 	// after idle.
 	maxConns = 256
 	idle     = 5 * time.Second
+	// maxHeader is the most that a request's header may have, in bytes.
+	maxHeader = 16 << 10
 )
 
-// Server serves the port.
-type Server struct{ http http.Server }
+// Config is what the server shows. Its functions may be called from any goroutine, and do not wait.
+type Config struct {
+	Report  func() report.Report
+	Metrics http.Handler
+	// Hosts returns the names under which the report may be asked for, beside addresses and localhost.
+	Hosts func() []string
+	// TLS is called for each handshake; nil: plain HTTP is spoken.
+	TLS func() *tls.Config
+	Log hclog.Logger
+}
 
-// New returns a server of reports. It starts nothing.
-func New(reports func() report.Report, log hclog.Logger) *Server {
-	return &Server{http.Server{
-		Handler: handler(reports), ReadTimeout: idle, WriteTimeout: 2 * idle, IdleTimeout: idle,
-		ErrorLog: log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+// Server serves the port.
+type Server struct {
+	http http.Server
+	tls  func() *tls.Config
+}
+
+// New returns a server. It starts nothing.
+func New(c Config) *Server {
+	return &Server{tls: c.TLS, http: http.Server{
+		Handler: readOnly(handler(c)), ReadTimeout: idle, WriteTimeout: 2 * idle, IdleTimeout: idle, MaxHeaderBytes: maxHeader,
+		ErrorLog: c.Log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}}
 }
 
 // Serve serves l until Close, and closes it. It returns l's error if l fails for good, and nil after Close.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(netutil.LimitListener(l, maxConns)); !errors.Is(err, http.ErrServerClosed) {
+	l = netutil.LimitListener(l, maxConns)
+	if s.tls != nil {
+		l = tls.NewListener(l, &tls.Config{GetConfigForClient: s.configForClient})
+	}
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
+var errNoCertificate = errors.New("there is no certificate")
+
+// configForClient is the clients' configuration, but nobody is asked for a certificate: all that is served here may be
+// read by whoever reaches the port.
+func (s *Server) configForClient(*tls.ClientHelloInfo) (*tls.Config, error) {
+	c := s.tls()
+	if c == nil {
+		return nil, errNoCertificate
+	}
+	c = c.Clone()
+	c.ClientAuth, c.NextProtos, c.GetConfigForClient = tls.NoClientCert, []string{"http/1.1"}, nil
+	return c, nil
+}
+
 // Close ends all connections.
 func (s *Server) Close() error { return s.http.Close() }
 
-func handler(reports func() report.Report) http.Handler {
+func handler(c Config) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health/live", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /health/ready", check(reports, (*report.Report).NotReady))
-	mux.HandleFunc("GET /health/writable", check(reports, (*report.Report).NotWritable))
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(reports()) // the client is gone if it fails
-	})
-	return mux
-}
-
-// check answers 200, or 503 with the reason.
-func check(reports func() report.Report, not func(*report.Report) string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		r := reports()
-		if why := not(&r); why != "" {
-			http.Error(w, why, http.StatusServiceUnavailable)
-		}
+	for _, h := range healths {
+		mux.HandleFunc(h.path, h.serve(c.Report))
 	}
+	mux.Handle("/metrics", c.Metrics)
+	mux.Handle("/status", named(c.Hosts, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(c.Report()) // the client is gone if it fails
+	}))
+	return mux
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
 	"net"
@@ -21,7 +22,10 @@ func serve(t *testing.T, r *report.Report) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(func() report.Report { return *r }, hclog.NewNullLogger())
+	s := New(Config{
+		Report: func() report.Report { return *r }, Metrics: http.NotFoundHandler(), Hosts: func() []string { return []string{"status.example"} },
+		Log: hclog.NewNullLogger(),
+	})
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
 	t.Cleanup(func() {
@@ -104,5 +108,68 @@ func TestStatus(t *testing.T) {
 	}
 	if response.Body.Close(); response.StatusCode != 405 {
 		t.Errorf("POST: %d", response.StatusCode)
+	}
+}
+
+// The report is for whoever asks under an address or a name of this node; checks and metrics for anybody.
+func TestHosts(t *testing.T) {
+	url := serve(t, &report.Report{Status: cluster.Status{Ready: true}})
+	for host, want := range map[string]int{
+		"": 200, "127.0.0.1:8081": 200, "[::1]:8081": 200, "::1": 200, "localhost": 200, "LOCALHOST.:8081": 200, "Status.Example:80": 200,
+		"evil.example": 421, "127.0.0.1.evil.example": 421, "localhost.evil.example:8081": 421, "status.example.evil": 421, "n1": 421,
+	} {
+		for path, want := range map[string]int{"/status": want, "/health/ready": 200, "/metrics": 404} { // what the test has for metrics
+			if code := getAs(t, url+path, host); code != want {
+				t.Errorf("%s as %q: %d, want %d", path, host, code, want)
+			}
+		}
+	}
+}
+
+// getAs asks under a name; empty: with no Host at all, as HTTP/1.0 may.
+func getAs(t *testing.T, url, host string) (code int) {
+	t.Helper()
+	address, path, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "/")
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	request := "GET /" + path + " HTTP/1.0\r\n"
+	if host != "" {
+		request += "Host: " + host + "\r\n"
+	}
+	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+// A check lists its conditions, and says which one leads.
+func TestVerbose(t *testing.T) {
+	r := report.Report{Status: cluster.Status{Ready: true, Node: "n1", Leader: "n2"}}
+	url := serve(t, &r)
+	const want = "[+] live\n[+] reads\n[+] leader\n[-] writes: a majority of the voters does not answer\n"
+	if code, body := get(t, url+"/health/writable?verbose"); code != 503 || body != want {
+		t.Errorf("%d %q", code, body)
+	}
+	if code, body := get(t, url+"/health/leader"); code != 503 || body != "n2 leads\n" {
+		t.Errorf("on a follower: %d %q", code, body)
+	}
+	r.Leader = "n1"
+	if code, body := get(t, url+"/health/leader"); code != 200 || body != "" {
+		t.Errorf("on the leader: %d %q", code, body)
+	}
+	response, err := http.Head(url + "/health/leader")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.Body.Close(); response.StatusCode != 200 {
+		t.Errorf("HEAD: %d", response.StatusCode)
 	}
 }
