@@ -25,7 +25,7 @@ import (
 // Config is what the socket needs of the node that it is the way in to.
 type Config struct {
 	Name    string // of the node
-	Report  func() report.Report
+	Report  func(ctx context.Context) report.Full
 	Members Members
 	Users   Users
 	Limits  Limits

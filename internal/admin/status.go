@@ -6,6 +6,6 @@ import (
 	"ciderd/internal/report"
 )
 
-func (s *Server) status(context.Context, struct{}) (report.Report, error) {
-	return s.config.Report(), nil
+func (s *Server) status(ctx context.Context, _ struct{}) (report.Full, error) {
+	return s.config.Report(ctx), nil
 }

@@ -14,6 +14,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -69,6 +70,8 @@ type Config struct {
 	Heap func() (live, unused int64)
 	// Collections returns how many garbage collections there have been; nil: always another number.
 	Collections func() uint64
+	// Tell returns what this node says of itself to other nodes' operators; nil, or nothing: it does not.
+	Tell func() json.RawMessage
 	// Timing overrides Raft's timeouts; the zero value is DefaultTiming.
 	Timing Timing
 	// Polls overrides how often this node checks itself; zero fields are those of DefaultPolls.

@@ -112,6 +112,7 @@ func (n *Node) wireOthers() {
 		Hashes: n.fsm.StateHashes, Withdraw: n.serving.withdraw, ServeAgain: n.serving.serveAgain, Withdrawn: n.serving.withdrawn.Load,
 		Fatal: n.config.fatal, Every: n.config.Polls.Compare, Log: n.log,
 	})
+	n.answerReports()
 	n.status = &status{raft: n.raft, network: n.network, peers: n.peers, serving: n.serving, space: n.space, notices: n.notices}
 	heatQuestion.Answer(n.network, func(_ peer.Identity, r heatReport) (struct{}, error) {
 		return struct{}{}, eviction.Follow(n.fsm.Shares(), r.Reads)

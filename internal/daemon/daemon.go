@@ -46,12 +46,14 @@ type Daemon struct {
 	accounts *accounts.Accounts
 	web      *web.Server // nil: its port could not be opened, or none is set
 	webPort  net.Listener
-	hosts    atomic.Pointer[config.Hosts] // listen.admin_hosts
-	socket   *admin.Server                // for the operators
-	reports  *report.Source               // what clients and both of them show
-	ports    ports                        // of clients
-	failed   chan error                   // of a port that stopped serving
-	empty    bool                         // the data directory was empty at the start
+	hosts    atomic.Pointer[config.Hosts]      // listen.admin_hosts
+	alike    atomic.Pointer[map[string]string] // see config.Alike
+	telling  atomic.Pointer[report.Source]     // reports, for other nodes, which may ask before it exists
+	socket   *admin.Server                     // for the operators
+	reports  *report.Source                    // what clients and both of them show
+	ports    ports                             // of clients
+	failed   chan error                        // of a port that stopped serving
+	empty    bool                              // the data directory was empty at the start
 	wg       sync.WaitGroup
 	cancel   context.CancelFunc
 	ending   sync.Mutex // held by fatal
@@ -66,7 +68,7 @@ type Daemon struct {
 func Open(c *config.Config, version string, logs Logs) (*Daemon, error) {
 	d := &Daemon{config: c, version: version, log: logs.Main, logs: logs, failed: make(chan error, 9), exit: os.Exit}
 	fsm.Release = version
-	d.hosts.Store(&c.AdminHosts)
+	d.note(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
 	if err := d.open(ctx); err != nil {
@@ -98,6 +100,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err == nil {
 		d.accounts = accounts.New(accountsConfig(&d.config.Runtime), sessionsNode{Node: d.node}, d.hasher)
 		d.reports = d.source()
+		d.telling.Store(d.reports)
 		if err = d.openSocket(); err != nil {
 			err = errors.Join(err, d.node.Close(ctx))
 			peerListener = nil // the node has closed it
@@ -121,8 +124,16 @@ func (d *Daemon) open(ctx context.Context) error {
 	d.openWeb()
 	d.wg.Go(func() { d.tellSystemd(ctx) })
 	d.wg.Go(func() { d.tuneMemory(ctx) })
+	d.wg.Go(func() { d.reports.History.Run(ctx) })
 	d.wg.Go(func() { d.encryption.watch(ctx, d.encryptionReminders) })
 	return nil
+}
+
+// note keeps what of a configuration is read from any goroutine.
+func (d *Daemon) note(c *config.Config) {
+	alike, hosts := c.Alike(), c.AdminHosts
+	d.alike.Store(&alike)
+	d.hosts.Store(&hosts)
 }
 
 func (d *Daemon) listenPeer() (net.Listener, error) {
@@ -145,6 +156,7 @@ func (d *Daemon) openNode(peerListener net.Listener) error {
 	c.Members, c.Limits = members(d.config), &file
 	c.MachineMemory, c.Heap, c.Collections = machineMemory, heap, machine.Collections
 	c.PeerSecurity = d.peers
+	c.Tell = d.tell
 	var err error
 	d.node, err = cluster.Open(c)
 	if err == nil {
@@ -245,7 +257,7 @@ func (d *Daemon) Reload(c *config.Config) error {
 	}
 	changed, needRestart := config.Diff(d.config, c)
 	d.config.Runtime = c.Runtime
-	d.hosts.Store(&c.AdminHosts)
+	d.note(d.config)
 	use() // before the mode: what it needs must be there
 	d.setPeerMode()
 	d.node.Limits().SetFile(fileLimits(d.config))

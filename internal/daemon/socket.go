@@ -9,7 +9,7 @@ import (
 // process owns a socket left in there.
 func (d *Daemon) openSocket() (err error) {
 	d.socket, err = admin.Open(api.SocketPath(d.config.DataDir), admin.Config{
-		Name: d.config.NodeName, Report: d.reports.Report, Members: d.node.Membership(), Users: operatedUsers{d.accounts},
+		Name: d.config.NodeName, Report: d.reports.Full, Members: d.node.Membership(), Users: operatedUsers{d.accounts},
 		Limits: operatedLimits{accounts: d.accounts, shares: d.node.FSM().Shares, nodes: d.limitsOfNodes},
 		Log:    d.log.Named("admin"),
 	})

@@ -39,6 +39,9 @@ func (e *AnswerError) Error() string { return e.Text }
 // errUnknown answers a question that this release does not know.
 var errUnknown = errors.New("unknown question: this node runs an older release")
 
+// IsUnknown reports whether it is that of a node whose release does not know the question.
+func IsUnknown(e *AnswerError) bool { return e.Text == errUnknown.Error() }
+
 // answerer answers one kind of question, undecoded.
 type answerer struct {
 	strangers bool

@@ -1,6 +1,9 @@
 package redis
 
-import "ciderd/internal/protocol/resp"
+import (
+	"ciderd/internal/protocol"
+	"ciderd/internal/protocol/resp"
+)
 
 // unknown is the number under which what is no command here is counted.
 var unknown = uint16(len(handlers))
@@ -25,4 +28,19 @@ func numberOf(c *resp.Command) uint16 {
 		return unknown
 	}
 	return uint16(c.Number)
+}
+
+// Accesses returns what each command does with its user's cache, by the same numbers.
+func Accesses() []protocol.Access {
+	all := make([]protocol.Access, unknown+1)
+	for _, c := range resp.AllCommands() {
+		switch {
+		case c.Has(resp.Write):
+			all[numberOf(c)] = protocol.Writes
+		case c.Has(resp.ReadOnly):
+			all[numberOf(c)] = protocol.Reads
+		}
+	}
+	all[unknown] = protocol.Neither
+	return all
 }

@@ -6,6 +6,7 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"runtime"
@@ -50,8 +51,18 @@ type Source struct {
 	State    func() fsm.Stats
 	PeerTLS  func() string
 	Notices  func() []string // what an operator should know, beside what the status has
-	Version  string
-	Started  time.Time
+	Load     func() server.Load
+
+	// Others asks the other nodes what they say of themselves. It alone waits, a second at most.
+	Others         func(ctx context.Context) []Said
+	Machine        func() Machine
+	MaxConnections func() int
+	Settings       func() map[string]string
+	Certificates   func() map[string]time.Time // when the files expire
+	History        *History
+	Address        string // where people and scripts reach this node; empty: nowhere without TLS
+	Version        string
+	Started        time.Time
 }
 
 // Report returns how things are now.

@@ -97,6 +97,9 @@ type Stats struct {
 	Sessions          session.Stats
 }
 
+// MaxConnections returns how many there may be; 0: any number.
+func (s *Server) MaxConnections() int { return s.config.Load().MaxConnections }
+
 // Connections returns how many connections are being served.
 func (s *Server) Connections() int {
 	s.mu.Lock()

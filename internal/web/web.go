@@ -7,6 +7,7 @@
 package web
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -29,9 +30,11 @@ const (
 	maxHeader = 16 << 10
 )
 
-// Config is what the server shows. Its functions may be called from any goroutine, and do not wait.
+// Config is what the server shows. Its functions may be called from any goroutine.
 type Config struct {
-	Report  func() report.Report
+	Report func() report.Report
+	// Full asks the other nodes, which takes a second at most.
+	Full    func(ctx context.Context) report.Full
 	Metrics http.Handler
 	// Hosts returns the names under which the report may be asked for, beside addresses and localhost.
 	Hosts func() []string
@@ -89,9 +92,9 @@ func handler(c Config) http.Handler {
 		mux.HandleFunc(h.path, h.serve(c.Report))
 	}
 	mux.Handle("/metrics", c.Metrics)
-	mux.Handle("/status", named(c.Hosts, func(w http.ResponseWriter, _ *http.Request) {
+	mux.Handle("/status", named(c.Hosts, func(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(c.Report()) // the client is gone if it fails
+		_ = json.NewEncoder(w).Encode(c.Full(q.Context())) // the client is gone if it fails
 	}))
 	return mux
 }

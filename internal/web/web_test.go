@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -23,7 +24,8 @@ func serve(t *testing.T, r *report.Report) (url string) {
 		t.Fatal(err)
 	}
 	s := New(Config{
-		Report: func() report.Report { return *r }, Metrics: http.NotFoundHandler(), Hosts: func() []string { return []string{"status.example"} },
+		Report: func() report.Report { return *r }, Full: func(context.Context) report.Full { return report.Full{Report: *r} },
+		Metrics: http.NotFoundHandler(), Hosts: func() []string { return []string{"status.example"} },
 		Log: hclog.NewNullLogger(),
 	})
 	ended := make(chan error, 1)

@@ -4,7 +4,7 @@
 // It promises that only the daemon's own user and root can use the socket (mode 0600), that each call is bounded in
 // time and bytes, and that an error says whether nothing was done. It never decides what is safe: the node does.
 //
-//	GET  /status                        how this node and its cluster are, see package report
+//	GET  /status                        how this node and its cluster are, see report.Full
 //	GET  /members                       {"Members": […], "Warning": "…"}
 //	POST /change {"Op", "Name", "Yes"}  {"Said": "…"}
 //	POST /users  {"Name", "Password" (base64)}  {"Said": "…"}
@@ -48,7 +48,7 @@ type Call[Q, A any] struct{ Method, Path string }
 
 // The calls.
 var (
-	Status  = Call[struct{}, report.Report]{"GET", "/status"}
+	Status  = Call[struct{}, report.Full]{"GET", "/status"}
 	Members = Call[struct{}, MemberList]{"GET", "/members"}
 	Change  = Call[ChangeRequest, Done]{"POST", "/change"}
 	AddUser = Call[UserRequest, Done]{"POST", "/users"}
