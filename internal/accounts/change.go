@@ -26,7 +26,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, id uint64, c Credentials,
 	if err := errors.Join(auth.ValidPassword(c.Password), auth.ValidNewPassword(password)); err != nil {
 		return nil, err
 	}
-	user, err := a.verified(ctx, id, c)
+	user, err := a.verified(ctx, id, c, AtChange)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,8 @@
 // Package admin owns the operators' way in to a node that runs: the daemon's half of the socket that package api
 // describes, one file a verb.
 //
-// It promises that bodies and waits are bounded, that it starts no two servers on one path, and that an error says
-// whether nothing was done. It never decides what is safe, which the rooms behind it do, and it never logs a password.
+// It promises that bodies and waits are bounded, that it starts no two servers on one path, that an error says
+// whether nothing was done, and that the log tells who has called each verb that changes something. It never decides what is safe, which the rooms behind it do, and it never logs a password.
 package admin
 
 import (
@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -30,6 +31,8 @@ type Config struct {
 	Users   Users
 	Limits  Limits
 	Log     hclog.Logger
+	// Mode says who may use the socket: api.ModeOwn or api.ModeGroup.
+	Mode fs.FileMode
 }
 
 // Server is the daemon's half.
@@ -43,7 +46,7 @@ type Server struct {
 
 // Open serves a node on a socket at path until Close. It is an error if a live process serves there.
 func Open(path string, c Config) (*Server, error) {
-	l, err := api.Listen(path)
+	l, err := api.Listen(path, c.Mode)
 	if err != nil {
 		return nil, fmt.Errorf("the admin socket: %w", err)
 	}
@@ -51,7 +54,7 @@ func Open(path string, c Config) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.http = &http.Server{
-		Handler: s.handler(), BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler: s.handler(), BaseContext: func(net.Listener) context.Context { return ctx }, ConnContext: withCaller,
 		ReadTimeout: api.Timeout, WriteTimeout: 2 * api.Timeout, IdleTimeout: api.Timeout, MaxHeaderBytes: api.MaxBody,
 		ErrorLog: c.Log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
@@ -110,7 +113,7 @@ func handle[Q, A any](mux *http.ServeMux, s *Server, k api.Call[Q, A], do func(c
 			if err != nil {
 				return nil, err
 			}
-			return do(ctx, q)
+			return audited(ctx, s.config.Log, k.Verb, q, do)
 		})
 	})
 }
@@ -137,6 +140,8 @@ func statusOf(err error) int {
 	switch {
 	case err == nil:
 		return http.StatusOK
+	case errors.Is(err, api.ErrNoLeader):
+		return http.StatusFailedDependency
 	case errors.Is(err, errBadRequest):
 		return http.StatusBadRequest
 	case errors.Is(err, errOtherNode):

@@ -16,6 +16,5 @@ func (s *Server) addUser(ctx context.Context, q api.UserRequest) (api.Done, erro
 	if err := s.config.Users.AddUser(ctx, q.Name, q.Password); err != nil {
 		return api.Done{}, err
 	}
-	s.config.Log.Info("user added on the admin socket", "user", q.Name)
 	return api.Done{Said: "added user " + q.Name}, nil
 }

@@ -97,6 +97,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	}
 	if err == nil {
 		d.accounts = accounts.New(accountsConfig(&d.config.Runtime), sessionsNode{Node: d.node}, d.hasher)
+		d.accounts.OnFailure(newFailedLogins(d.log.Named("accounts")).tell)
 		d.reports = d.source()
 		if err = d.openSocket(); err != nil {
 			err = errors.Join(err, d.node.Close(ctx))

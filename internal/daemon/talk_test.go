@@ -91,7 +91,7 @@ func TestOpenTalkReloadClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.talk("SIGNUP bob pa55word", "ERR SIGNUP_CLOSED")
-	socket := api.NewClient(api.SocketPath(n.dir), "")
+	socket := api.NewClient(n.socket(), "")
 	if done, err := api.AddUser.Do(socket, api.UserRequest{Name: "carol", Password: []byte("pa55word")}); err != nil || done.Said != "added user carol" {
 		t.Errorf("user add: %+v, %v", done, err)
 	}
@@ -113,6 +113,12 @@ func TestOpenTalkReloadClose(t *testing.T) {
 			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
+}
+
+// socket returns where the node's admin socket is.
+func (n *node) socket() string {
+	path, _ := api.Place(n.dir)
+	return path
 }
 
 func (n *node) stop() {

@@ -22,7 +22,6 @@ type operatedUsers struct{ *accounts.Accounts }
 func (u operatedUsers) AddUser(ctx context.Context, name string, password []byte) error {
 	err := u.Add(ctx, accounts.Credentials{Addr: operatorAddr, Name: name, Password: password})
 	var refusal accounts.Refusal
-	var unwritten *accounts.WriteError
 	switch {
 	case errors.Is(err, accounts.ErrBadUsername), errors.Is(err, accounts.ErrBadPassword):
 		return fmt.Errorf("%w: %w", api.ErrRefused, err)
@@ -30,12 +29,23 @@ func (u operatedUsers) AddUser(ctx context.Context, name string, password []byte
 		return fmt.Errorf("%w: %w; try again, or on another node", api.ErrRefused, err)
 	case errors.As(err, &refusal):
 		return notAdded(refusal.Kind, name)
-	case errors.Is(err, cluster.ErrTimeout):
-		return fmt.Errorf("it is not known whether the user was added: %w", err)
-	case errors.As(err, &unwritten):
-		return fmt.Errorf("%w: %w; the user was not added", api.ErrRefused, err)
 	}
-	return err
+	return unwritten(err, "the user was", "added")
+}
+
+// unwritten says of an error of the write path whether the change may have been made: "the user was", "added". Other
+// errors stay as they are.
+func unwritten(err error, what, done string) error {
+	var failed *accounts.WriteError
+	switch {
+	case !errors.As(err, &failed):
+		return err
+	case errors.Is(err, cluster.ErrNoLeader):
+		return fmt.Errorf("%w: %w; %s not %s", api.ErrRefused, api.ErrNoLeader, what, done)
+	case errors.Is(err, cluster.ErrBusy), errors.Is(err, cluster.ErrShutdown):
+		return fmt.Errorf("%w: %w; %s not %s", api.ErrRefused, err, what, done)
+	}
+	return fmt.Errorf("it is not known whether %s %s: %w", what, done, err)
 }
 
 func notAdded(k fsm.Kind, name string) error {
