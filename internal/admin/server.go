@@ -30,7 +30,11 @@ type Config struct {
 	Members Members
 	Users   Users
 	Limits  Limits
-	Log     hclog.Logger
+	// Sync returns once the node has caught up, in words; an error wraps api.ErrNoLeader if it knows no leader.
+	Sync func(context.Context) (said string, err error)
+	// Reload has the node read its file again; an error wraps api.ErrConfig if nothing was taken over.
+	Reload func(context.Context) (api.Reloaded, error)
+	Log    hclog.Logger
 	// Mode says who may use the socket: api.ModeOwn or api.ModeGroup.
 	Mode fs.FileMode
 }
@@ -92,6 +96,8 @@ func (s *Server) handler() http.Handler {
 	handle(mux, s, api.ShowLimits, s.limits)
 	handle(mux, s, api.SetQuota, s.setQuota)
 	handle(mux, s, api.SetReserve, s.setReserve)
+	handle(mux, s, api.Reload, s.reload)
+	handle(mux, s, api.Sync, s.sync)
 	return mux
 }
 
@@ -142,6 +148,8 @@ func statusOf(err error) int {
 		return http.StatusOK
 	case errors.Is(err, api.ErrNoLeader):
 		return http.StatusFailedDependency
+	case errors.Is(err, api.ErrConfig):
+		return http.StatusUnprocessableEntity
 	case errors.Is(err, errBadRequest):
 		return http.StatusBadRequest
 	case errors.Is(err, errOtherNode):

@@ -55,6 +55,9 @@ type Daemon struct {
 	wg       sync.WaitGroup
 	cancel   context.CancelFunc
 	ending   sync.Mutex // held by fatal
+	// reloading is held while the daemon opens and by each reload: they come one after the other, whoever asks. Only its
+	// holder changes config.Runtime, with runtime held: whoever reads that needs one of the two.
+	reloading, runtime sync.Mutex
 
 	encryption *encryption
 	peers      *peer.Security
@@ -69,6 +72,8 @@ func Open(c *config.Config, version string, logs Logs) (*Daemon, error) {
 	d.hosts.Store(&c.AdminHosts)
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
 	if err := d.open(ctx); err != nil {
 		cancel()
 		d.wg.Wait()
@@ -234,34 +239,12 @@ func (d *Daemon) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// Reload applies what may change while the daemon runs, and logs which keys need a restart. It applies nothing if
-// the file is another node's, or names certificates that do not work.
-func (d *Daemon) Reload(c *config.Config) error {
-	if err := config.Replaces(d.config, c); err != nil {
-		return err
-	}
-	use, err := d.encryption.prepare(c.TLS)
-	if err != nil {
-		return err
-	}
-	changed, needRestart := config.Diff(d.config, c)
-	d.config.Runtime = c.Runtime
-	d.hosts.Store(&c.AdminHosts)
-	use() // before the mode: what it needs must be there
-	d.setPeerMode()
-	d.node.Limits().SetFile(fileLimits(d.config))
-	d.accounts.SetConfig(accountsConfig(&c.Runtime))
-	d.server.SetConfig(serverConfig(d.config, d.version))
-	d.logs.setLevel(c.LogLevel)
-	if err := d.hasher.SetCost(c.Auth.BcryptCost); err != nil {
-		d.log.Error("bcrypt_cost", "error", err)
-	}
-	d.log.Info("configuration reloaded", "changed", changed, "needs_restart", needRestart)
-	return nil
-}
-
 // CloseLimit is about how long Close takes at most.
-func (d *Daemon) CloseLimit() time.Duration { return max(d.config.Timeouts.Shutdown, time.Second) }
+func (d *Daemon) CloseLimit() time.Duration {
+	d.runtime.Lock() // not reloading, whose holder may wait for a disk
+	defer d.runtime.Unlock()
+	return max(d.config.Timeouts.Shutdown, time.Second)
+}
 
 // Close hands leadership over, finishes what was accepted and closes everything, in about the configured shutdown
 // timeout at most.

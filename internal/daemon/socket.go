@@ -8,9 +8,11 @@ import (
 // openSocket opens the operators' socket. It comes after the node: that holds the lock on the data directory, so no
 // process owns a socket left in there.
 func (d *Daemon) openSocket() (err error) {
+	ask := operators{d}
 	path, mode := api.Place(d.config.DataDir)
 	d.socket, err = admin.Open(path, admin.Config{
 		Name: d.config.NodeName, Mode: mode, Report: d.reports.Report, Members: d.node.Membership(), Users: operatedUsers{d.accounts},
+		Sync: ask.sync, Reload: ask.reload,
 		Limits: operatedLimits{accounts: d.accounts, shares: d.node.FSM().Shares, nodes: d.limitsOfNodes},
 		Log:    d.log.Named("admin"),
 	})

@@ -11,8 +11,11 @@
 //	GET  /limits                        {"MaxMemory", "WhenFull", …, "Nodes": […]}, see Limits
 //	POST /quota   {"Name", "Bytes"}     {"Said": "…"}
 //	POST /reserve {"Name", "Bytes"}     {"Said": "…"}
+//	POST /sync    {}                    {"Said": "…"}
+//	POST /reload  {}                    {"Changed": […], "NeedsRestart": […], …}, see Reloaded
 //
-// An error is {"Error": "…"} with status 409 (refused: nothing was done), 424 (the same, as no leader is known), 503 (it
+// An error is {"Error": "…"} with status 409 (refused: nothing was done), 424 (the same, as no leader is known), 422 (the
+// same, as the configuration is wrong), 503 (it
 // could not be done, or the outcome is not known), 400 (this is no request) or 421 (this is another node).
 //
 // A client that accepts application/x-ndjson is told each second that a call goes on: lines of {"Progress": "…"} come
@@ -46,6 +49,8 @@ var (
 	ErrRefused = errors.New("refused")
 	// ErrNoLeader means that nothing was done, as the node knows no leader.
 	ErrNoLeader = errors.New("no leader")
+	// ErrConfig means that nothing was done, as the configuration is wrong in the ways of its text.
+	ErrConfig = errors.New("wrong configuration")
 )
 
 // Call is one thing that the socket can be asked. Q is what is sent, A what is answered.
@@ -69,6 +74,10 @@ var (
 	Members = Call[struct{}, MemberList]{"GET", "/members", ""}
 	Change  = Call[ChangeRequest, Done]{"POST", "/change", "member"}
 	AddUser = Call[UserRequest, Done]{"POST", "/users", "user add"}
+
+	// Sync is answered once the node has applied all that anybody had been told OK for when it was asked.
+	Sync   = Call[struct{}, Done]{"POST", "/sync", ""}
+	Reload = Call[struct{}, Reloaded]{"POST", "/reload", "reload"}
 
 	ShowLimits = Call[struct{}, Limits]{"GET", "/limits", ""}
 	SetQuota   = Call[ShareRequest, Done]{"POST", "/quota", "user quota"}
