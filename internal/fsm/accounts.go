@@ -35,7 +35,7 @@ func (a *applier) signup(c *Command, version uint64) Result {
 
 // passwd changes the password if the hash is still the one that was verified: of two changes that race, one wins.
 func (a *applier) passwd(c *Command) Result {
-	if !bytes.Equal(a.account.user.Hash, c.Arg) {
+	if !bytes.Equal(a.account.user.Proof(), c.Arg) {
 		return Result{Kind: KindAuthFailed}
 	}
 	before := a.account.user.memory()
@@ -45,8 +45,21 @@ func (a *applier) passwd(c *Command) Result {
 	return Result{Kind: KindOK}
 }
 
+// lock locks the account, which ends its sessions, or unlocks it. KindExists: it is so already.
+func (a *applier) lock(c *Command) Result {
+	on := c.N != 0
+	if a.account.user.Locked == on {
+		return Result{Kind: KindExists}
+	}
+	a.users.setLocked(a.account, on)
+	if on {
+		a.changed = append(a.changed, c.User)
+	}
+	return Result{Kind: KindOK}
+}
+
 func (a *applier) unregister(c *Command) Result {
-	if !bytes.Equal(a.account.user.Hash, c.Arg) {
+	if !bytes.Equal(a.account.user.Proof(), c.Arg) {
 		return Result{Kind: KindAuthFailed}
 	}
 	a.users.remove(a.account)

@@ -204,6 +204,8 @@ func (a *applier) write(c *Command) Result {
 		return a.passwd(c)
 	case OpUnregister:
 		return a.unregister(c)
+	case OpLock:
+		return a.lock(c)
 	case OpQuota:
 		return a.setQuota(a.account, c)
 	case OpReserve:

@@ -15,7 +15,7 @@ import (
 
 // What ends a session from outside, in words.
 const (
-	Ended        = "the password was changed or the account was removed; log in again"
+	Ended        = "the password was changed, or the account was locked or removed; log in again"
 	ShuttingDown = "this node is shutting down; connect to another node, or try again later"
 )
 
