@@ -61,8 +61,9 @@ type Accounts struct {
 type Failure struct {
 	Addr string // the client address
 	// Name is the user's; empty: there is no such user. What was given for it may be a password.
-	Name string
-	What string // what it was given for: AtLogin, AtChange or AtRemoval
+	Name   string
+	Locked bool   // no password would have been right
+	What   string // what it was given for: AtLogin, AtChange or AtRemoval
 }
 
 // What a password is given for.
@@ -176,8 +177,12 @@ func (a *Accounts) LogIn(ctx context.Context, c Credentials) (fsm.User, error) {
 }
 
 // verify checks a password against user's hash: the way in which it is to be read, and then how it was
-// written. what says what for.
+// written. what says what for. Of a locked user it is wrong, as of one that does not exist: after the same work, and
+// without a word of whether it would have been right.
 func (a *Accounts) verify(ctx context.Context, user fsm.User, c Credentials, what string) (err error) {
+	if user.Locked {
+		user.Hash = nil
+	}
 	if c.Bare == nil {
 		err = a.hasher.Verify(ctx, c.Addr, c.Name, user.Hash, c.Password)
 	} else {
@@ -186,7 +191,7 @@ func (a *Accounts) verify(ctx context.Context, user fsm.User, c Credentials, wha
 	if errors.Is(err, auth.ErrMismatch) {
 		a.counts.wrong.Add(1)
 		if a.failed != nil {
-			a.failed(Failure{Addr: c.Addr, Name: user.Name, What: what})
+			a.failed(Failure{Addr: c.Addr, Name: user.Name, What: what, Locked: user.Locked})
 		}
 		if len(bytes.Trim(c.Password, " \t")) != len(c.Password) {
 			return auth.ErrUnfitPassword // no password has a blank at its end, so the quoted reading was none
@@ -202,7 +207,7 @@ func (a *Accounts) Remove(ctx context.Context, id uint64, c Credentials) error {
 	if err != nil {
 		return err
 	}
-	r, err := a.write(fsm.Command{Op: fsm.OpUnregister, User: user.ID, Arg: user.Hash})
+	r, err := a.write(fsm.Command{Op: fsm.OpUnregister, User: user.ID, Arg: user.Proof()})
 	switch {
 	case err != nil:
 		return err
