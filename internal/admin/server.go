@@ -92,7 +92,7 @@ func (s *Server) handler() http.Handler {
 	handle(mux, s, api.Status, s.status)
 	handle(mux, s, api.Members, s.members)
 	handle(mux, s, api.Change, s.change)
-	handle(mux, s, api.AddUser, s.addUser)
+	s.userVerbs(mux)
 	handle(mux, s, api.ShowLimits, s.limits)
 	handle(mux, s, api.SetQuota, s.setQuota)
 	handle(mux, s, api.SetReserve, s.setReserve)

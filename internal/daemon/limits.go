@@ -105,7 +105,7 @@ func most(e *accounts.ReservedError) string {
 func notShared(err error, what, name string) error {
 	switch {
 	case errors.Is(err, accounts.ErrGone):
-		return fmt.Errorf("%w: there is no user %s", api.ErrRefused, name)
+		return noUser(name)
 	case errors.Is(err, accounts.ErrUnread):
 		return fmt.Errorf("%w: not every node of the cluster knows quotas and reserves yet: upgrade all of them first", api.ErrRefused)
 	case errors.Is(err, accounts.ErrLoading):

@@ -11,7 +11,7 @@ func (d *Daemon) openSocket() (err error) {
 	ask := operators{d}
 	path, mode := api.Place(d.config.DataDir)
 	d.socket, err = admin.Open(path, admin.Config{
-		Name: d.config.NodeName, Mode: mode, Report: d.reports.Report, Members: d.node.Membership(), Users: operatedUsers{d.accounts},
+		Name: d.config.NodeName, Mode: mode, Report: d.reports.Report, Members: d.node.Membership(), Users: d.operatedUsers(),
 		Sync: ask.sync, Reload: ask.reload,
 		Limits: operatedLimits{accounts: d.accounts, shares: d.node.FSM().Shares, nodes: d.limitsOfNodes},
 		Log:    d.log.Named("admin"),

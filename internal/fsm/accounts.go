@@ -45,19 +45,6 @@ func (a *applier) passwd(c *Command) Result {
 	return Result{Kind: KindOK}
 }
 
-// lock locks the account, which ends its sessions, or unlocks it. KindExists: it is so already.
-func (a *applier) lock(c *Command) Result {
-	on := c.N != 0
-	if a.account.user.Locked == on {
-		return Result{Kind: KindExists}
-	}
-	a.users.setLocked(a.account, on)
-	if on {
-		a.changed = append(a.changed, c.User)
-	}
-	return Result{Kind: KindOK}
-}
-
 func (a *applier) unregister(c *Command) Result {
 	if !bytes.Equal(a.account.user.Proof(), c.Arg) {
 		return Result{Kind: KindAuthFailed}

@@ -205,7 +205,11 @@ func (a *applier) write(c *Command) Result {
 	case OpUnregister:
 		return a.unregister(c)
 	case OpLock:
-		return a.lock(c)
+		r := a.lock(a.account, c.N != 0)
+		if r.Kind == KindOK {
+			a.changed = append(a.changed, c.User)
+		}
+		return r
 	case OpQuota:
 		return a.setQuota(a.account, c)
 	case OpReserve:

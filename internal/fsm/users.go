@@ -95,6 +95,15 @@ func (u *users) setLocked(a *account, locked bool) {
 	u.replace(a, changed)
 }
 
+// lock locks an account, or unlocks it. KindExists: it is so already.
+func (s *state) lock(a *account, on bool) Result {
+	if a.user.Locked == on {
+		return Result{Kind: KindExists}
+	}
+	s.users.setLocked(a, on)
+	return Result{Kind: KindOK}
+}
+
 // replace makes changed the account's user; the name and the id are the same.
 func (u *users) replace(a *account, changed User) {
 	u.mu.Lock()

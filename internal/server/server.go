@@ -104,6 +104,9 @@ func (s *Server) Connections() int {
 	return len(s.open) - s.refusing
 }
 
+// SessionsOf returns how many sessions a user has here; id is the user's.
+func (s *Server) SessionsOf(id uint64) int { return s.sessions.Of(id) }
+
 // Stats returns the counts so far.
 func (s *Server) Stats() Stats {
 	st := Stats{Incoming: s.memory.inUse(), Unread: s.backlog.inUse(), Sessions: s.sessions.Stats()}

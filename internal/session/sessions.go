@@ -174,6 +174,17 @@ func (all *Sessions) IdleTimeout() time.Duration { return all.config.Load().Idle
 // Serving reports whether reads are served here, now and for the time to come.
 func (all *Sessions) Serving() bool { return all.node.Ready() && all.waits.Err() == nil }
 
+// Of returns how many sessions a user has here; id is the user's.
+func (all *Sessions) Of(id uint64) int {
+	r := all.users
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if u := r.users[id]; u != nil {
+		return len(u.sessions)
+	}
+	return 0
+}
+
 // Stats is about the sessions of this node since it started.
 type Stats struct {
 	Open     int    // sessions

@@ -8,6 +8,11 @@
 //	GET  /members                       {"Members": […], "Warning": "…"}
 //	POST /change {"Op", "Name", "Yes"}  {"Said": "…"}
 //	POST /users  {"Name", "Password" (base64)}  {"Said": "…"}
+//	POST /users/password                as /users
+//	POST /users/list {"After", "Most"}  {"Users": […], "Next"}, see User; Next 0: there are no more
+//	POST /users/show {"Name"}           see User
+//	POST /users/lock {"Name", "Locked"} {"Said": "…"}
+//	POST /users/remove {"Name"}         {"Said": "…"}
 //	GET  /limits                        {"MaxMemory", "WhenFull", …, "Nodes": […]}, see Limits
 //	POST /quota   {"Name", "Bytes"}     {"Said": "…"}
 //	POST /reserve {"Name", "Bytes"}     {"Said": "…"}
@@ -73,7 +78,13 @@ var (
 	Status  = Call[struct{}, report.Report]{"GET", "/status", ""}
 	Members = Call[struct{}, MemberList]{"GET", "/members", ""}
 	Change  = Call[ChangeRequest, Done]{"POST", "/change", "member"}
-	AddUser = Call[UserRequest, Done]{"POST", "/users", "user add"}
+
+	AddUser     = Call[UserRequest, Done]{"POST", "/users", "user add"}
+	ListUsers   = Call[PageRequest, UserPage]{"POST", "/users/list", ""}
+	ShowUser    = Call[NameRequest, User]{"POST", "/users/show", ""}
+	SetPassword = Call[UserRequest, Done]{"POST", "/users/password", "user passwd"}
+	LockUser    = Call[LockRequest, Done]{"POST", "/users/lock", "user lock"}
+	RemoveUser  = Call[NameRequest, Done]{"POST", "/users/remove", "user remove"}
 
 	// Sync is answered once the node has applied all that anybody had been told OK for when it was asked.
 	Sync   = Call[struct{}, Done]{"POST", "/sync", ""}
@@ -96,11 +107,6 @@ type (
 	ChangeRequest struct {
 		Op, Name string
 		Yes      bool `json:",omitempty"` // also if no node may fail after it
-	}
-	// UserRequest asks for an account.
-	UserRequest struct {
-		Name     string
-		Password []byte
 	}
 	// Done says in one line what was done.
 	Done struct{ Said string }

@@ -23,6 +23,20 @@ func (q ChangeRequest) Facts() iter.Seq2[string, string] { return facts("node", 
 // Facts returns the user's name, and nothing of the password.
 func (q UserRequest) Facts() iter.Seq2[string, string] { return facts("user", q.Name) }
 
+// Verb returns what an operator has typed.
+func (q LockRequest) Verb() string {
+	if q.Locked {
+		return "user lock"
+	}
+	return "user unlock"
+}
+
+// Facts returns the user's name.
+func (q LockRequest) Facts() iter.Seq2[string, string] { return facts("user", q.Name) }
+
+// Facts returns the user's name.
+func (q NameRequest) Facts() iter.Seq2[string, string] { return facts("user", q.Name) }
+
 // Facts returns the user's name and the amount.
 func (q ShareRequest) Facts() iter.Seq2[string, string] {
 	return facts("user", q.Name, "bytes", strconv.FormatInt(q.Bytes, 10))
