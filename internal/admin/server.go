@@ -30,6 +30,9 @@ type Config struct {
 	Members Members
 	Users   Users
 	Limits  Limits
+	// Drain takes the node out of traffic, or back into it; Drained says how far that is, and waits for nobody.
+	Drain   func(ctx context.Context, on bool) (api.Draining, error)
+	Drained func() api.Draining
 	// Sync returns once the node has caught up, in words; an error wraps api.ErrNoLeader if it knows no leader.
 	Sync func(context.Context) (said string, err error)
 	// Reload has the node read its file again; an error wraps api.ErrConfig if nothing was taken over.
@@ -98,6 +101,8 @@ func (s *Server) handler() http.Handler {
 	handle(mux, s, api.SetReserve, s.setReserve)
 	handle(mux, s, api.Reload, s.reload)
 	handle(mux, s, api.Sync, s.sync)
+	handle(mux, s, api.Drain, s.drain)
+	handle(mux, s, api.Drained, s.drained)
 	return mux
 }
 

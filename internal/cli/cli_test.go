@@ -17,7 +17,7 @@ func tested(t *testing.T, run func(*Call) error) (p *Program, out, errs *strings
 		Help(),
 	}
 	out, errs = &strings.Builder{}, &strings.Builder{}
-	verbs = append(append(append(verbs, Status(), Wait(), Leader(), Reload(), Limits()), Members()...), Users()...)
+	verbs = append(append(append(verbs, Status(), Wait(), Leader(), Reload(), Limits()), Members()...), append(Drain(), Users()...)...)
 	return &Program{Verbs: verbs, Default: "run", In: os.Stdin, Out: out, Err: errs}, out, errs
 }
 
@@ -54,6 +54,9 @@ func TestParse(t *testing.T) {
 		{"wait -ready -timeout 1ms -socket /nowhere", 1, "", "not within 1ms: no node is running here"},
 		{"wait -leader -timeout 1ms -socket /nowhere", 1, "", "not within 1ms: no node is running here"},
 		{"wait -leader -config /nowhere", 78, "", "/nowhere"},
+		{"drain -timeout 5", 64, "", "not a time above 0"},
+		{"drain -socket /nowhere", 1, "", "no node is running here"},
+		{"undrain -socket /nowhere", 1, "", "no node is running here"},
 		{"leader -socket /nowhere", 1, "", "no node is running here"},
 		{"reload -socket /nowhere", 1, "", "no node is running here"},
 		{"user", 64, "", "ciderd: user what? One of: list, show, add, passwd, lock, unlock, remove, quota, reserve\n"},

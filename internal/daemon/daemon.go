@@ -62,6 +62,8 @@ type Daemon struct {
 	encryption *encryption
 	peers      *peer.Security
 	exit       func(code int)
+	draining   atomic.Bool // out of traffic, until an operator says otherwise or the process ends
+	drains     sync.Mutex  // makes a change of draining, with all that comes with it, one step
 }
 
 // Open starts a node. It returns when its ports are bound and it takes part in its cluster, which may be before it
@@ -150,7 +152,7 @@ func (d *Daemon) openNode(peerListener net.Listener) error {
 	file := fileLimits(d.config)
 	c.Members, c.Limits = members(d.config), &file
 	c.MachineMemory, c.Heap, c.Collections = machineMemory, heap, machine.Collections
-	c.PeerSecurity = d.peers
+	c.PeerSecurity, c.Draining = d.peers, d.draining.Load
 	var err error
 	d.node, err = cluster.Open(c)
 	if err == nil {

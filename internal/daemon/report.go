@@ -15,7 +15,8 @@ func (d *Daemon) source() *report.Source {
 	return &report.Source{
 		Status: d.node.Status, Log: d.node.Stats, Clients: d.clients, Accounts: d.accounts.Stats, Logins: d.hasher.Stats,
 		State: d.node.FSM().Stats, Version: d.version, Started: time.Now(), PeerTLS: d.peerTLS,
-		Notices: func() []string { return d.encryption.notices(time.Now()) },
+		Draining: d.draining.Load,
+		Notices:  func() []string { return d.encryption.notices(time.Now()) },
 	}
 }
 

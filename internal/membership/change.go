@@ -270,8 +270,13 @@ func (a *admissions) transferTarget(name string) (string, error) {
 		return a.self.ServerID, nil
 	case !s.Voter:
 		return "", Refuse("%s has no vote (yet)", s.ID)
-	case !a.keepsUp(s.ID):
+	}
+	state := a.Peers.Ask(a.ctx, s.ID)
+	switch {
+	case !a.isClose(state):
 		return "", Refuse("%s has not caught up, or does not answer", s.ID)
+	case state.Draining:
+		return "", Refuse("%s is draining, and would hand leadership on: ciderd undrain there first", s.ID)
 	}
 	return s.ID, nil
 }

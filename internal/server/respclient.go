@@ -59,7 +59,7 @@ func (c *respClient) run() {
 		}
 		c.request(args, event)
 	}
-	if c.socket.ending.Load() == endShutdown {
+	if why := c.socket.ending.Load(); why == endShutdown || why == endDrain {
 		c.redis.Leave()
 	}
 	c.out.Flush()

@@ -41,6 +41,7 @@ type Server struct {
 
 	mu        sync.Mutex // protects all below
 	stopping  bool
+	draining  bool
 	listeners map[net.Listener]struct{}
 	unnamed   map[net.Conn]struct{} // of proxies that have not said yet who their clients are
 	open      map[*socket]struct{}  // including refused ones

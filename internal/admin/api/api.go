@@ -16,6 +16,8 @@
 //	GET  /limits                        {"MaxMemory", "WhenFull", …, "Nodes": […]}, see Limits
 //	POST /quota   {"Name", "Bytes"}     {"Said": "…"}
 //	POST /reserve {"Name", "Bytes"}     {"Said": "…"}
+//	POST /drain   {"On"}                see Draining
+//	GET  /drain                         the same
 //	POST /sync    {}                    {"Said": "…"}
 //	POST /reload  {}                    {"Changed": […], "NeedsRestart": […], …}, see Reloaded
 //
@@ -85,6 +87,10 @@ var (
 	SetPassword = Call[UserRequest, Done]{"POST", "/users/password", "user passwd"}
 	LockUser    = Call[LockRequest, Done]{"POST", "/users/lock", "user lock"}
 	RemoveUser  = Call[NameRequest, Done]{"POST", "/users/remove", "user remove"}
+
+	// Drain is answered once it has begun; Drained tells how far it is.
+	Drain   = Call[DrainRequest, Draining]{"POST", "/drain", "drain"}
+	Drained = Call[struct{}, Draining]{"GET", "/drain", ""}
 
 	// Sync is answered once the node has applied all that anybody had been told OK for when it was asked.
 	Sync   = Call[struct{}, Done]{"POST", "/sync", ""}
