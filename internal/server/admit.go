@@ -61,6 +61,7 @@ func (s *Server) enter(k *socket, p port) (a admission, limit int) {
 	switch {
 	case s.draining:
 		a = draining
+		s.refused[refusedDraining]++
 	case cfg.MaxPerAddress > 0 && s.addresses[k.address] >= cfg.MaxPerAddress:
 		a, limit = crowdedAddress, cfg.MaxPerAddress
 		s.refused[refusedAddress]++

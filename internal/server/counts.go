@@ -25,11 +25,12 @@ const (
 	refusedLimit   = iota // the node has as many as it may
 	refusedAddress        // the client's address has
 	refusedHeader         // too many proxies have not said yet who their clients are
+	refusedDraining       // the node is out of traffic
 	reasons
 )
 
-// refusalNames are the settings that bound what was refused.
-var refusalNames = [reasons]string{"max_connections", "max_connections_per_address", "proxy_from"}
+// refusalNames are the settings that bound what was refused; an operator has said "draining".
+var refusalNames = [reasons]string{"max_connections", "max_connections_per_address", "proxy_from", "draining"}
 
 // portCounts is what is counted of a port's clients.
 type portCounts struct {
@@ -99,7 +100,7 @@ func (s *Server) Counts(port string) Counts {
 	return c
 }
 
-// Refused returns how many connections were refused, by the setting that bounds them.
+// Refused returns how many connections were refused, by the setting that bounds them, or "draining".
 func (s *Server) Refused() map[string]uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
