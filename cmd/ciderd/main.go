@@ -40,9 +40,10 @@ and every mistake with its file and line.`,
 		{Name: "version", Summary: "print the version", Group: cli.OfTheProgram, Run: printVersion},
 		cli.Help(),
 	}
-	verbs = append(verbs, cli.Status())
+	verbs = append(verbs, cli.Status(), cli.Wait(), cli.Leader())
 	verbs = append(verbs, cli.Members()...)
-	verbs = append(verbs, cli.Limits())
+	verbs = append(verbs, cli.Drain()...)
+	verbs = append(verbs, cli.Reload(), cli.Limits())
 	verbs = append(verbs, cli.Users()...)
 	verbs = append(verbs, cli.TLS()...)
 	verbs = append(verbs, cli.Verb{

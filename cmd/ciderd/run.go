@@ -47,7 +47,7 @@ func run(call *cli.Call) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go greet(ctx, c, d, log)
-	code := wait(signals, call.Options(), d, log)
+	code := wait(signals, d, log)
 	cancel()
 	return cli.ExitError(stop(d, logs, code))
 }
@@ -105,7 +105,7 @@ func within(limit time.Duration, f func() error) (inTime bool, err error) {
 }
 
 // wait returns the exit code once there is a reason to stop.
-func wait(signals signals, o config.Options, d *daemon.Daemon, log hclog.Logger) int {
+func wait(signals signals, d *daemon.Daemon, log hclog.Logger) int {
 	for {
 		select {
 		case err := <-d.Failed():
@@ -115,13 +115,7 @@ func wait(signals signals, o config.Options, d *daemon.Daemon, log hclog.Logger)
 			log.Info("stopping", "signal", s)
 			return cli.ExitOK
 		case <-signals.reload:
-			c, err := config.Load(o)
-			if err == nil {
-				err = d.Reload(c)
-			}
-			if err != nil {
-				log.Error("the configuration has errors and was not applied", "error", err)
-			}
+			_, _ = d.Reload() // it has said what was wrong
 		}
 	}
 }

@@ -54,7 +54,27 @@ type Accounts struct {
 	hasher Hasher
 	config atomic.Pointer[Config]
 	counts counts
+	failed func(Failure) // nil: nobody wants to know
 }
+
+// Failure is a password that was wrong.
+type Failure struct {
+	Addr string // the client address
+	// Name is the user's; empty: there is no such user. What was given for it may be a password.
+	Name   string
+	Locked bool   // no password would have been right
+	What   string // what it was given for: AtLogin, AtChange or AtRemoval
+}
+
+// What a password is given for.
+const (
+	AtLogin   = "login"
+	AtChange  = "change of the password"
+	AtRemoval = "removal of the account"
+)
+
+// OnFailure has fn told of passwords that are wrong. It is to be called before anything else is, and fn must not wait.
+func (a *Accounts) OnFailure(fn func(Failure)) { a.failed = fn }
 
 // New returns the accounts of a node.
 func New(cfg Config, node Node, hasher Hasher) *Accounts {
@@ -144,7 +164,7 @@ func (a *Accounts) LogIn(ctx context.Context, c Credentials) (fsm.User, error) {
 		return fsm.User{}, ErrLoading
 	}
 	user, _ := a.node.FSM().Lookup([]byte(c.Name)) // none: no hash, and so the same work
-	err := a.verify(ctx, user, c)
+	err := a.verify(ctx, user, c, AtLogin)
 	switch {
 	case err == nil:
 		a.counts.loggedIn.Add(1)
@@ -157,8 +177,12 @@ func (a *Accounts) LogIn(ctx context.Context, c Credentials) (fsm.User, error) {
 }
 
 // verify checks a password against user's hash: the way in which it is to be read, and then how it was
-// written.
-func (a *Accounts) verify(ctx context.Context, user fsm.User, c Credentials) (err error) {
+// written. what says what for. Of a locked user it is wrong, as of one that does not exist: after the same work, and
+// without a word of whether it would have been right.
+func (a *Accounts) verify(ctx context.Context, user fsm.User, c Credentials, what string) (err error) {
+	if user.Locked {
+		user.Hash = nil
+	}
 	if c.Bare == nil {
 		err = a.hasher.Verify(ctx, c.Addr, c.Name, user.Hash, c.Password)
 	} else {
@@ -166,6 +190,9 @@ func (a *Accounts) verify(ctx context.Context, user fsm.User, c Credentials) (er
 	}
 	if errors.Is(err, auth.ErrMismatch) {
 		a.counts.wrong.Add(1)
+		if a.failed != nil {
+			a.failed(Failure{Addr: c.Addr, Name: user.Name, What: what, Locked: user.Locked})
+		}
 		if len(bytes.Trim(c.Password, " \t")) != len(c.Password) {
 			return auth.ErrUnfitPassword // no password has a blank at its end, so the quoted reading was none
 		}
@@ -176,11 +203,11 @@ func (a *Accounts) verify(ctx context.Context, user fsm.User, c Credentials) (er
 // Remove removes the account with that id, and all that it has stored. Errors: ErrGone, a Refusal, a
 // WriteError, auth's, the cause of ctx's end.
 func (a *Accounts) Remove(ctx context.Context, id uint64, c Credentials) error {
-	user, err := a.verified(ctx, id, c)
+	user, err := a.verified(ctx, id, c, AtRemoval)
 	if err != nil {
 		return err
 	}
-	r, err := a.write(fsm.Command{Op: fsm.OpUnregister, User: user.ID, Arg: user.Hash})
+	r, err := a.write(fsm.Command{Op: fsm.OpUnregister, User: user.ID, Arg: user.Proof()})
 	switch {
 	case err != nil:
 		return err
@@ -192,12 +219,12 @@ func (a *Accounts) Remove(ctx context.Context, id uint64, c Credentials) error {
 }
 
 // verified returns the user with that id as it is now, if the password is its.
-func (a *Accounts) verified(ctx context.Context, id uint64, c Credentials) (fsm.User, error) {
+func (a *Accounts) verified(ctx context.Context, id uint64, c Credentials, what string) (fsm.User, error) {
 	user, ok := a.node.FSM().Lookup([]byte(c.Name))
 	if !ok || user.ID != id {
 		return user, ErrGone
 	}
-	return user, a.verify(ctx, user, c)
+	return user, a.verify(ctx, user, c, what)
 }
 
 // write has one command applied.

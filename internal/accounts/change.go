@@ -1,7 +1,6 @@
 package accounts
 
 import (
-	"bytes"
 	"context"
 	"errors"
 
@@ -26,7 +25,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, id uint64, c Credentials,
 	if err := errors.Join(auth.ValidPassword(c.Password), auth.ValidNewPassword(password)); err != nil {
 		return nil, err
 	}
-	user, err := a.verified(ctx, id, c)
+	user, err := a.verified(ctx, id, c, AtChange)
 	if err != nil {
 		return nil, err
 	}
@@ -38,10 +37,10 @@ func (a *Accounts) ChangePassword(ctx context.Context, id uint64, c Credentials,
 }
 
 // Store stores the password, and returns the epoch of the user's that is this change's: the one before, if it was
-// not made or somebody has changed the password again. Errors: a Refusal, a WriteError.
+// not made. Whoever changes the password again or locks the account makes another one. Errors: a Refusal, a WriteError.
 func (c *Change) Store() (epoch uint64, err error) {
 	a := c.accounts
-	r, err := a.write(fsm.Command{Op: fsm.OpPasswd, User: c.user.ID, Value: c.hash, Arg: c.user.Hash})
+	r, err := a.write(fsm.Command{Op: fsm.OpPasswd, User: c.user.ID, Value: c.hash, Arg: c.user.Proof()})
 	switch {
 	case err != nil:
 		return c.user.Epoch, err
@@ -50,9 +49,5 @@ func (c *Change) Store() (epoch uint64, err error) {
 	}
 	a.counts.changed.Add(1)
 	a.hasher.Remember(c.addr, c.user.Name, c.hash, c.password)
-	now, _ := a.node.FSM().Lookup([]byte(c.user.Name))
-	if now.ID != c.user.ID || !bytes.Equal(now.Hash, c.hash) {
-		return c.user.Epoch, nil
-	}
-	return now.Epoch, nil
+	return c.user.Epoch + 1, nil
 }

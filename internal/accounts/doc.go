@@ -3,7 +3,7 @@
 //
 // It promises that a password is hashed and compared on this node and never enters the log; that a
 // password which this node has just stored opens without a compare; that a removal, or a change of the
-// password, happens only if the password is still the one that was verified; and that nothing was done
+// password, happens only if the password is still the one that was verified, unless an operator asks for it; and that nothing was done
 // when it says so.
 //
 // It never knows a session or a protocol, keeps a user or a password, or decides who may log in from

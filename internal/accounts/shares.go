@@ -12,13 +12,10 @@ func (a *Accounts) SetReserve(name string, bytes int64) error {
 }
 
 func (a *Accounts) share(op fsm.Op, name string, bytes int64) error {
-	if !a.node.Ready() {
-		return ErrLoading
-	}
-	user, ok := a.node.FSM().Lookup([]byte(name))
+	user, err := a.named(name)
 	switch {
-	case !ok:
-		return ErrGone
+	case err != nil:
+		return err
 	case !a.node.Reads(op.Since()):
 		return ErrUnread
 	}

@@ -47,6 +47,28 @@ func (f *fakeNode) AddUser(_ context.Context, name string, password []byte) erro
 	return f.err
 }
 
+func (f *fakeNode) SetPassword(_ context.Context, name string, password []byte) error {
+	f.asked = "passwd " + name + " " + string(password)
+	return f.err
+}
+
+func (f *fakeNode) LockUser(name string, locked bool) (string, error) {
+	f.asked = fmt.Sprint("lock ", name, " ", locked)
+	return "did " + f.asked, f.err
+}
+
+func (f *fakeNode) RemoveUser(name string) (string, error) {
+	f.asked = "remove user " + name
+	return "did " + f.asked, f.err
+}
+
+func (f *fakeNode) User(name string) (api.User, error) { return api.User{Name: name}, f.err }
+
+func (f *fakeNode) Users(after uint64, most int) api.UserPage {
+	f.asked = fmt.Sprint("users ", after, " ", most)
+	return api.UserPage{Users: []api.User{{Name: "bob"}}, Next: after + 1}
+}
+
 func (f *fakeNode) Limits() api.Limits { return api.Limits{Set: true, MaxMemory: 5} }
 
 func (f *fakeNode) SetQuota(name string, bytes int64) (string, error) {
@@ -60,7 +82,7 @@ func (f *fakeNode) SetReserve(name string, bytes int64) (string, error) {
 }
 
 func open(path string, f *fakeNode) (*Server, error) {
-	return Open(path, Config{Name: "n1", Report: func() report.Report { return report.Report{Users: 3} }, Members: f, Users: f, Limits: f, Log: hclog.NewNullLogger()})
+	return Open(path, Config{Name: "n1", Report: func() report.Report { return report.Report{Users: 3} }, Full: func(context.Context) report.Full { return report.Full{Report: report.Report{Users: 3}} }, Members: f, Users: f, Limits: f, Log: hclog.NewNullLogger(), Mode: api.ModeOwn})
 }
 
 func change(c *api.Client, op, name string) (said string, err error) {

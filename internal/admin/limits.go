@@ -21,14 +21,14 @@ func (s *Server) limits(context.Context, struct{}) (api.Limits, error) {
 }
 
 func (s *Server) setQuota(_ context.Context, q api.ShareRequest) (api.Done, error) {
-	return s.share("quota", q, s.config.Limits.SetQuota)
+	return share(q, s.config.Limits.SetQuota)
 }
 
 func (s *Server) setReserve(_ context.Context, q api.ShareRequest) (api.Done, error) {
-	return s.share("reserve", q, s.config.Limits.SetReserve)
+	return share(q, s.config.Limits.SetReserve)
 }
 
-func (s *Server) share(what string, q api.ShareRequest, set func(string, int64) (string, error)) (api.Done, error) {
+func share(q api.ShareRequest, set func(string, int64) (string, error)) (api.Done, error) {
 	if q.Bytes < 0 {
 		return api.Done{}, errBadRequest
 	}
@@ -36,6 +36,5 @@ func (s *Server) share(what string, q api.ShareRequest, set func(string, int64) 
 	if err != nil {
 		return api.Done{}, err
 	}
-	s.config.Log.Info(what+" set on the admin socket", "user", q.Name, "bytes", q.Bytes)
 	return api.Done{Said: said}, nil
 }

@@ -18,9 +18,9 @@ type Members interface {
 func (s *Server) members(ctx context.Context, _ struct{}) (api.MemberList, error) {
 	list, err := s.config.Members.Members(ctx)
 	if err != nil && len(list) == 0 {
-		return api.MemberList{}, err
+		return api.MemberList{}, leaderless(err)
 	}
-	answer := api.MemberList{Members: list}
+	answer := api.MemberList{Members: list, NoLeader: errors.Is(err, membership.ErrNoLeader)}
 	if err != nil {
 		answer.Warning = fmt.Sprintf("as %s sees it, which may be out of date: %v", s.config.Name, err)
 	}
@@ -28,10 +28,22 @@ func (s *Server) members(ctx context.Context, _ struct{}) (api.MemberList, error
 }
 
 func (s *Server) change(ctx context.Context, q api.ChangeRequest) (api.Done, error) {
-	s.config.Log.Info("asked for a change on the admin socket", "op", q.Op, "node", q.Name)
 	said, err := s.config.Members.Change(ctx, q.Op, q.Name, q.Yes)
-	return api.Done{Said: said}, refused(err, membership.ErrRefused)
+	return api.Done{Said: said}, refused(leaderless(err), membership.ErrRefused)
 }
+
+// leaderless makes an error of a room that knows no leader one of the socket, in the same words.
+func leaderless(err error) error {
+	if errors.Is(err, membership.ErrNoLeader) {
+		return noLeader{err}
+	}
+	return err
+}
+
+type noLeader struct{ error }
+
+func (e noLeader) Is(target error) bool { return target == api.ErrNoLeader }
+func (e noLeader) Unwrap() error        { return e.error }
 
 // refused makes an error that wraps what a room calls refused one of the socket, in the same words.
 func refused(err, is error) error {

@@ -1,8 +1,8 @@
 // Package admin owns the operators' way in to a node that runs: the daemon's half of the socket that package api
 // describes, one file a verb.
 //
-// It promises that bodies and waits are bounded, that it starts no two servers on one path, and that an error says
-// whether nothing was done. It never decides what is safe, which the rooms behind it do, and it never logs a password.
+// It promises that bodies and waits are bounded, that it starts no two servers on one path, that an error says
+// whether nothing was done, and that the log tells who has called each verb that changes something. It never decides what is safe, which the rooms behind it do, and it never logs a password.
 package admin
 
 import (
@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -25,11 +26,21 @@ import (
 // Config is what the socket needs of the node that it is the way in to.
 type Config struct {
 	Name    string // of the node
-	Report  func(ctx context.Context) report.Full
+	Report  func() report.Report
+	Full    func(ctx context.Context) report.Full // asks the other nodes
 	Members Members
 	Users   Users
 	Limits  Limits
-	Log     hclog.Logger
+	// Drain takes the node out of traffic, or back into it; Drained says how far that is, and waits for nobody.
+	Drain   func(ctx context.Context, on bool) (api.Draining, error)
+	Drained func() api.Draining
+	// Sync returns once the node has caught up, in words; an error wraps api.ErrNoLeader if it knows no leader.
+	Sync func(context.Context) (said string, err error)
+	// Reload has the node read its file again; an error wraps api.ErrConfig if nothing was taken over.
+	Reload func(context.Context) (api.Reloaded, error)
+	Log    hclog.Logger
+	// Mode says who may use the socket: api.ModeOwn or api.ModeGroup.
+	Mode fs.FileMode
 }
 
 // Server is the daemon's half.
@@ -43,7 +54,7 @@ type Server struct {
 
 // Open serves a node on a socket at path until Close. It is an error if a live process serves there.
 func Open(path string, c Config) (*Server, error) {
-	l, err := api.Listen(path)
+	l, err := api.Listen(path, c.Mode)
 	if err != nil {
 		return nil, fmt.Errorf("the admin socket: %w", err)
 	}
@@ -51,7 +62,7 @@ func Open(path string, c Config) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.http = &http.Server{
-		Handler: s.handler(), BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler: s.handler(), BaseContext: func(net.Listener) context.Context { return ctx }, ConnContext: withCaller,
 		ReadTimeout: api.Timeout, WriteTimeout: 2 * api.Timeout, IdleTimeout: api.Timeout, MaxHeaderBytes: api.MaxBody,
 		ErrorLog: c.Log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
@@ -83,12 +94,17 @@ func (s *Server) Close() error {
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	handle(mux, s, api.Status, s.status)
+	handle(mux, s, api.Node, s.node)
 	handle(mux, s, api.Members, s.members)
 	handle(mux, s, api.Change, s.change)
-	handle(mux, s, api.AddUser, s.addUser)
+	s.userVerbs(mux)
 	handle(mux, s, api.ShowLimits, s.limits)
 	handle(mux, s, api.SetQuota, s.setQuota)
 	handle(mux, s, api.SetReserve, s.setReserve)
+	handle(mux, s, api.Reload, s.reload)
+	handle(mux, s, api.Sync, s.sync)
+	handle(mux, s, api.Drain, s.drain)
+	handle(mux, s, api.Drained, s.drained)
 	return mux
 }
 
@@ -110,7 +126,7 @@ func handle[Q, A any](mux *http.ServeMux, s *Server, k api.Call[Q, A], do func(c
 			if err != nil {
 				return nil, err
 			}
-			return do(ctx, q)
+			return audited(ctx, s.config.Log, k.Verb, q, do)
 		})
 	})
 }
@@ -137,6 +153,10 @@ func statusOf(err error) int {
 	switch {
 	case err == nil:
 		return http.StatusOK
+	case errors.Is(err, api.ErrNoLeader):
+		return http.StatusFailedDependency
+	case errors.Is(err, api.ErrConfig):
+		return http.StatusUnprocessableEntity
 	case errors.Is(err, errBadRequest):
 		return http.StatusBadRequest
 	case errors.Is(err, errOtherNode):

@@ -7,5 +7,9 @@ import (
 )
 
 func (s *Server) status(ctx context.Context, _ struct{}) (report.Full, error) {
-	return s.config.Report(ctx), nil
+	return s.config.Full(ctx), nil
+}
+
+func (s *Server) node(context.Context, struct{}) (report.Report, error) {
+	return s.config.Report(), nil
 }

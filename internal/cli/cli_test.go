@@ -17,7 +17,7 @@ func tested(t *testing.T, run func(*Call) error) (p *Program, out, errs *strings
 		Help(),
 	}
 	out, errs = &strings.Builder{}, &strings.Builder{}
-	verbs = append(append(append(verbs, Status(), Limits()), Members()...), Users()...)
+	verbs = append(append(append(verbs, Status(), Wait(), Leader(), Reload(), Limits()), Members()...), append(Drain(), Users()...)...)
 	return &Program{Verbs: verbs, Default: "run", In: os.Stdin, Out: out, Err: errs}, out, errs
 }
 
@@ -47,7 +47,23 @@ func TestParse(t *testing.T) {
 		{"halp", 64, "", `unknown command "halp"; did you mean`},
 		{"member list -socket /nowhere", 1, "", "no node is running here: nothing answers at /nowhere"},
 		{"member list -config /nowhere", 78, "", "/nowhere"},
-		{"user", 64, "", "ciderd: user what? One of: add, quota, reserve\n"},
+		{"wait", 64, "", "for what? -ready, -leader or -caught-up\nusage: ciderd wait"},
+		{"wait -ready -leader", 64, "", "-ready or -leader, not both"},
+		{"wait -ready -timeout 0s", 64, "", "not a time above 0"},
+		{"wait -ready -timeout soon", 64, "", "not a time above 0"},
+		{"wait -ready -timeout 1ms -socket /nowhere", 1, "", "not within 1ms: no node is running here"},
+		{"wait -leader -timeout 1ms -socket /nowhere", 1, "", "not within 1ms: no node is running here"},
+		{"wait -leader -config /nowhere", 78, "", "/nowhere"},
+		{"drain -timeout 5", 64, "", "not a time above 0"},
+		{"drain -socket /nowhere", 1, "", "no node is running here"},
+		{"undrain -socket /nowhere", 1, "", "no node is running here"},
+		{"leader -socket /nowhere", 1, "", "no node is running here"},
+		{"reload -socket /nowhere", 1, "", "no node is running here"},
+		{"user", 64, "", "ciderd: user what? One of: list, show, add, passwd, lock, unlock, remove, quota, reserve\n"},
+		{"user remove", 64, "", "wrong number of arguments\nusage: ciderd user remove [-yes] NAME"},
+		{"user remove alice -yes -socket /nowhere", 1, "", "no node is running here"},
+		{"user lock alice secret", 64, "", "wrong number of arguments"},
+		{"user passwd alice secret", 64, "", "wrong number of arguments"},
 		{"user quota alice", 64, "", "wrong number of arguments\nusage: ciderd user quota NAME SIZE|none"},
 		{"user quota alice 5", 64, "", "5 has no unit"},
 		{"user quota alice 1KiB", 64, "", `"1KiB" is out of range: from 64KiB`},
@@ -103,7 +119,7 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	for _, v := range p.Verbs {
-		if v.Summary == "" || !strings.Contains(overview, "\n  "+strings.TrimSpace(v.Name+" "+v.Args)+" ") {
+		if v.Summary == "" || !inOverview(overview, &v) {
 			t.Errorf("%s is not in the overview", v.Name)
 		}
 		words := strings.Fields(v.Name)
@@ -120,6 +136,18 @@ func TestHelp(t *testing.T) {
 	if all := said("help", "member"); strings.Count(all, "usage: ciderd member") != 4 {
 		t.Errorf("help member: %s", all)
 	}
+}
+
+// inOverview reports whether there is a line for the verb, or for all of its family.
+func inOverview(overview string, v *Verb) bool {
+	family, second, _ := strings.Cut(v.Name, " ")
+	if _, known := families[family]; !known {
+		return strings.Contains(overview, "\n  "+strings.TrimSpace(v.Name+" "+v.Args)+" ")
+	}
+	_, line, found := strings.Cut(overview, "\n  "+family+" ")
+	line, _, _ = strings.Cut(line, "\n")
+	line, _, _ = strings.Cut(line, "  ")
+	return found && slices.Contains(strings.Split(line, ", "), second)
 }
 
 func checkScreen(t *testing.T, what, text string) {

@@ -19,11 +19,17 @@ const (
 `
 	jsonText = `  -json         print JSON
 `
-	exitText = `Exit codes: 0 done, 64 wrong usage, 65 a data directory that needs a person
-(damaged, or its server was removed from the cluster or left out of a
-recovery), 78 wrong configuration, 1 refused, failed, or anything else.
+	exitText = `Exit codes: 0 done, 1 refused, failed or no node, 2 a node without a leader,
+64 wrong usage, 65 a data directory that needs a person, 78 wrong file.
 `
 )
+
+// families are verbs of two words that begin with the same one: they share a line of the overview.
+var families = map[string]string{
+	"member": "who belongs to the cluster",
+	"tls":    "certificates",
+	"user":   "",
+}
 
 // Help is the verb that prints help.
 func Help() Verb {
@@ -75,13 +81,38 @@ func (p *Program) overview(w io.Writer) {
 		if g.title != "" {
 			fmt.Fprintf(w, "%s\n", g.title)
 		}
-		for _, v := range p.Verbs {
-			if v.Group == g.groups[0] || v.Group == g.groups[len(g.groups)-1] {
-				fmt.Fprintf(w, "  %-28s %s\n", strings.TrimSpace(v.Name+" "+v.Args), v.Summary)
-			}
-		}
+		p.overviewOf(w, func(v *Verb) bool { return v.Group == g.groups[0] || v.Group == g.groups[len(g.groups)-1] })
 	}
 	fmt.Fprint(w, exitText)
+}
+
+// overviewOf prints some verbs, those of a family together where the first one stands.
+func (p *Program) overviewOf(w io.Writer, some func(*Verb) bool) {
+	told := map[string]bool{}
+	for i := range p.Verbs {
+		v := &p.Verbs[i]
+		family, _, two := strings.Cut(v.Name, " ")
+		summary, known := families[family]
+		switch {
+		case !some(v) || told[family]:
+		case two && known:
+			told[family] = true
+			names := family + " " + strings.Join(p.seconds(family), ", ")
+			fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("  %-27s  %s", names, summary), " "))
+		default:
+			fmt.Fprintf(w, "  %-28s %s\n", strings.TrimSpace(v.Name+" "+v.Args), v.Summary)
+		}
+	}
+}
+
+// seconds returns the second words of a family's verbs.
+func (p *Program) seconds(family string) (words []string) {
+	for _, v := range p.Verbs {
+		if first, second, two := strings.Cut(v.Name, " "); two && first == family {
+			words = append(words, second)
+		}
+	}
+	return words
 }
 
 // about prints the help of one verb.
@@ -115,12 +146,9 @@ func (p *Program) unknown(args []string) int {
 	if len(args) > 1 && !strings.HasPrefix(args[1], "-") {
 		word = args[1]
 	}
-	var seconds, all []string
+	seconds, all := p.seconds(first), []string(nil)
 	for _, v := range p.Verbs {
-		begin, second, two := strings.Cut(v.Name, " ")
-		if two && begin == first {
-			seconds = append(seconds, second)
-		}
+		begin, _, _ := strings.Cut(v.Name, " ")
 		all = append(all, begin)
 	}
 	switch {

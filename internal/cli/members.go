@@ -56,7 +56,10 @@ func listMembers(c *Call) error {
 	if err := c.Print(list, func(w io.Writer) error { return writeMembers(w, list.Members) }); err != nil {
 		return err
 	}
-	if list.Warning != "" {
+	switch {
+	case list.NoLeader:
+		return fmt.Errorf("%w: %s", api.ErrNoLeader, list.Warning)
+	case list.Warning != "":
 		return errors.New(list.Warning)
 	}
 	return nil

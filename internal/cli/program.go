@@ -10,14 +10,17 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"ciderd/internal/admin/api"
 )
 
 // Exit codes, from sysexits.h where it has one: RestartPreventExitStatus in the unit knows 64, 65 and 78.
 const (
-	ExitOK     = 0
-	ExitFailed = 1
-	ExitUsage  = 64
-	ExitConfig = 78
+	ExitOK       = 0
+	ExitFailed   = 1
+	ExitNoLeader = 2 // a node answers, and knows no leader
+	ExitUsage    = 64
+	ExitConfig   = 78
 )
 
 // Program is the command line: the table of its verbs.
@@ -94,6 +97,9 @@ func (p *Program) exitCode(v *Verb, err error) int {
 		return ExitConfig
 	}
 	fmt.Fprintf(p.Err, "ciderd: %v\n", err)
+	if errors.Is(err, api.ErrNoLeader) {
+		return ExitNoLeader
+	}
 	return ExitFailed
 }
 

@@ -16,11 +16,12 @@ func Status() Verb {
 	return Verb{
 		Name: "status", Args: "[-watch]", Summary: "show how the cluster and each of its nodes are", Group: ToANode, Facts: true,
 		Flags: []Flag{{Name: "watch"}},
-		Text: `First what is wrong, worst first, each with what mends it; then the nodes; then the
-whole. Rates are of the last ten seconds, percentiles of the last minute; P99 is of
-reads and of writes. -watch shows it again every two seconds, until Ctrl-C.
+		Text: `First what is wrong, worst first, each with what mends it; then the nodes; then
+the whole. Rates are of the last ten seconds, percentiles of the last minute;
+P99 R/W is of reads and of writes. -watch shows it again every two seconds,
+until Ctrl-C.
 
-Exit codes: 0 healthy, 1 degraded or no node at the socket, 2 no leader is known.`,
+Exit codes: 0 healthy, 1 degraded or no node at the socket, 2 no leader known.`,
 		Run: status,
 	}
 }
@@ -147,13 +148,6 @@ func writeWhole(w io.Writer, r *report.Full) {
 		certificate = fmt.Sprintf("%d days", int(time.Until(time.Unix(expires, 0)).Hours()/24))
 	}
 	fmt.Fprintf(w, "certificate %s\n", certificate)
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 // short writes bytes in few letters: 1.2G.

@@ -35,7 +35,7 @@ type campaigner struct {
 	network  *peer.Network
 	receiver *receiver
 	header   func() raft.RPCHeader
-	noSpace  func() bool // this node's disk is nearly full
+	unfit    func() bool // this node would lead only for a moment: its disk is nearly full, or it is draining
 	ctx      context.Context
 	log      hclog.Logger
 
@@ -83,7 +83,7 @@ func (c *campaigner) refuses(id string) bool {
 // campaign makes this node a candidate, after the voters before it, unless another node leads by then.
 func (c *campaigner) campaign(dead string) {
 	others, selfVotes := c.raft.Voters()
-	if !selfVotes || c.noSpace() { // without space it would lead only for a moment
+	if !selfVotes || c.unfit() {
 		return
 	}
 	before := 0

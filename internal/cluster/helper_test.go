@@ -26,18 +26,19 @@ import (
 
 // testCluster is a cluster in one process: real raft.db files, real TCP on loopback.
 type testCluster struct {
-	t       *testing.T
-	dir     string
-	members peer.Members
-	mu      sync.Mutex
-	nodes   map[string]*Node
-	uid     uint64
-	full    sync.Map               // names of nodes whose disks are full, and the bytes left
-	ending  sync.Map               // names of nodes that are to end, each with a chan error for why
-	sources map[string]*fakeSource // clocks that a test moves; nil: the machine's
-	links   map[[2]string]*link    // from one node to another, by names; nil: no links between
-	timing  Timing
-	raftLog map[string]hclog.Logger // of some nodes
+	t        *testing.T
+	dir      string
+	members  peer.Members
+	mu       sync.Mutex
+	nodes    map[string]*Node
+	uid      uint64
+	full     sync.Map               // names of nodes whose disks are full, and the bytes left
+	draining sync.Map               // names of nodes that are taken out of traffic
+	ending   sync.Map               // names of nodes that are to end, each with a chan error for why
+	sources  map[string]*fakeSource // clocks that a test moves; nil: the machine's
+	links    map[[2]string]*link    // from one node to another, by names; nil: no links between
+	timing   Timing
+	raftLog  map[string]hclog.Logger // of some nodes
 	// membersFor is the file of some nodes, where it is not everybody's.
 	membersFor map[string]peer.Members
 	lookup     peer.Lookup // nil: the machine's
@@ -141,8 +142,9 @@ func (c *testCluster) config(name string) Config {
 	}
 	config := Config{
 		Cluster: "test", Node: name, Members: c.membersOf(name), Timing: c.timing, Polls: polls, RaftLog: c.raftLog[name], DataDir: filepath.Join(c.dir, name),
-		Log:   hclog.New(&hclog.LoggerOptions{Name: name, Level: level, Output: os.Stderr}),
-		Fatal: func(err error) { c.died(name, err) }, Lookup: c.lookup, PeerSecurity: c.security[name],
+		Log:      hclog.New(&hclog.LoggerOptions{Name: name, Level: level, Output: os.Stderr}),
+		Draining: func() bool { _, is := c.draining.Load(name); return is },
+		Fatal:    func(err error) { c.died(name, err) }, Lookup: c.lookup, PeerSecurity: c.security[name],
 		FreeSpace: func() (uint64, error) {
 			if free, full := c.full.Load(name); full {
 				return free.(uint64), nil

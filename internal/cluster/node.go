@@ -14,7 +14,6 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -70,8 +69,10 @@ type Config struct {
 	Heap func() (live, unused int64)
 	// Collections returns how many garbage collections there have been; nil: always another number.
 	Collections func() uint64
-	// Tell returns what this node says of itself to other nodes' operators; nil, or nothing: it does not.
-	Tell func() json.RawMessage
+	// Reports is what nodes say of themselves; nil: this one says nothing. It belongs to this node from then on.
+	Reports *Reports
+	// Draining reports whether this node is taken out of traffic: then it leads only if no other can. nil: it never is.
+	Draining func() bool
 	// Timing overrides Raft's timeouts; the zero value is DefaultTiming.
 	Timing Timing
 	// Polls overrides how often this node checks itself; zero fields are those of DefaultPolls.
@@ -186,6 +187,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.MachineMemory == nil {
 		c.MachineMemory = func() int64 { return 0 }
+	}
+	if c.Draining == nil {
+		c.Draining = func() bool { return false }
 	}
 	if c.Collections == nil {
 		var n uint64
@@ -383,7 +387,7 @@ func (n *Node) Limits() *limits.Keeper { return n.limits }
 // Membership returns the part of the node that knows and changes its members.
 func (n *Node) Membership() *membership.Membership { return n.membership }
 
-// Transfer hands leadership to an up-to-date voter, if this node leads.
+// Transfer hands leadership to an up-to-date voter, if this node leads and there is another one.
 func (n *Node) Transfer(ctx context.Context) error { return n.transfers.transfer(ctx) }
 
 // Status returns what this node knows of itself.

@@ -22,32 +22,37 @@ type OtherReport struct {
 	Took          time.Duration
 }
 
-// answerReports has this node say what it says of itself.
-func (n *Node) answerReports() {
-	reportQuestion.Answer(n.network, func(peer.Identity, struct{}) (json.RawMessage, error) {
-		if n.config.Tell == nil {
-			return nil, errors.New("this node says nothing of itself")
+// Reports is what nodes say of themselves, to each other's operators.
+type Reports struct {
+	// Tell returns what this node says of itself; nil: it is not that far yet. It may be called from any goroutine.
+	Tell func() json.RawMessage
+
+	network *peer.Network // once the node is open
+}
+
+// answer has a node say what it says of itself.
+func (r *Reports) answer(n *peer.Network) {
+	r.network = n
+	reportQuestion.Answer(n, func(peer.Identity, struct{}) (json.RawMessage, error) {
+		if text := r.Tell(); text != nil {
+			return text, nil
 		}
-		text := n.config.Tell()
-		if text == nil {
-			return nil, errors.New("this node is starting")
-		}
-		return text, nil
+		return nil, errors.New("this node is starting")
 	})
 }
 
-// AskReports asks all other nodes of the file what they say of themselves, a second at most.
-func (n *Node) AskReports(ctx context.Context) (all []OtherReport) {
-	began := time.Now()
-	for r := range reportQuestion.AskAll(ctx, n.network, n.network.Others(), struct{}{}, peerstate.OneTimeout) {
-		address, _ := n.network.Members.Address(r.From) // of the file, so it is there
-		o := OtherReport{Node: r.From, Address: address, Text: r.Answer, Took: time.Since(began)}
+// Ask asks all other nodes of the file what they say of themselves, a second at most. The node must be open.
+func (r *Reports) Ask(ctx context.Context) (all []OtherReport) {
+	n, began := r.network, time.Now()
+	for said := range reportQuestion.AskAll(ctx, n, n.Others(), struct{}{}, peerstate.OneTimeout) {
+		address, _ := n.Members.Address(said.From) // of the file, so it is there
+		o := OtherReport{Node: said.From, Address: address, Text: said.Answer, Took: time.Since(began)}
 		var refusal *peer.AnswerError
 		switch {
-		case errors.As(r.Err, &refusal):
+		case errors.As(said.Err, &refusal):
 			o.Reason, o.Older = refusal.Text, peer.IsUnknown(refusal)
-		case r.Err != nil:
-			o.Reason = n.network.Reason(r.Err, r.From, peerstate.OneTimeout)
+		case said.Err != nil:
+			o.Reason = n.Reason(said.Err, said.From, peerstate.OneTimeout)
 		}
 		all = append(all, o)
 	}

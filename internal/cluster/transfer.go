@@ -47,6 +47,7 @@ type transfers struct {
 	log   hclog.Logger
 
 	electionTimeout time.Duration
+	draining        func() bool // this node is taken out of traffic
 
 	mu       sync.Mutex           // protects the maps, by server id
 	again    map[string]time.Time // when a target that did not take leadership over may be tried again
@@ -176,21 +177,58 @@ func afterTransfer(barrier error, state raft.RaftState) (over, leads bool) {
 	return state != raft.Leader, false
 }
 
-// best returns the other voter that answers, may be tried, and has most of the log; one with a full disk only if
-// there is no other. Empty: none.
+// best returns the other voter that answers, may be tried, and has most of the log; one with a full disk, or that is
+// draining, only if there is no other. Empty: none.
 func (t *transfers) best(ctx context.Context) string {
+	if best := t.heir(ctx); best != nil {
+		return best.ServerID
+	}
+	return ""
+}
+
+// heir is best with what it has said; nil: none.
+func (t *transfers) heir(ctx context.Context) (best *peerstate.State) {
 	others, _ := t.raft.Voters()
-	var best *peerstate.State
 	for _, s := range t.peers.Each(ctx, others, transferProbe) {
-		better := best == nil || best.NoSpace && !s.NoSpace || best.NoSpace == s.NoSpace && s.LastIndex > best.LastIndex
-		if better && t.leaveAlone(s.ServerID) == 0 {
+		if (best == nil || fitter(s, best)) && t.leaveAlone(s.ServerID) == 0 {
 			best = s
 		}
 	}
-	if best == nil {
-		return ""
+	return best
+}
+
+// fitter reports whether a is the better one to lead.
+func fitter(a, b *peerstate.State) bool {
+	switch {
+	case a.NoSpace != b.NoSpace:
+		return b.NoSpace
+	case a.Draining != b.Draining:
+		return b.Draining
 	}
-	return best.ServerID
+	return a.LastIndex > b.LastIndex
+}
+
+// drainPoll is how often a node that is draining looks whether it leads.
+const drainPoll = time.Second
+
+// whileDraining hands leadership on whenever this node gets it while it is draining: Raft may elect any voter. Another
+// one that is draining is no heir: the two would hand it to each other for ever.
+func (t *transfers) whileDraining(ctx context.Context) {
+	tick := time.NewTicker(drainPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if !t.draining() || !t.raft.Leads() {
+			continue
+		}
+		if heir := t.heir(ctx); heir != nil && !heir.Draining {
+			_ = t.TransferTo(ctx, heir.ServerID) // it has said why not, and is not tried again at once
+		}
+	}
 }
 
 // leadPoll is how often a leader checks whether it takes writes again.

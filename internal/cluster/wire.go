@@ -80,9 +80,10 @@ func (n *Node) wireLeadership() {
 	n.transfers = &transfers{
 		raft: n.raft, peers: n.peers, node: n.config.Node, fatal: n.config.fatal, ctx: n.ctx, log: n.log,
 		again: map[string]time.Time{}, answered: map[string]time.Time{}, electionTimeout: n.config.Timing.Election,
+		draining: n.config.Draining,
 	}
 	n.campaigner = &campaigner{
-		raft: n.raft, network: n.network, noSpace: func() bool { return n.space.Low() }, ctx: n.ctx, log: n.log,
+		raft: n.raft, network: n.network, unfit: func() bool { return n.space.Low() || n.config.Draining() }, ctx: n.ctx, log: n.log,
 		header: func() raft.RPCHeader { return n.raft.header(n.transport) },
 	}
 	n.streams = newStreams(n.ctx, n.network)
@@ -112,7 +113,9 @@ func (n *Node) wireOthers() {
 		Hashes: n.fsm.StateHashes, Withdraw: n.serving.withdraw, ServeAgain: n.serving.serveAgain, Withdrawn: n.serving.withdrawn.Load,
 		Fatal: n.config.fatal, Every: n.config.Polls.Compare, Log: n.log,
 	})
-	n.answerReports()
+	if n.config.Reports != nil {
+		n.config.Reports.answer(n.network)
+	}
 	n.status = &status{raft: n.raft, network: n.network, peers: n.peers, serving: n.serving, space: n.space, notices: n.notices}
 	heatQuestion.Answer(n.network, func(_ peer.Identity, r heatReport) (struct{}, error) {
 		return struct{}{}, eviction.Follow(n.fsm.Shares(), r.Reads)
@@ -122,7 +125,7 @@ func (n *Node) wireOthers() {
 		live, unused := n.config.Heap()
 		s := peerstate.State{
 			LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
-			Entries: fsm.EntryVersion, Role: n.raft.role(),
+			Entries: fsm.EntryVersion, Role: n.raft.role(), Draining: n.config.Draining(),
 			Machine: n.config.MachineMemory(), Heap: live + unused, Counted: n.fsm.Shares().Memory(), Writing: n.snapshots.writing.Load(), Limits: (*peerstate.FileLimits)(&file),
 		}
 		n.membership.Describe(&s, from.ServerID)
@@ -137,7 +140,7 @@ func (n *Node) loops() []func(context.Context) {
 	sweeps := &sweeper{raft: n.raft, ready: n.Ready, fsm: n.fsm, clock: n.clock, pipeline: n.pipeline, log: n.log}
 	return []func(context.Context){
 		n.pipeline.Run, leader.run, n.incarnations.run, sweeps.run, n.snapshots.run, n.space.Run, n.divergence.Run,
-		n.evictor.Run, (&pressure{node: n}).run, newReporter(n).Run,
+		n.transfers.whileDraining, n.evictor.Run, (&pressure{node: n}).run, newReporter(n).Run,
 		(&eviction.Compactor{Shares: n.fsm.Shares, Heap: n.config.Heap}).Run,
 		(&eviction.Defragmenter{Shares: n.fsm.Shares, Collections: n.config.Collections}).Run,
 	}

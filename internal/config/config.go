@@ -34,6 +34,7 @@ type Config struct {
 
 	Runtime
 
+	options Options           // that it was loaded with, see Again
 	origins map[string]origin // key -> where its value was set, for Describe; without defaults
 }
 

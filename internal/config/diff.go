@@ -31,6 +31,16 @@ func Diff(old, new *Config) (changed, needRestart []string) {
 	return changed, needRestart
 }
 
+// Value returns a setting as it would be written; empty if there is none of that key, as for "node".
+func (c *Config) Value(key string) string {
+	for _, s := range settings {
+		if s.key == key {
+			return s.get(c)
+		}
+	}
+	return ""
+}
+
 // Replaces returns why a running process cannot replace its configuration old by new: new is for another node, or
 // for none, so nothing in it is meant for this one. nil: it can.
 func Replaces(old, new *Config) error {

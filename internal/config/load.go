@@ -34,8 +34,16 @@ func Load(o Options) (*Config, error) {
 			return nil, l.problems
 		}
 	}
-	return l.load(src)
+	c, err := l.load(src)
+	if err != nil {
+		return nil, err
+	}
+	c.options = o
+	return c, nil
 }
+
+// Again reads the file and the variables again, from where this configuration came from. Errors are those of Load.
+func (c *Config) Again() (*Config, error) { return Load(c.options) }
 
 // readFile reads a file of at most maxFileSize.
 func readFile(path string) ([]byte, error) {

@@ -48,7 +48,6 @@ type Daemon struct {
 	webPort  net.Listener
 	hosts    atomic.Pointer[config.Hosts]      // listen.admin_hosts
 	alike    atomic.Pointer[map[string]string] // see config.Alike
-	telling  atomic.Pointer[report.Source]     // reports, for other nodes, which may ask before it exists
 	socket   *admin.Server                     // for the operators
 	reports  *report.Source                    // what clients and both of them show
 	ports    ports                             // of clients
@@ -57,10 +56,15 @@ type Daemon struct {
 	wg       sync.WaitGroup
 	cancel   context.CancelFunc
 	ending   sync.Mutex // held by fatal
+	// reloading is held while the daemon opens and by each reload: they come one after the other, whoever asks. Only its
+	// holder changes config.Runtime, with runtime held: whoever reads that needs one of the two.
+	reloading, runtime sync.Mutex
 
 	encryption *encryption
 	peers      *peer.Security
 	exit       func(code int)
+	draining   atomic.Bool // out of traffic, until an operator says otherwise or the process ends
+	drains     sync.Mutex  // makes a change of draining, with all that comes with it, one step
 }
 
 // Open starts a node. It returns when its ports are bound and it takes part in its cluster, which may be before it
@@ -68,9 +72,11 @@ type Daemon struct {
 func Open(c *config.Config, version string, logs Logs) (*Daemon, error) {
 	d := &Daemon{config: c, version: version, log: logs.Main, logs: logs, failed: make(chan error, 9), exit: os.Exit}
 	fsm.Release = version
-	d.note(c)
+	note(d, c)
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
 	if err := d.open(ctx); err != nil {
 		cancel()
 		d.wg.Wait()
@@ -94,13 +100,16 @@ func (d *Daemon) open(ctx context.Context) error {
 		d.ports.close()
 		return err
 	}
+	telling := atomic.Pointer[report.Source]{} // other nodes may ask before there is one
+	reports := newReports(&telling)
 	if d.hasher, err = auth.NewHasher(auth.Options{Cost: d.config.Auth.BcryptCost}); err == nil {
-		err = d.openNode(peerListener)
+		err = d.openNode(peerListener, reports)
 	}
 	if err == nil {
 		d.accounts = accounts.New(accountsConfig(&d.config.Runtime), sessionsNode{Node: d.node}, d.hasher)
-		d.reports = d.source()
-		d.telling.Store(d.reports)
+		d.accounts.OnFailure(newFailedLogins(d.log.Named("accounts")).tell)
+		d.reports = reporting{d, &d.serving, reports}.source()
+		telling.Store(d.reports)
 		if err = d.openSocket(); err != nil {
 			err = errors.Join(err, d.node.Close(ctx))
 			peerListener = nil // the node has closed it
@@ -130,7 +139,7 @@ func (d *Daemon) open(ctx context.Context) error {
 }
 
 // note keeps what of a configuration is read from any goroutine.
-func (d *Daemon) note(c *config.Config) {
+func note(d *Daemon, c *config.Config) {
 	alike, hosts := c.Alike(), c.AdminHosts
 	d.alike.Store(&alike)
 	d.hosts.Store(&hosts)
@@ -147,7 +156,7 @@ func (d *Daemon) listenPeer() (net.Listener, error) {
 	return l, nil
 }
 
-func (d *Daemon) openNode(peerListener net.Listener) error {
+func (d *Daemon) openNode(peerListener net.Listener, reports *cluster.Reports) error {
 	c := cluster.Config{
 		Cluster: d.config.ClusterName, Node: d.config.NodeName, DataDir: d.config.DataDir,
 		Listener: peerListener, Log: d.log, RaftLog: d.logs.Raft, Fatal: d.fatal,
@@ -155,8 +164,8 @@ func (d *Daemon) openNode(peerListener net.Listener) error {
 	file := fileLimits(d.config)
 	c.Members, c.Limits = members(d.config), &file
 	c.MachineMemory, c.Heap, c.Collections = machineMemory, heap, machine.Collections
-	c.PeerSecurity = d.peers
-	c.Tell = d.tell
+	c.PeerSecurity, c.Draining = d.peers, d.draining.Load
+	c.Reports = reports
 	var err error
 	d.node, err = cluster.Open(c)
 	if err == nil {
@@ -245,34 +254,12 @@ func (d *Daemon) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// Reload applies what may change while the daemon runs, and logs which keys need a restart. It applies nothing if
-// the file is another node's, or names certificates that do not work.
-func (d *Daemon) Reload(c *config.Config) error {
-	if err := config.Replaces(d.config, c); err != nil {
-		return err
-	}
-	use, err := d.encryption.prepare(c.TLS)
-	if err != nil {
-		return err
-	}
-	changed, needRestart := config.Diff(d.config, c)
-	d.config.Runtime = c.Runtime
-	d.note(d.config)
-	use() // before the mode: what it needs must be there
-	d.setPeerMode()
-	d.node.Limits().SetFile(fileLimits(d.config))
-	d.accounts.SetConfig(accountsConfig(&c.Runtime))
-	d.server.SetConfig(serverConfig(d.config, d.version))
-	d.logs.setLevel(c.LogLevel)
-	if err := d.hasher.SetCost(c.Auth.BcryptCost); err != nil {
-		d.log.Error("bcrypt_cost", "error", err)
-	}
-	d.log.Info("configuration reloaded", "changed", changed, "needs_restart", needRestart)
-	return nil
-}
-
 // CloseLimit is about how long Close takes at most.
-func (d *Daemon) CloseLimit() time.Duration { return max(d.config.Timeouts.Shutdown, time.Second) }
+func (d *Daemon) CloseLimit() time.Duration {
+	d.runtime.Lock() // not reloading, whose holder may wait for a disk
+	defer d.runtime.Unlock()
+	return max(d.config.Timeouts.Shutdown, time.Second)
+}
 
 // Close hands leadership over, finishes what was accepted and closes everything, in about the configured shutdown
 // timeout at most.

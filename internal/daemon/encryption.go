@@ -49,7 +49,7 @@ func openEncryption(c *config.Config, log hclog.Logger) (*encryption, *peer.Secu
 	if err != nil {
 		return nil, nil, errCertificates{err}
 	}
-	use()
+	_ = use() // nothing was in use that could have stayed
 	return e, peer.NewSecurity(e, peerMode(c)), nil
 }
 
@@ -132,8 +132,8 @@ func (e *encryption) forClients() *tls.Config {
 }
 
 // prepare reads the files that a configuration names. use takes them into use. After an error nothing has changed. A
-// file that is named as before and does not work any more is no error: what it held stays in use.
-func (e *encryption) prepare(names config.TLS) (use func(), err error) {
+// file that is named as before and does not work any more is an error of use: what it held stays in use.
+func (e *encryption) prepare(names config.TLS) (use func() error, err error) {
 	e.mu.Lock()
 	same := names == e.names
 	e.mu.Unlock()
@@ -144,13 +144,14 @@ func (e *encryption) prepare(names config.TLS) (use func(), err error) {
 	if err := next.read(); err != nil {
 		return nil, err
 	}
-	return func() {
+	return func() error {
 		e.warnOfModes(next.pairs())
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.names, e.node, e.nodeCAs, e.client, e.clients = next.names, next.node, next.nodeCAs, next.client, next.clients
 		e.said = ""
 		e.configure()
+		return nil
 	}, nil
 }
 
@@ -197,8 +198,9 @@ func (e *encryption) configure() {
 	}
 }
 
-// again reads the files again, and says what has changed. Handshakes do not wait for it: a disk may hang.
-func (e *encryption) again() {
+// again reads the files again, and says what has changed. The error is of those that stay as they were. Handshakes do not
+// wait for it: a disk may hang.
+func (e *encryption) again() error {
 	e.mu.Lock()
 	pairs, pools := e.pairs(), e.pools()
 	e.mu.Unlock()
@@ -226,7 +228,9 @@ func (e *encryption) again() {
 	if changed {
 		e.configure()
 	}
-	e.complain(errors.Join(errs...))
+	err := errors.Join(errs...)
+	e.complain(err)
+	return err
 }
 
 // complain logs an error, once. mu is held.
@@ -318,7 +322,7 @@ func (e *encryption) watch(ctx context.Context, reminders func() []string) {
 	for {
 		select {
 		case <-look.C:
-			e.again()
+			_ = e.again() // it has said so
 		case <-remind.C:
 			for _, text := range append(e.notices(time.Now()), reminders()...) {
 				e.log.Warn(text)

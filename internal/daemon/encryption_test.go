@@ -95,7 +95,11 @@ func (c *client) next() string {
 
 const tlsBlock = "limits {}\ntls {\n  cert_file = %q\n  key_file = %q\n}\n"
 
-func (n *node) reload(more string) error { return n.Reload(n.config(more)) }
+func (n *node) reload(more string) error {
+	n.config(more)
+	_, err := n.Reload()
+	return err
+}
 
 // A certificate is replaced while the node runs: new connections get the new one, and none is dropped; files that do not
 // work change nothing.

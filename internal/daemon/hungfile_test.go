@@ -46,7 +46,7 @@ func TestHangingFileStopsNoHandshake(t *testing.T) {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		e.again()
+		_ = e.again()
 	}()
 	var writer *os.File
 	for writer == nil { // it can be opened so once somebody waits to read

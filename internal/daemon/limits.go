@@ -6,7 +6,6 @@ import (
 
 	"ciderd/internal/accounts"
 	"ciderd/internal/admin/api"
-	"ciderd/internal/cluster"
 	"ciderd/internal/config"
 	"ciderd/internal/fsm"
 	"ciderd/internal/limits"
@@ -104,18 +103,13 @@ func most(e *accounts.ReservedError) string {
 
 // notShared says why a quota or a reserve was not set.
 func notShared(err error, what, name string) error {
-	var unwritten *accounts.WriteError
 	switch {
 	case errors.Is(err, accounts.ErrGone):
-		return fmt.Errorf("%w: there is no user %s", api.ErrRefused, name)
+		return noUser(name)
 	case errors.Is(err, accounts.ErrUnread):
 		return fmt.Errorf("%w: not every node of the cluster knows quotas and reserves yet: upgrade all of them first", api.ErrRefused)
 	case errors.Is(err, accounts.ErrLoading):
 		return fmt.Errorf("%w: %w; try again, or on another node", api.ErrRefused, err)
-	case errors.Is(err, cluster.ErrTimeout):
-		return fmt.Errorf("it is not known whether the %s was set: %w", what, err)
-	case errors.As(err, &unwritten):
-		return fmt.Errorf("%w: %w; the %s was not set", api.ErrRefused, err, what)
 	}
-	return err
+	return unwritten(err, "the "+what+" was", "set")
 }

@@ -23,7 +23,7 @@ func operated(t *testing.T) (operatedLimits, *nodetest.Node) {
 	}
 	node := nodetest.New()
 	a := accounts.New(accounts.Config{WriteTimeout: time.Second}, node, hasher)
-	if err := (operatedUsers{a}).AddUser(t.Context(), "alice", []byte("x")); err != nil {
+	if err := (operatedUsers{accounts: a}).AddUser(t.Context(), "alice", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	nodes := func() []api.NodeLimits {

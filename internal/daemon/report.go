@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"sync/atomic"
 	"time"
 
+	"ciderd/internal/cluster"
 	"ciderd/internal/machine"
 	"ciderd/internal/metrics"
 	"ciderd/internal/report"
@@ -13,19 +15,27 @@ import (
 	"ciderd/internal/web"
 )
 
+// reporting is where the parts of a node's reports come from.
+type reporting struct {
+	*Daemon
+	server  *atomic.Pointer[server.Server] // nil in it: there is none yet
+	cluster *cluster.Reports
+}
+
 // source returns the source of this node's reports.
-func (d *Daemon) source() *report.Source {
+func (r reporting) source() *report.Source {
 	s := &report.Source{
-		Status: d.node.Status, Log: d.node.Stats, Clients: d.clients, Accounts: d.accounts.Stats, Logins: d.hasher.Stats,
-		State: d.node.FSM().Stats, Version: d.version, Started: time.Now(), PeerTLS: d.peerTLS,
-		Notices: func() []string { return d.encryption.notices(time.Now()) },
-		Load:    d.load, Others: d.others, Machine: machineNow, MaxConnections: d.maxConnections, Certificates: d.encryption.expiry,
-		Settings: func() map[string]string { return *d.alike.Load() },
+		Status: r.node.Status, Log: r.node.Stats, Clients: r.clients, Accounts: r.accounts.Stats, Logins: r.hasher.Stats,
+		State: r.node.FSM().Stats, Version: r.version, Started: time.Now(), PeerTLS: r.peerTLS,
+		Draining: r.draining.Load,
+		Notices:  func() []string { return r.encryption.notices(time.Now()) },
+		Load:     r.load, Others: r.others, Machine: machineNow, Certificates: r.encryption.expiry,
+		Settings: func() map[string]string { return *r.alike.Load() },
 	}
-	if len(d.ports.plain) > 0 {
-		s.Address = d.config.Text
-		for _, n := range d.config.Nodes {
-			if n.Name == d.config.NodeName && n.TextAddress != "" {
+	if len(r.ports.plain) > 0 {
+		s.Address = r.config.Text
+		for _, n := range r.config.Nodes {
+			if n.Name == r.config.NodeName && n.TextAddress != "" {
 				s.Address = n.TextAddress
 			}
 		}
@@ -34,23 +44,24 @@ func (d *Daemon) source() *report.Source {
 	return s
 }
 
-func (d *Daemon) load() server.Load {
-	if s := d.serving.Load(); s != nil {
-		return s.Load()
+// clients returns the server's counts; zero before there is a server.
+func (r reporting) clients() server.Stats {
+	if s := r.server.Load(); s != nil {
+		return s.Stats()
+	}
+	return server.Stats{}
+}
+
+func (r reporting) load() server.Load {
+	if s := r.server.Load(); s != nil {
+		return s.Counting.Load()
 	}
 	return server.Load{}
 }
 
-func (d *Daemon) maxConnections() int {
-	if s := d.serving.Load(); s != nil {
-		return s.MaxConnections()
-	}
-	return 0
-}
-
 // others asks the other nodes what they say of themselves.
-func (d *Daemon) others(ctx context.Context) (all []report.Said) {
-	for _, o := range d.node.AskReports(ctx) {
+func (r reporting) others(ctx context.Context) (all []report.Said) {
+	for _, o := range r.cluster.Ask(ctx) {
 		said := report.Said{Name: o.Node, Address: o.Address, Text: o.Text, Reason: o.Reason, Took: o.Took}
 		if o.Older {
 			said.Reason = report.OlderRelease
@@ -60,12 +71,14 @@ func (d *Daemon) others(ctx context.Context) (all []report.Said) {
 	return all
 }
 
-// tell returns what this node says of itself to others; nil: it is not that far yet.
-func (d *Daemon) tell() json.RawMessage {
-	if s := d.telling.Load(); s != nil {
-		return s.Tell()
-	}
-	return nil
+// newReports returns what nodes say of themselves, of this one once telling has its source.
+func newReports(telling *atomic.Pointer[report.Source]) *cluster.Reports {
+	return &cluster.Reports{Tell: func() json.RawMessage {
+		if s := telling.Load(); s != nil {
+			return s.Tell()
+		}
+		return nil
+	}}
 }
 
 // machineNow returns what the process takes of its machine.
@@ -74,14 +87,6 @@ func machineNow() (m report.Machine) {
 	m.Memory, m.Resident = machineMemory(), machine.Taken(root).Anonymous
 	m.OpenFiles, m.MaxFiles = machine.Files(root)
 	return m
-}
-
-// clients returns the server's counts; zero before there is a server.
-func (d *Daemon) clients() server.Stats {
-	if s := d.serving.Load(); s != nil {
-		return s.Stats()
-	}
-	return server.Stats{}
 }
 
 // openWeb serves listen.admin. A node works without that port, so failing to bind it is a warning: several nodes on
@@ -96,7 +101,7 @@ func (d *Daemon) openWeb() {
 		return
 	}
 	d.webPort = l
-	d.web = web.New(d.webConfig())
+	d.web = web.New(webConfig(d))
 	d.wg.Go(func() {
 		if err := d.web.Serve(l); err != nil {
 			d.failed <- err
@@ -104,12 +109,12 @@ func (d *Daemon) openWeb() {
 	})
 }
 
-func (d *Daemon) webConfig() web.Config {
+func webConfig(d *Daemon) web.Config {
 	c := web.Config{
 		Report: d.reports.Report, Full: d.reports.Full, Log: d.log.Named("health"),
 		Hosts: func() []string { return d.hosts.Load().List() },
 		Metrics: metrics.Handler(metrics.Source{
-			Report: d.reports.Report, Ports: d.ports.names(), Counts: d.server.Counts, Refused: d.server.Refused,
+			Report: d.reports.Report, Ports: d.ports.names(), Counts: d.server.Counting.Of, Refused: d.server.Counting.Refused,
 			Certificates: d.encryption.expiry,
 		}),
 	}

@@ -8,8 +8,12 @@ import (
 // openSocket opens the operators' socket. It comes after the node: that holds the lock on the data directory, so no
 // process owns a socket left in there.
 func (d *Daemon) openSocket() (err error) {
-	d.socket, err = admin.Open(api.SocketPath(d.config.DataDir), admin.Config{
-		Name: d.config.NodeName, Report: d.reports.Full, Members: d.node.Membership(), Users: operatedUsers{d.accounts},
+	ask := operators{d}
+	path, mode := api.Place(d.config.DataDir)
+	d.socket, err = admin.Open(path, admin.Config{
+		Name: d.config.NodeName, Mode: mode, Report: d.reports.Report, Full: d.reports.Full, Members: d.node.Membership(), Users: d.operatedUsers(),
+		Sync: ask.sync, Reload: ask.reload,
+		Drain: ask.drain, Drained: ask.drained,
 		Limits: operatedLimits{accounts: d.accounts, shares: d.node.FSM().Shares, nodes: d.limitsOfNodes},
 		Log:    d.log.Named("admin"),
 	})

@@ -69,6 +69,8 @@ func (d *Daemon) statusLine() string {
 		return s.Node + ": " + s.Waiting
 	case s.Waiting != "":
 		return s.Waiting
+	case d.draining.Load():
+		return fmt.Sprintf("%s is draining, %d sessions", s.Node, d.server.Connections())
 	case s.Leader == s.Node:
 		return fmt.Sprintf("%s leads, %d sessions", s.Node, d.server.Connections())
 	}

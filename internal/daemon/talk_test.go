@@ -87,11 +87,12 @@ func TestOpenTalkReloadClose(t *testing.T) {
 	n := open(t, dir, "")
 	n.talk("SIGNUP alice pa55word", "User created", "SET k v", "OK", "GET k", "v", "STATUS", "node ")
 
-	if err := n.Reload(n.config("auth { signup = \"closed\" }\n")); err != nil {
-		t.Fatal(err)
+	socket := api.NewClient(n.socket(), "")
+	n.config("auth { signup = \"closed\" }\n")
+	if a, err := api.Reload.Do(socket, struct{}{}); err != nil || len(a.Changed) != 1 || len(a.NeedsRestart) != 0 || a.Changed[0] != (api.Setting{Key: "auth.signup", Old: "open", New: "closed"}) {
+		t.Errorf("reload: %+v, %v", a, err)
 	}
 	n.talk("SIGNUP bob pa55word", "ERR SIGNUP_CLOSED")
-	socket := api.NewClient(api.SocketPath(n.dir), "")
 	if done, err := api.AddUser.Do(socket, api.UserRequest{Name: "carol", Password: []byte("pa55word")}); err != nil || done.Said != "added user carol" {
 		t.Errorf("user add: %+v, %v", done, err)
 	}
@@ -113,6 +114,12 @@ func TestOpenTalkReloadClose(t *testing.T) {
 			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
+}
+
+// socket returns where the node's admin socket is.
+func (n *node) socket() string {
+	path, _ := api.Place(n.dir)
+	return path
 }
 
 func (n *node) stop() {

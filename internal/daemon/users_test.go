@@ -22,7 +22,7 @@ func TestAddUser(t *testing.T) {
 	node := nodetest.New()
 	a := accounts.New(accounts.Config{MaxUsers: 1, SignupClosed: true, WriteTimeout: time.Second}, node, hasher)
 	add := func(name, password string) error {
-		return operatedUsers{a}.AddUser(t.Context(), name, []byte(password))
+		return (operatedUsers{accounts: a}).AddUser(t.Context(), name, []byte(password))
 	}
 	if err := add("alice", " secret "); err != nil {
 		t.Fatal(err)

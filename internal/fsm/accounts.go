@@ -35,7 +35,7 @@ func (a *applier) signup(c *Command, version uint64) Result {
 
 // passwd changes the password if the hash is still the one that was verified: of two changes that race, one wins.
 func (a *applier) passwd(c *Command) Result {
-	if !bytes.Equal(a.account.user.Hash, c.Arg) {
+	if !bytes.Equal(a.account.user.Proof(), c.Arg) {
 		return Result{Kind: KindAuthFailed}
 	}
 	before := a.account.user.memory()
@@ -46,7 +46,7 @@ func (a *applier) passwd(c *Command) Result {
 }
 
 func (a *applier) unregister(c *Command) Result {
-	if !bytes.Equal(a.account.user.Hash, c.Arg) {
+	if !bytes.Equal(a.account.user.Proof(), c.Arg) {
 		return Result{Kind: KindAuthFailed}
 	}
 	a.users.remove(a.account)

@@ -204,6 +204,12 @@ func (a *applier) write(c *Command) Result {
 		return a.passwd(c)
 	case OpUnregister:
 		return a.unregister(c)
+	case OpLock:
+		r := a.lock(a.account, c.N != 0)
+		if r.Kind == KindOK {
+			a.changed = append(a.changed, c.User)
+		}
+		return r
 	case OpQuota:
 		return a.setQuota(a.account, c)
 	case OpReserve:

@@ -143,7 +143,7 @@ func checkUser(t *testing.T, n *node, m *model, id uint64, u *modelUser) {
 	t.Helper()
 	got, ok := n.Lookup([]byte(u.name))
 	epoch, there := n.Epoch(id)
-	if !ok || !there || got.ID != id || got.Name != u.name || string(got.Hash) != u.hash || got.Epoch != u.epoch || epoch != u.epoch {
+	if !ok || !there || got.ID != id || got.Name != u.name || string(got.Hash) != u.hash || got.Epoch != u.epoch || got.Locked != u.locked || epoch != u.epoch {
 		t.Fatalf("user %+v (%v), epoch %d (%v), want %d %+v", got, ok, epoch, there, id, u)
 	}
 	limits, _ := n.Shares().Limits()

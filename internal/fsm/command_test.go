@@ -48,7 +48,7 @@ func someCommand(r *rand.Rand, op Op) Command {
 		c.Key, c.Value, c.TTL = key, value, someInt(r)
 	case OpIncr:
 		c.Key, c.N = key, someInt(r)
-	case OpClose, OpQuota, OpReserve:
+	case OpClose, OpQuota, OpReserve, OpLock:
 		c.N = someInt(r)
 	case OpLimits:
 		c.N, c.Limit = someInt(r), limit

@@ -33,6 +33,9 @@ func dumpState(w io.Writer, s *state, snap *snapshot) {
 	snap.store.Each(func(id, version uint64, view *cache.View) bool {
 		u := byID[id]
 		fmt.Fprintf(w, "user %d %s %x epoch %d version %d\n", id, u.Name, u.Hash, u.Epoch, version)
+		if u.Locked {
+			fmt.Fprintln(w, "  locked")
+		}
 		if u.share != (frozenShare{}) {
 			fmt.Fprintf(w, "  share %+v\n", u.share)
 		}

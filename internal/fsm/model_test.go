@@ -31,6 +31,7 @@ type modelUser struct {
 	once           []modelOnce
 	quota, reserve int64
 	evicted        uint64
+	locked         bool
 }
 
 type model struct {
@@ -227,7 +228,10 @@ func (m *model) write(u *modelUser, c *Command) Result {
 	if m.closed && m.grows(c) {
 		return Result{Kind: KindMemoryFull}
 	}
-	if c.Op >= OpStore {
+	switch {
+	case c.Op == OpLock:
+		return u.lock(c.N != 0)
+	case c.Op >= OpStore:
 		return m.write5(u, c)
 	}
 	it, there := m.seen(u, c.Key)
@@ -326,9 +330,24 @@ func (m *model) incr(u *modelUser, c *Command, it modelItem, there bool) Result 
 	return m.put(u, c.Key, strconv.FormatInt(value.Int64(), 10), it.deadline, Result{Kind: KindInt, N: value.Int64()})
 }
 
-// password is PASSWD and UNREGISTER, which need the hash that the user still has.
+func (u *modelUser) lock(on bool) Result {
+	switch {
+	case u.locked == on:
+		return Result{Kind: KindExists}
+	case on:
+		u.epoch++
+	}
+	u.locked = on
+	return Result{Kind: KindOK}
+}
+
+// password is PASSWD and UNREGISTER, which need the hash that the user still has, with a mark if it is locked.
 func (m *model) password(u *modelUser, c *Command) Result {
-	if u.hash != string(c.Arg) {
+	proof := u.hash
+	if u.locked {
+		proof = "!" + u.hash
+	}
+	if proof != string(c.Arg) {
 		return Result{Kind: KindAuthFailed}
 	}
 	if c.Op == OpUnregister {

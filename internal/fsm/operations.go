@@ -7,8 +7,8 @@ type Op uint8
 const (
 	opNone       Op = iota
 	OpSignup        // a new user; Value: bcrypt hash, Limit: limits.max_users of the node that asks (0: none)
-	OpPasswd        // Value: new hash, Arg: the hash that the old password was checked against
-	OpUnregister    // Arg: the hash that the password was checked against
+	OpPasswd        // Value: new hash, Arg: User.Proof, with the hash that the old password was checked against
+	OpUnregister    // Arg: User.Proof, with the hash that the password was checked against
 	OpSet           // store a value; TTL 0: no deadline
 	OpDelete        // Words: keys
 	OpIncr          // N: delta
@@ -43,6 +43,8 @@ const (
 	OpLook        // within an OpExec only: return an item
 	OpView        // within an OpExec only: return a view of the keyspace
 	OpSeed        // Arg: the seed of SCAN's order, if there is none yet
+
+	OpLock // N: 1 locks an account, 0 unlocks it
 	opEnd
 )
 
@@ -53,10 +55,11 @@ const (
 	version3 = 3 // OpRegister
 	version4 = 4 // limits on memory: OpLimits, OpQuota, OpReserve, evictions
 	version5 = 5 // what programs that speak Redis need: OpStore to OpSeed, results that hold values
+	version6 = 6 // OpLock
 )
 
 // EntryVersion is the latest version of entries that this release reads.
-const EntryVersion = version5
+const EntryVersion = version6
 
 // operation is what is known of an Op besides what it does.
 type operation struct {
@@ -111,6 +114,8 @@ var operations = [opEnd + 1]operation{
 	OpLook:        {since: version5, inside: true, only: true, fields: []field{fieldKey}},
 	OpView:        {since: version5, inside: true, only: true},
 	OpSeed:        {since: version5, userless: true, fields: []field{fieldSeed}},
+
+	OpLock: {since: version6, fields: []field{fieldN}},
 }
 
 // Since returns the first version of entries that may hold the operation. It must not be proposed before every

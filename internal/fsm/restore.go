@@ -143,6 +143,8 @@ func (b *builder) record(d *decoder) error {
 		ok = b.readSeed(d)
 	case tagUser:
 		ok = b.user(d)
+	case tagLock:
+		ok = b.lock()
 	case tagShare:
 		ok = b.share(d)
 	case tagOnce:
@@ -180,6 +182,17 @@ func (b *builder) user(d *decoder) bool {
 	b.account.keyspace.SetVersion(version)
 	b.users.add(b.account)
 	b.addFixed(b.account, user.memory())
+	return true
+}
+
+// lock notes that the preceding user is locked. The epoch has counted that.
+func (b *builder) lock() bool {
+	if b.account == nil || b.account.user.Locked {
+		return false
+	}
+	locked := *b.account.user
+	locked.Locked = true
+	b.users.replace(b.account, locked)
 	return true
 }
 

@@ -28,6 +28,7 @@ const (
 	tagLimits  = 'L' // limits, see frozenLimits.write; from format 3 on
 	tagShare   = 'Q' // of the preceding user: quota, reserve, evicted; from format 3 on
 	tagSeed    = 'K' // the seed of SCAN's order; from format 4 on
+	tagLock    = 'B' // the preceding user is locked; from format 5 on
 	tagOnce    = 'R' // of the preceding user: id, time, kind, number
 	tagItem    = 'I' // of the preceding user: key, value, version, deadline
 	tagEnd     = 'E' // users, items, hash of the state
@@ -40,7 +41,8 @@ const (
 	snapshotEntries = 2 // format 1, and tagEntries
 	snapshotLimits  = 3 // format 2, and tagLimits and tagShare
 	snapshotSeed    = 4 // format 3, and tagSeed
-	snapshotNewest  = snapshotSeed
+	snapshotLock    = 5 // format 4, and tagLock
+	snapshotNewest  = snapshotLock
 )
 
 // Release is the version of ciderd that snapshots are marked with, so that an older release that reads a newer
@@ -59,6 +61,7 @@ type snapshot struct {
 	hash        uint64
 	limits      frozenLimits
 	seed        *Seed // nil: there is none
+	locked      bool  // somebody is
 }
 
 type frozenUser struct {
@@ -101,6 +104,7 @@ func (f *FSM) freeze() *snapshot {
 		snap.origins[id] = row
 	}
 	for _, a := range s.users.byID {
+		snap.locked = snap.locked || a.user.Locked
 		snap.users = append(snap.users, frozenUser{a.user, a.once.order, a.share.freeze()})
 	}
 	return snap
@@ -149,6 +153,9 @@ func (s *snapshot) write(w io.Writer) error {
 }
 
 func (s *snapshot) format() byte {
+	if s.locked {
+		return snapshotLock
+	}
 	if s.seed != nil {
 		return snapshotSeed
 	}
@@ -234,6 +241,9 @@ func (c *chunkWriter) user(u frozenUser, version uint64) {
 	c.buf = appendBytes(appendBytes(c.buf, []byte(u.Name)), u.Hash)
 	c.buf = binary.AppendUvarint(c.buf, u.Epoch)
 	c.buf = binary.AppendUvarint(c.buf, version)
+	if u.Locked {
+		c.buf = append(c.buf, tagLock)
+	}
 	c.flushFull()
 	if u.share != (frozenShare{}) {
 		c.buf = binary.AppendVarint(append(c.buf, tagShare), u.share.quota)

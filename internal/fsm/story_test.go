@@ -133,6 +133,9 @@ func (s *story) ttl() int64 {
 // hashOf is the hash that user id has, or the one that it had, or that of someone else.
 func (s *story) hashOf(id uint64) []byte {
 	if u := s.model.users[id]; u != nil && s.r.IntN(3) > 0 {
+		if u.locked && s.r.IntN(3) > 0 {
+			return []byte("!" + u.hash)
+		}
 		return []byte(u.hash)
 	}
 	return fmt.Appendf(nil, "hash%d", max(0, s.hash-s.r.IntN(4)))
@@ -225,7 +228,9 @@ func (s *story) rare(c *Command, n int) {
 
 // share is what concerns the limits, or a FLUSH.
 func (s *story) share(c *Command) {
-	switch s.r.IntN(9) {
+	switch s.r.IntN(11) {
+	case 9, 10:
+		c.Op, c.N = OpLock, []int64{0, 1, 1, -1}[s.r.IntN(4)]
 	case 0, 5:
 		c.Op, c.N = OpQuota, []int64{0, 0, 1500, 4000, -1}[s.r.IntN(5)]
 	case 1, 6:

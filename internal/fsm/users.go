@@ -15,8 +15,23 @@ type User struct {
 	ID    uint64 // from 1, never reused
 	Name  string
 	Hash  []byte // bcrypt; not to be modified
-	Epoch uint64 // increases with each change of the password, from 1
+	Epoch uint64 // increases with each change of the password, and with each lock, from 1
+	// Locked: no password opens the account, and no session of it goes on.
+	Locked bool
 }
+
+// Proof is what a command that changes or removes the account names, so that of two that race one wins: the hash, which
+// whoever has verified the password knows. That of a locked account has a mark before it. So what a session has begun
+// before the lock comes too late; an operator's command names what holds.
+func (u *User) Proof() []byte {
+	if !u.Locked {
+		return u.Hash
+	}
+	return append([]byte{lockMark}, u.Hash...)
+}
+
+// lockMark is in the log, and begins no hash.
+const lockMark = '!'
 
 // account is a user with what belongs to it.
 type account struct {
@@ -68,6 +83,29 @@ func (u *users) setHash(a *account, hash []byte) {
 	changed := *a.user
 	changed.Hash = slices.Clone(hash)
 	changed.Epoch++
+	u.replace(a, changed)
+}
+
+// setLocked locks an account, or unlocks it. A lock ends the sessions, so it is an epoch.
+func (u *users) setLocked(a *account, locked bool) {
+	changed := *a.user
+	if changed.Locked = locked; locked {
+		changed.Epoch++
+	}
+	u.replace(a, changed)
+}
+
+// lock locks an account, or unlocks it. KindExists: it is so already.
+func (s *state) lock(a *account, on bool) Result {
+	if a.user.Locked == on {
+		return Result{Kind: KindExists}
+	}
+	s.users.setLocked(a, on)
+	return Result{Kind: KindOK}
+}
+
+// replace makes changed the account's user; the name and the id are the same.
+func (u *users) replace(a *account, changed User) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.sum += changed.hash() - a.user.hash()
@@ -90,7 +128,10 @@ func (u *users) all() []*account {
 }
 
 func (u *User) hash() uint64 {
-	return hashOf([]byte(u.Name), u.ID, u.Epoch, hashOf(u.Hash))
+	if u.Locked {
+		return hashOf([]byte(u.Name), u.ID, u.Epoch, hashOf(u.Hash), flag(u.Locked))
+	}
+	return hashOf([]byte(u.Name), u.ID, u.Epoch, hashOf(u.Hash)) // as releases that know no locks have it
 }
 
 // lookup may be called from any goroutine.

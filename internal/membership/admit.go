@@ -177,7 +177,11 @@ func (a *admissions) watch(id string, keeping map[string]time.Time) {
 // keepsUp reports whether a server is alive and has nearly all of the log. While a server is being sent a snapshot
 // Raft's LastIndex for it jumps to the snapshot's index, so the server is asked what it really has.
 func (a *admissions) keepsUp(id string) bool {
-	s := a.Peers.Ask(a.ctx, id)
+	return a.isClose(a.Peers.Ask(a.ctx, id))
+}
+
+// isClose reports whether a server that has answered (nil: it has not) is close behind this node's log.
+func (a *admissions) isClose(s *peerstate.State) bool {
 	return s != nil && s.LastIndex+closeBehind >= a.Raft.LastIndex()
 }
 

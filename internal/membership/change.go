@@ -49,7 +49,8 @@ func Refuse(format string, args ...any) error {
 //   - OpTransfer makes the node of that name the leader, or with an empty name the best one.
 //
 // said is what was done, in one line. A change that would cost the quorum or makes no sense is ErrRefused, with
-// what to do in its text; any other error means that the change may or may not have been made.
+// what to do in its text, and ErrNoLeader too if no leader was found; any other error means that the change may or may
+// not have been made.
 func (m *Membership) Change(ctx context.Context, op, name string, yes bool) (said string, err error) {
 	for {
 		a, err := askLeader(ctx, m.base, changeQuestion, change{Op: op, Name: name, Yes: yes, TimeoutMS: left(ctx).Milliseconds()})
@@ -69,7 +70,7 @@ func (m *Membership) Change(ctx context.Context, op, name string, yes bool) (sai
 			return a.Said, nil
 		}
 		if pause(ctx) != nil { // every earlier question either never arrived or was answered
-			return "", Refuse("no leader answers; nothing was changed")
+			return "", fmt.Errorf("%w: %w answers; nothing was changed", ErrRefused, ErrNoLeader)
 		}
 	}
 }
@@ -269,8 +270,13 @@ func (a *admissions) transferTarget(name string) (string, error) {
 		return a.self.ServerID, nil
 	case !s.Voter:
 		return "", Refuse("%s has no vote (yet)", s.ID)
-	case !a.keepsUp(s.ID):
+	}
+	state := a.Peers.Ask(a.ctx, s.ID)
+	switch {
+	case !a.isClose(state):
 		return "", Refuse("%s has not caught up, or does not answer", s.ID)
+	case state.Draining:
+		return "", Refuse("%s is draining, and would hand leadership on: ciderd undrain there first", s.ID)
 	}
 	return s.ID, nil
 }

@@ -26,6 +26,7 @@ type State struct {
 	NoSpace   bool              `json:"NoRoom"` // its disk is nearly full
 	NearFull  bool              // its disk gets less, and that may come soon
 	Entries   int               // the latest version of entries that it reads; 0: 1, of an older release
+	Draining  bool              // it is taken out of traffic, and should not lead
 	Urgent    bool              `json:"Pressing"` // little is left of what its disk keeps in reserve, or nothing
 	Role      string            // RoleLeader …; empty: of an older release
 	// OutsideAsOf is up to where in the log the asking server is none of the cluster's; 0: it is one, or that is not

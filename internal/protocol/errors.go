@@ -50,7 +50,7 @@ var errorCodes = []ErrorCode{
 	{ShuttingDown, SendElsewhere, true, "This node is stopping. This may come unasked."},
 	{IdleTimeout, Reconnect, true, "Nothing was sent for too long, or a long line arrived too slowly."},
 	{LoginTimeout, Reconnect, true, "No login in time, or a line of it arrived too slowly."},
-	{SessionEnded, Reconnect, true, "The password was changed or the account was removed."},
+	{SessionEnded, Reconnect, true, "The password was changed, or the account was locked or removed."},
 	{Internal, NotKnown, false, "An internal error; the node's log says more."},
 }
 

@@ -52,7 +52,7 @@ func (s *Source) Own() Own {
 		Node: r.Node, Version: r.Version, Address: s.Address, Role: r.Role, Leader: r.Leader, Voter: r.Voter,
 		NotReady: r.NotReady(), NotWritable: r.NotWritable(), Started: s.Started.UnixMilli(), Wall: time.Now().UnixMilli(), Applied: r.Applied,
 		Users: r.Users, Keys: r.State.Items, Memory: r.State.Memory, Limit: r.State.MemoryLimit,
-		Resident: m.Resident, Machine: m.Memory, Connections: r.Sessions, MaxConnections: s.MaxConnections(),
+		Resident: m.Resident, Machine: m.Memory, Connections: r.Sessions, MaxConnections: r.Clients.MaxConnections,
 		OpenFiles: m.OpenFiles, MaxFiles: m.MaxFiles, LoginsWaiting: r.Logins.Waiting,
 		DiskFree: r.Log.Space.Free, NoSpace: r.NoSpace, LogBytes: r.Log.Disk.Log, SnapshotBytes: r.Log.Disk.Snapshot,
 		Now: s.History.Over(10 * time.Second), Minute: s.History.Over(time.Minute), Recent: s.History.Over(kept),

@@ -25,6 +25,8 @@ import (
 // Report is how a node and its cluster are. As JSON it is part of the HTTP port's contract: fields are only added.
 type Report struct {
 	cluster.Status
+	// Draining: it is taken out of traffic, and so not ready, whatever Ready says.
+	Draining   bool `json:",omitempty"`
 	Version    string
 	Uptime     int64  // seconds
 	Started    int64  // Unix time in seconds
@@ -50,19 +52,19 @@ type Source struct {
 	Logins   func() auth.Stats
 	State    func() fsm.Stats
 	PeerTLS  func() string
+	Draining func() bool
 	Notices  func() []string // what an operator should know, beside what the status has
 	Load     func() server.Load
 
 	// Others asks the other nodes what they say of themselves. It alone waits, a second at most.
-	Others         func(ctx context.Context) []Said
-	Machine        func() Machine
-	MaxConnections func() int
-	Settings       func() map[string]string
-	Certificates   func() map[string]time.Time // when the files expire
-	History        *History
-	Address        string // where people and scripts reach this node; empty: nowhere without TLS
-	Version        string
-	Started        time.Time
+	Others       func(ctx context.Context) []Said
+	Machine      func() Machine
+	Settings     func() map[string]string
+	Certificates func() map[string]time.Time // when the files expire
+	History      *History
+	Address      string // where people and scripts reach this node; empty: nowhere without TLS
+	Version      string
+	Started      time.Time
 }
 
 // Report returns how things are now.
@@ -70,7 +72,7 @@ func (s *Source) Report() Report {
 	clients, state, status := s.Clients(), s.State(), s.Status()
 	status.Notices = append(slices.Clone(status.Notices), s.Notices()...)
 	return Report{
-		Status: status, PeerTLS: s.PeerTLS(), Version: s.Version, Uptime: int64(time.Since(s.Started) / time.Second),
+		Status: status, Draining: s.Draining(), PeerTLS: s.PeerTLS(), Version: s.Version, Uptime: int64(time.Since(s.Started) / time.Second),
 		Started: s.Started.Unix(),
 		Users:   state.Users, Sessions: clients.Connections, Goroutines: runtime.NumGoroutine(),
 		State: state, Log: s.Log(), Clients: clients, Accounts: s.Accounts(), Logins: s.Logins(),
@@ -79,16 +81,19 @@ func (s *Source) Report() Report {
 
 // NotReady returns why reads are not served here; empty: they are.
 func (r *Report) NotReady() string {
-	if r.Ready {
-		return ""
+	switch {
+	case !r.Ready:
+		return orElse(r.Waiting, "starting")
+	case r.Draining:
+		return "draining"
 	}
-	return orElse(r.Waiting, "starting")
+	return ""
 }
 
 // NotWritable returns why a write is not taken here; empty: as far as is known here, it is.
 func (r *Report) NotWritable() string {
 	switch {
-	case !r.Ready:
+	case r.NotReady() != "":
 		return r.NotReady()
 	case r.Leader == "":
 		return orElse(r.Waiting, "no leader")
@@ -98,6 +103,14 @@ func (r *Report) NotWritable() string {
 		return "a majority of the voters does not answer"
 	}
 	return ""
+}
+
+// waits returns what the node waits for, or that it is out of traffic; empty: neither.
+func (r *Report) waits() string {
+	if r.Waiting == "" && r.Draining {
+		return r.NotReady()
+	}
+	return r.Waiting
 }
 
 // Facts are the names and values that people see, in their order.
@@ -118,10 +131,10 @@ func (r *Report) facts() [][2]string {
 		{"cluster", orElse(r.Cluster, "-")},
 		{"role", orElse(r.Role, "-")},
 		{"leader", orElse(r.Leader, "-")},
-		{"ready", strconv.FormatBool(r.Ready)},
+		{"ready", strconv.FormatBool(r.NotReady() == "")},
 		{"reads", yesOrNo(r.Reads)},
 		{"writes", yesOrNo(r.Writes)},
-		{"waiting", orElse(r.Waiting, "-")},
+		{"waiting", orElse(r.waits(), "-")},
 		{"voter", strconv.FormatBool(r.Voter)},
 		{"disk", disk(r.NoSpace)},
 		{"term", number(r.Term)},

@@ -54,6 +54,17 @@ peer n3 - - connection refused
 	}
 }
 
+// Whoever is out of traffic is not ready, for whatever looks.
+func TestDraining(t *testing.T) {
+	r := Report{Status: cluster.Status{Ready: true, Leader: "n1", Writes: true}, Draining: true}
+	if r.NotReady() != "draining" || r.NotWritable() != "draining" {
+		t.Errorf("not ready: %q, not writable: %q", r.NotReady(), r.NotWritable())
+	}
+	if got := text(&r); !strings.Contains(got, "\nready false\n") || !strings.Contains(got, "\nwaiting draining\n") {
+		t.Error(got)
+	}
+}
+
 func text(r *Report) string {
 	var b strings.Builder
 	for name, value := range r.Facts() {

@@ -9,6 +9,7 @@ import (
 	"ciderd/internal/protocol"
 	"ciderd/internal/protocol/resp"
 	"ciderd/internal/protocol/text"
+	"ciderd/internal/session"
 )
 
 type admission int
@@ -17,6 +18,7 @@ const (
 	admitted       admission = iota
 	crowded                  // this node has reached its limit of connections
 	crowdedAddress           // the client's address has reached its limit
+	draining                 // this node takes no clients for now
 	noPlace                  // not even for refusing it
 )
 
@@ -35,7 +37,7 @@ func (s *Server) admitAs(conn net.Conn, addr net.Addr, p port) {
 	switch a, limit := s.enter(k, p); a {
 	case noPlace:
 		conn.Close()
-	case crowded, crowdedAddress:
+	case crowded, crowdedAddress, draining:
 		go func() {
 			defer s.leave(k)
 			s.refuse(k, p, a, limit)
@@ -57,12 +59,15 @@ func (s *Server) enter(k *socket, p port) (a admission, limit int) {
 		return noPlace, 0
 	}
 	switch {
+	case s.draining:
+		a = draining
+		s.Counting.refused[refusedDraining].Add(1)
 	case cfg.MaxPerAddress > 0 && s.addresses[k.address] >= cfg.MaxPerAddress:
 		a, limit = crowdedAddress, cfg.MaxPerAddress
-		s.refused[refusedAddress]++
+		s.Counting.refused[refusedAddress].Add(1)
 	case cfg.MaxConnections > 0 && len(s.open)-s.refusing >= cfg.MaxConnections:
 		a, limit = crowded, cfg.MaxConnections
-		s.refused[refusedLimit]++
+		s.Counting.refused[refusedLimit].Add(1)
 	}
 	if a != admitted {
 		if s.refusing >= maxRefusals {
@@ -77,7 +82,7 @@ func (s *Server) enter(k *socket, p port) (a admission, limit int) {
 		return a, limit
 	}
 	s.accepted++
-	k.counted = s.ports[p.name()]
+	k.counted = s.Counting.ports[p.name()]
 	k.counted.open.Add(1)
 	s.addresses[k.address]++
 	return admitted, 0
@@ -107,7 +112,8 @@ func (refusal) takesNothing()               {}
 // refusalTime is for the handshake with a client that is then refused.
 const refusalTime = 3 * time.Second
 
-// refuse writes TOO_MANY_CONNECTIONS in place of the banner. With TLS that is worth a handshake: refusals are bounded
+// refuse writes why in place of the banner. A client of Redis is told only of limits, as Redis does; one of a node that
+// drains finds its connection closed, which each tries again elsewhere. With TLS that is worth a handshake: refusals are bounded
 // in number, and handshakes in what they compute at a time.
 func (s *Server) refuse(k *socket, p port, a admission, limit int) {
 	k.user = refusal{}
@@ -121,20 +127,27 @@ func (s *Server) refuse(k *socket, p port, a admission, limit int) {
 		}
 		out.to = e
 	}
-	message := "this node has reached its limit of " + strconv.Itoa(limit) + " connections; try another node, or try again later"
-	if a == crowdedAddress {
-		message = "your address has reached its limit of " + strconv.Itoa(limit) + " connections to this node; close one first"
-	}
-	if p.resp {
+	if p.resp && a != draining {
 		w := resp.NewWriter(&out)
 		w.Error(respCrowded)
-	} else {
+	} else if !p.resp {
 		w := text.NewWriter(&out, s.config.Load().CRLF)
-		w.Error(protocol.TooManyConnections, message)
+		w.Error(a.inWords(limit))
 	}
 	out.Flush()
 	k.linger(!out.Gone(), e)
 	out.release()
+}
+
+// inWords is what a client is answered that is not admitted.
+func (a admission) inWords(limit int) (code protocol.Code, message string) {
+	switch a {
+	case draining:
+		return protocol.ShuttingDown, session.Draining
+	case crowdedAddress:
+		return protocol.TooManyConnections, "your address has reached its limit of " + strconv.Itoa(limit) + " connections to this node; close one first"
+	}
+	return protocol.TooManyConnections, "this node has reached its limit of " + strconv.Itoa(limit) + " connections; try another node, or try again later"
 }
 
 // clientAddress returns what counts as one client: an IPv4 address, or the /64 of an IPv6 address, since a single

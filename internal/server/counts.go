@@ -22,14 +22,15 @@ var Ports = []string{Text, TextTLS, Redis, RedisTLS}
 
 // Why a connection is refused.
 const (
-	refusedLimit   = iota // the node has as many as it may
-	refusedAddress        // the client's address has
-	refusedHeader         // too many proxies have not said yet who their clients are
+	refusedLimit    = iota // the node has as many as it may
+	refusedAddress         // the client's address has
+	refusedHeader          // too many proxies have not said yet who their clients are
+	refusedDraining        // the node is out of traffic
 	reasons
 )
 
-// refusalNames are the settings that bound what was refused.
-var refusalNames = [reasons]string{"max_connections", "max_connections_per_address", "proxy_from"}
+// refusalNames are the settings that bound what was refused; an operator has said "draining".
+var refusalNames = [reasons]string{"max_connections", "max_connections_per_address", "proxy_from", "draining"}
 
 // portCounts is what is counted of a port's clients.
 type portCounts struct {
@@ -87,25 +88,29 @@ type CommandCounts struct {
 	tally.Command
 }
 
-// Counts returns what was counted of a port.
-func (s *Server) Counts(port string) Counts {
-	p := s.ports[port]
-	c := Counts{Port: port, Connections: int(p.open.Load())}
-	for n, name := range commandNames(port) {
-		if name != "" {
-			c.Commands = append(c.Commands, CommandCounts{name, p.commands.Read(n)})
-		}
-	}
-	return c
+// Counting counts what clients do. All methods may be called from any goroutine.
+type Counting struct {
+	ports   map[string]*portCounts // by name; it does not change
+	refused [reasons]atomic.Uint64
 }
 
-// Refused returns how many connections were refused, by the setting that bounds them.
-func (s *Server) Refused() map[string]uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// Of returns what was counted of a port.
+func (c *Counting) Of(port string) Counts {
+	p := c.ports[port]
+	counts := Counts{Port: port, Connections: int(p.open.Load())}
+	for n, name := range commandNames(port) {
+		if name != "" {
+			counts.Commands = append(counts.Commands, CommandCounts{name, p.commands.Read(n)})
+		}
+	}
+	return counts
+}
+
+// Refused returns how many connections were refused, by the setting that bounds them, or "draining".
+func (c *Counting) Refused() map[string]uint64 {
 	refused := map[string]uint64{}
-	for reason, n := range s.refused {
-		refused[refusalNames[reason]] = n
+	for reason := range c.refused {
+		refused[refusalNames[reason]] = c.refused[reason].Load()
 	}
 	return refused
 }

@@ -29,23 +29,23 @@ func textAccesses() []protocol.Access {
 }
 
 // Load returns that.
-func (s *Server) Load() Load {
+func (c *Counting) Load() Load {
 	load := Load{}
 	load.Reads.Add(tally.NewHistogram(tally.Latencies).Read())
 	load.Writes.Add(load.Reads)
-	for name, p := range s.ports {
+	for name, p := range c.ports {
 		access := textAccess
 		if name == Redis || name == RedisTLS {
 			access = respAccess
 		}
 		for n := range access {
-			c := p.commands.Read(n)
-			load.Commands += c.Done + c.Failed
+			read := p.commands.Read(n)
+			load.Commands += read.Done + read.Failed
 			switch access[n] {
 			case protocol.Reads:
-				load.Reads.Add(c.Took)
+				load.Reads.Add(read.Took)
 			case protocol.Writes:
-				load.Writes.Add(c.Took)
+				load.Writes.Add(read.Took)
 			}
 		}
 	}

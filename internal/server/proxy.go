@@ -75,7 +75,7 @@ func (s *Server) expectHeader(conn net.Conn) bool {
 		return false
 	}
 	if len(s.unnamed) >= maxProxyHeaders {
-		s.refused[refusedHeader]++
+		s.Counting.refused[refusedHeader].Add(1)
 		return false
 	}
 	s.unnamed[conn] = struct{}{}

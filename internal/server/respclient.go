@@ -23,7 +23,7 @@ func newRESPClient(server *Server, k *socket, p port) *respClient {
 	c.client.init(server, k, p)
 	c.reader = resp.NewReader(c)
 	c.in = c.reader
-	c.redis = server.redis.Open(c, redis.Addresses{Remote: k.remote.String(), Local: k.conn.LocalAddr().String(), TLS: p.tls != nil}, &c.out, server.ports[p.name()].commands)
+	c.redis = server.redis.Open(c, redis.Addresses{Remote: k.remote.String(), Local: k.conn.LocalAddr().String(), TLS: p.tls != nil}, &c.out, server.Counting.ports[p.name()].commands)
 	c.session = c.redis.Session
 	return c
 }
@@ -59,7 +59,7 @@ func (c *respClient) run() {
 		}
 		c.request(args, event)
 	}
-	if c.socket.ending.Load() == endShutdown {
+	if why := c.socket.ending.Load(); why == endShutdown || why == endDrain {
 		c.redis.Leave()
 	}
 	c.out.Flush()

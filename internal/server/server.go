@@ -41,16 +41,17 @@ type Server struct {
 
 	mu        sync.Mutex // protects all below
 	stopping  bool
+	draining  bool
 	listeners map[net.Listener]struct{}
 	unnamed   map[net.Conn]struct{} // of proxies that have not said yet who their clients are
 	open      map[*socket]struct{}  // including refused ones
 	refusing  int                   // of open
 	addresses map[string]int        // connections of each, without refused ones
 
-	ports map[string]*portCounts // by name; it does not change
+	accepted uint64 // since the start
 
-	accepted uint64          // since the start
-	refused  [reasons]uint64 // by the reason for it
+	// Counting is what has been counted of all clients.
+	Counting Counting
 }
 
 // New returns a server of node's data. It starts nothing.
@@ -71,7 +72,7 @@ func newServer(cfg Config, bounds session.Bounds, node session.Node, accounts *a
 		open:      map[*socket]struct{}{},
 		addresses: map[string]int{},
 	}
-	s.ports = newPorts()
+	s.Counting.ports = newPorts()
 	s.redis = redis.New(cfg.Redis, s.sessions)
 	s.SetConfig(cfg)
 	return s
@@ -91,14 +92,12 @@ func (s *Server) SetListBytes(most int64) { s.sessions.SetListBytes(most) }
 // Stats is about the connections of this node.
 type Stats struct {
 	Connections       int    // being served
+	MaxConnections    int    // how many there may be; 0: any number
 	Accepted, Refused uint64 // since the start
 	Incoming          int64  // bytes that long lines and the keys of KEYS take beyond what each client may have
 	Unread            int64  // bytes of replies held for clients that take nothing at present
 	Sessions          session.Stats
 }
-
-// MaxConnections returns how many there may be; 0: any number.
-func (s *Server) MaxConnections() int { return s.config.Load().MaxConnections }
 
 // Connections returns how many connections are being served.
 func (s *Server) Connections() int {
@@ -107,13 +106,17 @@ func (s *Server) Connections() int {
 	return len(s.open) - s.refusing
 }
 
+// SessionsOf returns how many sessions a user has here; id is the user's.
+func (s *Server) SessionsOf(id uint64) int { return s.sessions.Of(id) }
+
 // Stats returns the counts so far.
 func (s *Server) Stats() Stats {
 	st := Stats{Incoming: s.memory.inUse(), Unread: s.backlog.inUse(), Sessions: s.sessions.Stats()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.Connections, st.Accepted = len(s.open)-s.refusing, s.accepted
-	for _, n := range s.refused {
+	st.MaxConnections = s.config.Load().MaxConnections
+	for _, n := range s.Counting.Refused() {
 		st.Refused += n
 	}
 	return st

@@ -15,7 +15,8 @@ import (
 const (
 	endNone     uint32 = iota
 	endShutdown        // after what it has read
-	endUser            // before its next request: the password was changed or the account was removed
+	endDrain           // the same: this node takes no clients for now
+	endUser            // before its next request: the password was changed, or the account was locked or removed
 	endClosing         // it is closing already
 )
 

@@ -32,7 +32,7 @@ func newTextClient(server *Server, k *socket, p port) *textClient {
 	crlf := server.config.Load().CRLF
 	c.reader.SetCRLF(crlf)
 	c.writer = text.NewWriter(&c.out, crlf)
-	c.session = server.sessions.Open(c, &c.writer, server.ports[p.name()].commands)
+	c.session = server.sessions.Open(c, &c.writer, server.Counting.ports[p.name()].commands)
 	return c
 }
 

@@ -151,6 +151,54 @@ func TestUnregister(t *testing.T) {
 	w.user("u").talk("> GET k\nNOT_FOUND")
 }
 
+// A lock ends the user's sessions, and a LOGIN is then answered as with a wrong password: also with one that was right a
+// moment ago. Once it is unlocked the user finds what it had stored.
+func TestLock(t *testing.T) {
+	w := start(t, Config{})
+	own, idle, stranger := w.user("u"), w.user("u"), w.user("other")
+	own.talk("> SET k v\nOK")
+	u, _ := w.node.FSM().Lookup([]byte("u"))
+	set := func(n int64) { w.node.Propose(fsm.NewGroup(fsm.Command{Op: fsm.OpLock, User: u.ID, N: n}), 0) }
+	set(1)
+	own.talk("!SESSION_ENDED\n.")
+	idle.talk("!SESSION_ENDED\n.")
+	if n := w.server.SessionsOf(u.ID); n != 0 {
+		until(t, "no session is left", func() bool { return w.server.SessionsOf(u.ID) == 0 })
+	}
+	c := w.dial()
+	c.talk("LOGIN or SIGNUP\n> LOGIN u wrong")
+	wrong := c.line()
+	c.talk("> LOGIN u pw-u")
+	if right := c.line(); right != wrong || !strings.HasPrefix(wrong, "ERR AUTH_FAILED ") {
+		t.Errorf("the right password is answered %q, a wrong one %q", right, wrong)
+	}
+	c.talk("> SIGNUP u pw-u\n!USER_EXISTS")
+	stranger.talk("> PING\nPONG")
+	set(0)
+	w.user("u").talk("> GET k\nv")
+	if n := w.server.SessionsOf(u.ID); n != 1 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
+// The same for clients of Redis, by AUTH and by HELLO.
+func TestLockOfAClientOfRedis(t *testing.T) {
+	w := startRESP(t, Config{})
+	own := w.respUser("u")
+	u, _ := w.node.FSM().Lookup([]byte("u"))
+	w.node.Propose(fsm.NewGroup(fsm.Command{Op: fsm.OpLock, User: u.ID, N: 1}), 0)
+	own.talk(".")
+	c := respTester{w.dial()}
+	for _, verb := range []string{"AUTH u ", "HELLO 3 AUTH u "} {
+		c.send(verb + "wrong\r\n" + verb + "pw-u\r\n")
+		if wrong, right := c.line(), c.line(); right != wrong || !strings.HasPrefix(wrong, "-WRONGPASS ") {
+			t.Errorf("%s: the right password is answered %q, a wrong one %q", verb, right, wrong)
+		}
+	}
+	w.node.Propose(fsm.NewGroup(fsm.Command{Op: fsm.OpLock, User: u.ID}), 0)
+	w.respUser("u")
+}
+
 // A write of a session that has not heard yet that its account is gone is refused by the FSM itself.
 func TestWriteOfAnAccountThatIsGone(t *testing.T) {
 	w := start(t, Config{})

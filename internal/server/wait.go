@@ -21,6 +21,9 @@ func (c *client) await() bool {
 		case endUser:
 			c.finish(protocol.SessionEnded, session.Ended)
 			return false
+		case endDrain:
+			c.finish(protocol.ShuttingDown, session.Draining)
+			return false
 		default:
 			c.finish(protocol.ShuttingDown, session.ShuttingDown)
 			return false

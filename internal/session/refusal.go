@@ -15,7 +15,8 @@ import (
 
 // What ends a session from outside, in words.
 const (
-	Ended        = "the password was changed or the account was removed; log in again"
+	Ended        = "the password was changed, or the account was locked or removed; log in again"
+	Draining     = "this node is draining; connect to another"
 	ShuttingDown = "this node is shutting down; connect to another node, or try again later"
 )
 

@@ -102,7 +102,8 @@ type Sessions struct {
 	users    *registry
 	scans    places // for each KEYS that may look at keys at a time
 	open     atomic.Int64
-	scanning atomic.Int64  // KEYS that wait for a place, or have one
+	scanning atomic.Int64 // KEYS that wait for a place, or have one
+	draining atomic.Bool
 	looked   atomic.Uint64 // keys that KEYS have looked at
 	lists    keyLists
 	seeding  places // for the one SCAN that may propose a seed
@@ -171,8 +172,24 @@ func (all *Sessions) Rejects() bool {
 // IdleTimeout is how long a session that is logged in may send nothing; 0: for ever.
 func (all *Sessions) IdleTimeout() time.Duration { return all.config.Load().IdleTimeout }
 
+// SetDraining says whether this node takes no clients for now.
+func (all *Sessions) SetDraining(on bool) { all.draining.Store(on) }
+
 // Serving reports whether reads are served here, now and for the time to come.
-func (all *Sessions) Serving() bool { return all.node.Ready() && all.waits.Err() == nil }
+func (all *Sessions) Serving() bool {
+	return all.node.Ready() && all.waits.Err() == nil && !all.draining.Load()
+}
+
+// Of returns how many sessions a user has here; id is the user's.
+func (all *Sessions) Of(id uint64) int {
+	r := all.users
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if u := r.users[id]; u != nil {
+		return len(u.sessions)
+	}
+	return 0
+}
 
 // Stats is about the sessions of this node since it started.
 type Stats struct {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+	"time"
 )
 
 // Client is the commands' half. Each call takes Timeout at most.
@@ -36,7 +37,10 @@ func NewClient(path, node string) *Client {
 	return c
 }
 
-// Do makes the call. The error wraps ErrRefused if nothing was done.
+// Within has each call end after a time that is shorter than Timeout.
+func (c *Client) Within(d time.Duration) { c.http.Timeout = min(d, Timeout) }
+
+// Do makes the call. The error wraps ErrRefused, ErrNoLeader or ErrConfig if nothing was done.
 func (k Call[Q, A]) Do(c *Client, q Q) (answer A, err error) {
 	text, err := json.Marshal(q)
 	if err != nil {
@@ -99,17 +103,24 @@ func (c *Client) do(request *http.Request) (json.RawMessage, error) {
 		case http.StatusOK:
 			return raw, nil
 		case http.StatusConflict:
-			return nil, refusal{line.Error}
+			return nil, refusal{line.Error, ErrRefused}
+		case http.StatusFailedDependency:
+			return nil, refusal{line.Error, ErrNoLeader}
+		case http.StatusUnprocessableEntity:
+			return nil, refusal{line.Error, ErrConfig}
 		}
 		return nil, errors.New(line.Error)
 	}
 }
 
-// refusal is an ErrRefused whose text comes from the server, which says so already.
-type refusal struct{ text string }
+// refusal is an error of this package whose text comes from the server, which says so already.
+type refusal struct {
+	text string
+	is   error
+}
 
 func (e refusal) Error() string { return e.text }
-func (e refusal) Unwrap() error { return ErrRefused }
+func (e refusal) Unwrap() error { return e.is }
 
 func (c *Client) explain(err error) error {
 	var timeout net.Error
@@ -117,9 +128,9 @@ func (c *Client) explain(err error) error {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("no node is running here: nothing answers at %s", c.path)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s is for the daemon's own user and root: try with sudo, or as that user", c.path)
+		return fmt.Errorf("%s is for root, the daemon's user and, under systemd, its group (ciderd): try with sudo, or as one of them", c.path)
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("no answer within %v; what was asked for may still be done", Timeout)
+		return fmt.Errorf("no answer within %v; what was asked for may still be done", c.http.Timeout.Round(time.Millisecond))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return errors.New("the node ended before it had answered; the outcome is unknown (see ciderd member list)")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,27 +22,52 @@ const (
 	dialTimeout   = 2 * time.Second
 )
 
-// SocketPath returns where the node with this data directory has its socket: in the runtime directory if
-// systemd gives this process one, else in the data directory.
-func SocketPath(dataDir string) string {
-	if dir, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":"); dir != "" {
-		return filepath.Join(dir, socketFile)
+// Who may use a socket, as its mode says: the daemon's user and root, and with ModeGroup the daemon's group.
+const (
+	ModeOwn   fs.FileMode = 0o600
+	ModeGroup fs.FileMode = 0o660
+)
+
+// Place returns where the node with this data directory makes its socket, and who may use it: in the runtime directory
+// if systemd gives this process one, where the daemon's group may (ModeGroup), else in the data directory (ModeOwn).
+func Place(dataDir string) (path string, mode fs.FileMode) {
+	if dir := runtimeDir(); dir != "" {
+		return filepath.Join(dir, socketFile), ModeGroup
 	}
-	return filepath.Join(dataDir, socketFile)
+	return filepath.Join(dataDir, socketFile), ModeOwn
 }
 
-// FindSocket returns where a command finds the socket of the node with this data directory: the command
-// is not given the directory that systemd gave the daemon.
+func runtimeDir() string {
+	dir, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":")
+	return dir
+}
+
+// FindSocket returns where a command finds the socket of the node with this data directory. The command is seldom given
+// the directory that systemd gave the daemon, so it looks where the unit has it, too.
 func FindSocket(dataDir string) string {
-	own := SocketPath(dataDir)
-	if _, err := os.Stat(own); err == nil {
-		return own
+	return find(runtimeDir(), systemdDir, dataDir)
+}
+
+// find returns the first socket that is there. One that this user may not look at comes after one that they may: a
+// node in a directory of their own is not hidden by the machine's service.
+func find(dirs ...string) string {
+	hidden, last := "", ""
+	for _, dir := range dirs {
+		if dir == "" {
+			continue
+		}
+		last = filepath.Join(dir, socketFile)
+		switch _, err := os.Stat(last); {
+		case err == nil:
+			return last
+		case errors.Is(err, fs.ErrPermission) && hidden == "":
+			hidden = last
+		}
 	}
-	unit := filepath.Join(systemdDir, socketFile)
-	if _, err := os.Stat(unit); err == nil {
-		return unit
+	if hidden != "" {
+		return hidden
 	}
-	return own
+	return last
 }
 
 // within calls f with a path of the socket that is short enough: where the real one is not, one by
@@ -68,9 +94,9 @@ func Dial(ctx context.Context, path string) (conn net.Conn, err error) {
 	return conn, err
 }
 
-// Listen makes the socket at path with mode 0600, in the place of one whose process is dead. A live one is an error.
-func Listen(path string) (net.Listener, error) {
-	l, err := bind(path)
+// Listen makes the socket at path with a mode, in the place of one whose process is dead. A live one is an error.
+func Listen(path string, mode fs.FileMode) (net.Listener, error) {
+	l, err := bind(path, mode)
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return l, err
 	}
@@ -89,10 +115,10 @@ func Listen(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil {
 		return nil, err
 	}
-	return bind(path)
+	return bind(path, mode)
 }
 
-func bind(path string) (l net.Listener, err error) {
+func bind(path string, mode fs.FileMode) (l net.Listener, err error) {
 	c := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		// Linux gives the file the mode of the socket, so there is no moment at which others could
 		// connect.
@@ -101,7 +127,12 @@ func bind(path string) (l net.Listener, err error) {
 		return errors.Join(err, failed)
 	}}
 	err = within(path, func(short string) error {
-		l, err = c.Listen(context.Background(), "unix", short)
+		if l, err = c.Listen(context.Background(), "unix", short); err != nil || mode == ModeOwn {
+			return err
+		}
+		if err = os.Chmod(short, mode); err != nil { // the umask has taken the group's part
+			l.Close()
+		}
 		return err
 	})
 	if err != nil {
