@@ -65,7 +65,7 @@ func silentNodes(o *Overview) (all []Finding) {
 			all = append(all, Finding{
 				Severity: Broken, Kind: "node-silent", Node: n.Name, What: n.Name + " does not answer: " + n.Reason,
 				Why:  "until it is back one node less may fail",
-				Cure: fmt.Sprintf("look at it and start it (systemctl status ciderd, on %s); if it is gone for good: ciderd member remove %s", n.Name, n.Name),
+				Cure: fmt.Sprintf("start it (systemctl start ciderd on %s); if it is gone for good: ciderd member remove %s", n.Name, n.Name),
 			})
 		}
 	}
