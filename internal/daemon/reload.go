@@ -34,7 +34,8 @@ func (d *Daemon) take(c *config.Config) (answer api.Reloaded, err error) {
 	}
 	changed, needRestart := config.Diff(d.config, c)
 	answer = api.Reloaded{
-		Changed: changes(changed, d.config, c), NeedsRestart: changes(needRestart, d.config, c), Warnings: c.Warnings(),
+		Changed: changes(changed, d.config, c), NeedsRestart: changes(needRestart, d.config, c),
+		Warnings: append([]string{}, c.Warnings()...),
 	}
 	d.runtime.Lock()
 	d.config.Runtime = c.Runtime
@@ -55,8 +56,9 @@ func (d *Daemon) take(c *config.Config) (answer api.Reloaded, err error) {
 	return answer, nil
 }
 
-// changes returns what each of the keys was and is.
-func changes(keys []string, old, new *config.Config) (all []api.Setting) {
+// changes returns what each of the keys was and is; never nil, which JSON would not have as a list.
+func changes(keys []string, old, new *config.Config) []api.Setting {
+	all := []api.Setting{}
 	for _, key := range keys {
 		all = append(all, api.Setting{Key: key, Old: old.Value(key), New: new.Value(key)})
 	}

@@ -47,7 +47,7 @@ var errorCodes = []ErrorCode{
 	{Loading, SendElsewhere, false, "This node is catching up."},
 	{NoLeader, SendAgain, false, "No majority of the nodes could be reached in time."},
 	{Timeout, NotKnown, false, "There was no answer in time."},
-	{ShuttingDown, SendElsewhere, true, "This node is stopping. This may come unasked."},
+	{ShuttingDown, SendElsewhere, true, "This node is stopping or draining. This may come unasked."},
 	{IdleTimeout, Reconnect, true, "Nothing was sent for too long, or a long line arrived too slowly."},
 	{LoginTimeout, Reconnect, true, "No login in time, or a line of it arrived too slowly."},
 	{SessionEnded, Reconnect, true, "The password was changed, or the account was locked or removed."},

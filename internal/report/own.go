@@ -50,7 +50,7 @@ func (s *Source) Own() Own {
 	m := s.Machine()
 	o := Own{
 		Node: r.Node, Version: r.Version, Address: s.Address, Role: r.Role, Leader: r.Leader, Voter: r.Voter,
-		NotReady: r.NotReady(), NotWritable: r.NotWritable(), Started: s.Started.UnixMilli(), Wall: time.Now().UnixMilli(), Applied: r.Applied,
+		NotReady: r.NotReady(), NotWritable: r.NotWritable(), Draining: r.Draining, Started: s.Started.UnixMilli(), Wall: time.Now().UnixMilli(), Applied: r.Applied,
 		Users: r.Users, Keys: r.State.Items, Memory: r.State.Memory, Limit: r.State.MemoryLimit,
 		Resident: m.Resident, Machine: m.Memory, Connections: r.Sessions, MaxConnections: r.Clients.MaxConnections,
 		OpenFiles: m.OpenFiles, MaxFiles: m.MaxFiles, LoginsWaiting: r.Logins.Waiting,

@@ -70,6 +70,9 @@ func TestDrainALeader(t *testing.T) {
 		other = c.Nodes[1]
 	}
 	fails(t, command(t, c, other, "", "transfer", n.Name), 1, "is draining")
+	if s := command(t, c, other, "", "status"); s.code != 1 || !strings.Contains(s.out, n.Name+" is draining") {
+		t.Errorf("status on another node: %+v", s)
+	}
 	mustDo(t, harness.LoginAs(t, other, user), "GET k", "v")
 
 	does(t, command(t, c, n, "", "undrain"), n.Name+" takes clients again")
