@@ -73,7 +73,7 @@ func TestStatusVerb(t *testing.T) {
 				t.Errorf("%s says of %s: %+v, %s", n.Name, of.Name, of.Own, of.Reason)
 			}
 		}
-		if !strings.Contains(text.out, "users 1 · keys 1") || !strings.Contains(text.out, "\n"+c.Leader().Name+" ") {
+		if !strings.Contains(text.out, " · keys 1 · ") || !strings.Contains(text.out, "\n"+c.Leader().Name+" ") {
 			t.Errorf("%s", text.out)
 		}
 	}
