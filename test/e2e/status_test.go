@@ -64,18 +64,21 @@ func TestStatusVerb(t *testing.T) {
 	c := harness.Start(t, harness.Options{Nodes: 3})
 	mustDo(t, harness.LoginAs(t, c.Nodes[0], "alice"), "SET k v", "OK")
 	for _, n := range c.Nodes {
-		text, o := statusVerdict(t, c, n, "HEALTHY", 0)
-		if len(o.Overview.Nodes) != 3 || o.Node != n.Name {
-			t.Errorf("%s tells of %d nodes", o.Node, len(o.Overview.Nodes))
-		}
-		for _, of := range o.Overview.Nodes {
-			if of.Own == nil || of.Own.Version == "" || of.Own.Keys != 1 {
-				t.Errorf("%s says of %s: %+v, %s", n.Name, of.Name, of.Own, of.Reason)
+		harness.Eventually(t, "each node to have applied the write", func() error {
+			text, o := statusVerdict(t, c, n, "HEALTHY", 0)
+			if len(o.Overview.Nodes) != 3 || o.Node != n.Name {
+				return fmt.Errorf("%s tells of %d nodes", o.Node, len(o.Overview.Nodes))
 			}
-		}
-		if !strings.Contains(text.out, " · keys 1 · ") || !strings.Contains(text.out, "\n"+c.Leader().Name+" ") {
-			t.Errorf("%s", text.out)
-		}
+			for _, of := range o.Overview.Nodes {
+				if of.Own == nil || of.Own.Version == "" || of.Own.Keys != 1 {
+					return fmt.Errorf("%s says of %s: %+v, %s", n.Name, of.Name, of.Own, of.Reason)
+				}
+			}
+			if !strings.Contains(text.out, " · keys 1 · ") || !strings.Contains(text.out, "\n"+c.Leader().Name+" ") {
+				return fmt.Errorf("%s", text.out)
+			}
+			return nil
+		})
 	}
 	last := c.Followers(c.Leader())[0]
 	gone := c.Followers(last)
