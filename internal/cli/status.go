@@ -19,8 +19,8 @@ func Status() Verb {
 		Flags: []Flag{{Name: "watch"}},
 		Text: `First what is wrong, worst first, each with what mends it; then the nodes; then
 the whole. Rates are of the last ten seconds, percentiles of the last minute;
-P99 R/W is of reads and of writes. -watch shows it again every two seconds,
-until Ctrl-C.
+P99 R/W is of reads and of writes, in milliseconds. -watch shows it again every
+two seconds, until Ctrl-C.
 
 Exit codes: 0 healthy, 1 degraded or no node at the socket, 2 no leader known.`,
 		Run: status,
@@ -105,7 +105,7 @@ func writeWrapped(w io.Writer, word, sentence string) {
 
 func writeNodes(out io.Writer, o *report.Overview) {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(w, "NODE\tROLE\tADDRESS\tSTATE\tLAG\tMEMORY\tCLIENTS\tOPS/S\tP99 R/W\tVERSION\tUP")
+	fmt.Fprintln(w, "NODE\tROLE\tADDRESS\tSTATE\tLAG\tMEM\tCONN\tOPS/S\tP99 R/W\tVER\tUP")
 	for _, n := range o.Nodes {
 		own := n.Own
 		if own == nil {
@@ -113,7 +113,7 @@ func writeNodes(out io.Writer, o *report.Overview) {
 			continue
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%d\t%.0f\t%s/%s\t%s\t%s\n", n.Name, orDash(own.Role), orDash(own.Address), state(own), n.Lag,
-			short(own.Memory), own.Connections, own.Now.Operations, took(own.Minute.ReadP99), took(own.Minute.WriteP99),
+			short(own.Memory), own.Connections, own.Now.Operations, inMilliseconds(own.Minute.ReadP99), inMilliseconds(own.Minute.WriteP99),
 			own.Version, age(time.Since(time.UnixMilli(own.Started))))
 	}
 	w.Flush()
@@ -175,6 +175,18 @@ func writeWhole(w io.Writer, r *report.Full) {
 func short(n int64) string {
 	number, unit, _ := strings.Cut(report.Bytes(n), " ")
 	return number + unit[:1]
+}
+
+// inMilliseconds writes nanoseconds without a unit: 0.1, 25; -: there were none.
+func inMilliseconds(ns int64) string {
+	switch ms := float64(ns) / 1e6; {
+	case ns == 0:
+		return "-"
+	case ms < 10:
+		return fmt.Sprintf("%.1f", max(ms, 0.1))
+	default:
+		return fmt.Sprintf("%.0f", ms)
+	}
 }
 
 // took writes nanoseconds in few letters: 1.2ms; -: there were none.
