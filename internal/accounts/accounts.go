@@ -177,11 +177,11 @@ func (a *Accounts) LogIn(ctx context.Context, c Credentials) (fsm.User, error) {
 }
 
 // verify checks a password against user's hash: the way in which it is to be read, and then how it was
-// written. what says what for. Of a locked user it is wrong, as of one that does not exist: after the same work, and
-// without a word of whether it would have been right.
+// written. what says what for. Of a locked user it is wrong, after the work that a wrong one costs, and without a word of
+// whether it would have been right.
 func (a *Accounts) verify(ctx context.Context, user fsm.User, c Credentials, what string) (err error) {
 	if user.Locked {
-		user.Hash = nil
+		user.Hash = auth.Closed(user.Hash)
 	}
 	if c.Bare == nil {
 		err = a.hasher.Verify(ctx, c.Addr, c.Name, user.Hash, c.Password)

@@ -122,13 +122,13 @@ func TestOperatorsErrors(t *testing.T) {
 // An operator's change outruns those of the user's that come between.
 func TestOperatorsOutrun(t *testing.T) {
 	w := start(t, accounts.Config{})
-	user := w.signUp("alice", "secret")
+	w.signUp("alice", "secret")
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for i, hash := 0, user.Hash; i < 200; i++ {
+		for range 200 {
 			u, _ := w.node.FSM().Lookup([]byte("alice"))
-			hash = append([]byte(nil), u.Hash...)
+			hash := append([]byte(nil), u.Hash...)
 			hash[len(hash)-1]++
 			w.node.Propose(fsm.NewGroup(fsm.Command{Op: fsm.OpPasswd, User: u.ID, Value: hash, Arg: u.Proof()}), time.Second)
 		}

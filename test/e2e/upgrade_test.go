@@ -29,6 +29,7 @@ var baselines = []baseline{
 	{"ec6dfaf", "before entries of version 2", nil, usesNew, false},
 	{"a824b82", "before limits on memory", notYetLimited, usesLimits, false},
 	{"74617df", "before clients of Redis", notYetRedis, usesRedis, true},
+	{"fa19f24", "before locks", notYetLocked, usesLocks, false},
 }
 
 // TestUpgrade upgrades a cluster of each baseline, one node at a time and under load: no client of another

@@ -73,6 +73,24 @@ func TestVerbsWithoutAQuorum(t *testing.T) {
 	}
 }
 
+// TestSocketUnderSystemd: with a runtime directory the socket is there, and the group's.
+func TestSocketUnderSystemd(t *testing.T) {
+	dir := t.TempDir()
+	c := harness.Start(t, harness.Options{Env: []string{"RUNTIME_DIRECTORY=" + dir}})
+	path := filepath.Join(dir, "admin.sock")
+	if info, err := os.Stat(path); err != nil || info.Mode() != os.ModeSocket|0o660 {
+		t.Errorf("the socket: %v, %v", info, err)
+	}
+	if _, err := os.Stat(filepath.Join(c.Nodes[0].DataDir, "admin.sock")); !os.IsNotExist(err) {
+		t.Errorf("there is one in the data directory, too: %v", err)
+	}
+	does(t, command(t, c, c.Nodes[0], "", "leader", "-socket", path), "n1")
+	c.Nodes[0].Stop(harness.StopLimit)
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the socket of a node that has stopped: %v", err)
+	}
+}
+
 // TestWaitForANodeThatComes waits for one that is started later.
 func TestWaitForANodeThatComes(t *testing.T) {
 	c := harness.New(t, harness.Options{})

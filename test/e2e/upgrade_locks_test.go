@@ -1,0 +1,45 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"ciderd/test/harness"
+)
+
+// notYetLocked asks a node that knows locks for one, while others do not. A new password is nothing new.
+func notYetLocked(t *testing.T, c *harness.Cluster, n *harness.Node) {
+	t.Helper()
+	harness.MakeUser(t, n, "operated")
+	fails(t, command(t, c, n, "", "user", "lock", "operated"), 1, "not every node of the cluster knows this yet: upgrade all of them first", "the user was not locked")
+	does(t, command(t, c, n, "another\n", "user", "passwd", "operated"), "operated has a new password")
+	does(t, command(t, c, n, harness.Password+"\n", "user", "passwd", "operated"), "operated has a new password")
+	harness.LoginAs(t, n, "operated")
+}
+
+// usesLocks locks a user once all nodes know what that is, and sees that each does as it says.
+func usesLocks(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	harness.Eventually(t, "all have said what they read", func() error {
+		if s := command(t, c, c.Nodes[0], "", "user", "lock", "operated"); s.code != 0 || !strings.Contains(s.out, "operated is locked") {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	for _, n := range c.Nodes {
+		harness.Eventually(t, n.Name+" lets nobody in", func() error {
+			conn, err := n.Dial()
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			if err := conn.Login("operated", harness.Password); harness.Code(err) != "AUTH_FAILED" {
+				return fmt.Errorf("LOGIN: %v", err)
+			}
+			return nil
+		})
+	}
+}
