@@ -14,14 +14,29 @@ type serving struct {
 	caughtUp  atomic.Bool            // it has applied everything acknowledged when it started
 	withdrawn atomic.Bool            // its state differs from the leader's
 	disowned  atomic.Pointer[string] // why it is not known to be a member; nil: it is
+	emptied   atomic.Bool            // its state is gone, until the one that is being restored is there
 
 	waiting atomic.Pointer[string]
 	said    saidLast
 }
 
 // ready reports whether reads here are served.
-func (s *serving) ready() bool {
+func (s *serving) ready() bool { return s.mayServe() && !s.emptied.Load() }
+
+// mayServe is ready, but for a state that is gone.
+func (s *serving) mayServe() bool {
 	return s.caughtUp.Load() && !s.withdrawn.Load() && s.disowned.Load() == nil
+}
+
+// makeWay has nobody served from the state until it is restored, if nobody is now, and reports whether it could.
+func (s *serving) makeWay() bool {
+	// The mark first: whoever finds that it may serve sees the mark, or is seen here.
+	s.emptied.Store(true)
+	if s.mayServe() {
+		s.emptied.Store(false)
+		return false
+	}
+	return true
 }
 
 // CaughtUp reports whether the node has caught up after its start.

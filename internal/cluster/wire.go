@@ -31,7 +31,7 @@ func newNode(c Config, st *storage.Storage, book *peer.Book) *Node {
 	n.fsm = fsm.New(self.ServerID, fsm.Hooks{
 		Stamp:    func(stamp int64) { n.time.observe(stamp) },
 		Results:  func(incarnation, sequence uint64, r []fsm.Result) { n.pipeline.Applied(incarnation, sequence, r) },
-		Restored: n.restored, Fatal: n.config.fatal,
+		Restored: n.restored, Fatal: n.config.fatal, MakeWay: n.serving.makeWay,
 	})
 	n.raft = &consensus{self: self.ServerID, storage: st, fsm: n.fsm, stopped: n.ctx.Done()}
 	n.network.IsServer = n.raft.isServer
@@ -156,6 +156,7 @@ func (n *Node) leaderChanged(leader string) {
 // restored is called when the state was restored from a snapshot: this node's own at the start, or one that a
 // leader has sent.
 func (n *Node) restored(incarnation, sequence uint64) {
+	n.serving.emptied.Store(false)
 	n.log.Info("state taken from a snapshot", "index", n.fsm.Applied())
 	n.pipeline.Restored(incarnation, sequence)
 	n.membership.Restored()

@@ -92,6 +92,7 @@ type Limits struct {
 	MaxValueSize             int // bytes, 1 KiB to 1 MiB
 	MaxConnections           int // client connections of this node, at least 1
 	MaxConnectionsPerAddress int // of one client address; 0: no separate limit
+	MaxConnectionsPerUser    int // sessions of one user on this node; 0: no limit
 	MaxUsers                 int // accounts; 0: no limit
 	// MaxMemory is what the items of all users may take, on every node alike: MemoryAuto, MemoryNone, or at least
 	// 16 MiB. It is the cluster's: a node proposes what its own file says only when that has changed.

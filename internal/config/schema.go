@@ -55,6 +55,7 @@ var settings = []setting{
 	whileRunning(size("limits.max_value_size", func(c *Config) *int { return &c.Limits.MaxValueSize }, 1<<10, 1<<20)),
 	whileRunning(count("limits.max_connections", func(c *Config) *int { return &c.Limits.MaxConnections }, 1, 1_000_000)),
 	whileRunning(count("limits.max_connections_per_address", func(c *Config) *int { return &c.Limits.MaxConnectionsPerAddress }, 0, 1_000_000)),
+	whileRunning(count("limits.max_connections_per_user", func(c *Config) *int { return &c.Limits.MaxConnectionsPerUser }, 0, 1_000_000)),
 	whileRunning(count("limits.max_users", func(c *Config) *int { return &c.Limits.MaxUsers }, 0, 1_000_000_000)),
 	whileRunning(memory("limits.max_memory", func(c *Config) *Memory { return &c.Limits.MaxMemory }, 16<<20, MemoryAuto, MemoryNone)),
 	whileRunning(choice("limits.when_full", func(c *Config) *bool { return &c.Limits.RejectWhenFull }, []option[bool]{{WhenFullEvict, false}, {WhenFullReject, true}})),

@@ -30,6 +30,7 @@ var other = map[string]string{
 	"limits.max_value_size":              "64KiB",
 	"limits.max_connections":             "7",
 	"limits.max_connections_per_address": "3",
+	"limits.max_connections_per_user":    "4",
 	"limits.max_users":                   "9",
 	"limits.max_memory":                  "2GiB",
 	"limits.when_full":                   "reject",

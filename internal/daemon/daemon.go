@@ -202,6 +202,7 @@ func serverConfig(c *config.Config, version string) server.Config {
 		MaxValue:       c.Limits.MaxValueSize,
 		MaxConnections: clientFiles(c.Limits.MaxConnections),
 		MaxPerAddress:  c.Limits.MaxConnectionsPerAddress,
+		MaxPerUser:     c.Limits.MaxConnectionsPerUser,
 		IdleTimeout:    c.Auth.IdleTimeout,
 		LoginTimeout:   c.Auth.LoginTimeout,
 		WriteTimeout:   c.Timeouts.Write,

@@ -111,7 +111,7 @@ func (d *Daemon) openWeb() {
 
 func webConfig(d *Daemon) web.Config {
 	c := web.Config{
-		Report: d.reports.Report, Full: d.reports.Full, Log: d.log.Named("health"),
+		Report: d.reports.Report, Full: (&report.Recent{Source: d.reports}).Full, Log: d.log.Named("health"),
 		Hosts: func() []string { return d.hosts.Load().List() },
 		Metrics: metrics.Handler(metrics.Source{
 			Report: d.reports.Report, Ports: d.ports.names(), Counts: d.server.Counting.Of, Refused: d.server.Counting.Refused,

@@ -35,6 +35,10 @@ type Hooks struct {
 	// Fatal is called with an entry that cannot be applied. It must end the process: without the entry this node
 	// would differ from the others. Until the process ends, nothing more is applied and no snapshot taken.
 	Fatal func(error)
+	// MakeWay asks whether nobody is served from the state now, nor will be before Restored is called. If so, Restore lets
+	// go of the old state before it builds the new one: two at a time take twice the memory, which a machine may not have.
+	// Nil: somebody is.
+	MakeWay func() bool
 }
 
 // FSM is the replicated state machine of one node.
@@ -49,6 +53,7 @@ type FSM struct {
 	applied  atomic.Uint64 // state.index, once its changes can be read
 	closed   atomic.Bool   // state.closed
 	inUse    atomic.Uint32 // state.entries
+	emptied  bool          // the old state is gone, as another one is being restored; Raft's goroutine only
 	bytes    atomic.Uint64 // of all entries applied by this process
 	expired  atomic.Uint64 // items that were removed for their deadlines, by this process
 	pending  waiters       // for an index to be applied

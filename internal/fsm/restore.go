@@ -22,12 +22,12 @@ var ErrOldSnapshot = errors.New("the snapshot is older than the state that is he
 // would undo what has been read here.
 func (f *FSM) Restore(r io.ReadCloser) error {
 	defer r.Close()
-	s, err := readSnapshot(r)
+	s, err := readSnapshot(r, func(index uint64) error { return makeWay(f, index) })
 	if err != nil {
+		if f.emptied && f.hooks.Fatal != nil { // the old state is gone
+			f.hooks.Fatal(fmt.Errorf("a snapshot cannot be restored: %w", err))
+		}
 		return err
-	}
-	if applied := f.applied.Load(); s.index < applied {
-		return fmt.Errorf("%w: it goes up to entry %d, and %d has been applied", ErrOldSnapshot, s.index, applied)
 	}
 	if f.hooks.Stamp != nil {
 		f.hooks.Stamp(s.time)
@@ -36,6 +36,7 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 	f.applied.Store(s.index)
 	f.closed.Store(s.closed)
 	f.inUse.Store(uint32(s.entries))
+	f.emptied = false
 	f.pending.wake(f.Applied())
 	f.applier.changed = append(f.applier.changed[:0], 0)
 	f.tellChanged()
@@ -46,25 +47,39 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 	return nil
 }
 
+// makeWay is called with the index of a snapshot that is to be restored, before its users come.
+func makeWay(f *FSM, index uint64) error {
+	if applied := f.applied.Load(); index < applied {
+		return fmt.Errorf("%w: it goes up to entry %d, and %d has been applied", ErrOldSnapshot, index, applied)
+	}
+	if f.emptied || f.hooks.MakeWay == nil || !f.hooks.MakeWay() {
+		return nil
+	}
+	f.emptied = true
+	f.state.Store(newState())
+	f.applier.state, f.applier.account = nil, nil
+	return nil
+}
+
 var _ raft.BatchingFSM = (*FSM)(nil)
 
 // CheckSnapshot reads a snapshot to its end and returns the index that it goes up to, or why it could not be
 // restored.
 func CheckSnapshot(r io.Reader) (index uint64, err error) {
-	s, err := readSnapshot(r)
+	s, err := readSnapshot(r, func(uint64) error { return nil })
 	if err != nil {
 		return 0, err
 	}
 	return s.index, nil
 }
 
-// readSnapshot builds the state of a snapshot, separate from the current one.
-func readSnapshot(r io.Reader) (*state, error) {
+// readSnapshot builds the state of a snapshot, separate from the current one. It calls begin with the index first.
+func readSnapshot(r io.Reader, begin func(index uint64) error) (*state, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	if err := readHead(br); err != nil {
 		return nil, err
 	}
-	b := &builder{state: newState()}
+	b := &builder{state: newState(), begin: begin}
 	chunks := &chunkReader{r: br}
 	for {
 		records, err := chunks.next()
@@ -118,6 +133,7 @@ type builder struct {
 	*state
 	account *account // the user that items and ids belong to
 	items   uint64
+	begin   func(index uint64) error
 	ended   bool
 }
 
@@ -132,6 +148,11 @@ func (b *builder) record(d *decoder) error {
 	case tagState:
 		b.index, b.time, b.users.last = d.uvarint(), int64(d.uvarint()), d.uvarint()
 		b.closed = d.uvarint() != 0
+		if !d.bad {
+			if err := b.begin(b.index); err != nil {
+				return err
+			}
+		}
 	case tagEntries:
 		ok = b.entriesUsed(d)
 	case tagOrigin:

@@ -39,6 +39,7 @@ var families = []family{
 		for reason, n := range r.refused {
 			emit(float64(n), reason)
 		}
+		emit(float64(r.Clients.Sessions.Crowded), "max_connections_per_user")
 	}),
 	counter("ciderd_logins_total", "Logins; busy: too many were waiting; other: not looked at, as the node was loading or the client gone.", []string{"result"}, func(r *reading, emit emit) {
 		emit(float64(r.Accounts.LoggedIn), "ok")

@@ -28,6 +28,7 @@ const (
 	errWaitNegative resp.Error = "ERR timeout is negative"
 
 	errTimeout  resp.Error = "TIMEOUT the outcome is not known"
+	ErrCrowded  resp.Error = "ERR max number of clients reached"
 	errInternal resp.Error = "ERR internal error; the outcome is not known"
 	errBusy     resp.Error = "TRYAGAIN this node is receiving too much at once; nothing was done; try again later"
 	errKey      resp.Error = "ERR a key has 1 to 1024 bytes"

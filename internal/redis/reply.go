@@ -75,6 +75,10 @@ func (r *reply) Fact(name, value string) { r.s.w.BulkString(name + ":" + value) 
 // Error answers with an error; nothing if it comes with the end of the connection, which is all that a client of Redis
 // expects then.
 func (r *reply) Error(code protocol.Code, message string) {
+	if code == protocol.TooManyConnections { // the answer to a login, behind which the connection is closed
+		r.s.w.Error(string(ErrCrowded))
+		return
+	}
 	if closes[code] {
 		return
 	}

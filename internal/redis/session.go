@@ -41,6 +41,10 @@ type replies struct {
 
 // Serve does one request. What it holds is not kept.
 func (s *Session) Serve(args [][]byte) {
+	if quick(s, args) {
+		s.Commands.Serve(getNumber, func() { quickGet(s, args[1]) })
+		return
+	}
 	c, err := resp.Lookup(args)
 	skip := s.replies.skip && !s.replies.off
 	s.replies.skip = false

@@ -9,6 +9,7 @@ import (
 	"ciderd/internal/protocol"
 	"ciderd/internal/protocol/resp"
 	"ciderd/internal/protocol/text"
+	"ciderd/internal/redis"
 	"ciderd/internal/session"
 )
 
@@ -129,7 +130,7 @@ func (s *Server) refuse(k *socket, p port, a admission, limit int) {
 	}
 	if p.resp && a != draining {
 		w := resp.NewWriter(&out)
-		w.Error(respCrowded)
+		w.Error(string(redis.ErrCrowded))
 	} else if !p.resp {
 		w := text.NewWriter(&out, s.config.Load().CRLF)
 		w.Error(a.inWords(limit))

@@ -21,6 +21,7 @@ const (
 type Config struct {
 	MaxValue       int           // bytes; 0: protocol.DefaultValue
 	MaxConnections int           // 0: no limit
+	MaxPerUser     int           // sessions of one user; 0: no limit
 	MaxPerAddress  int           // of one client address (IPv6: of one /64); 0: no limit
 	IdleTimeout    time.Duration // without a byte from a session that is logged in; 0: never
 	LoginTimeout   time.Duration // from the banner to the login, however busy the client; 0: a minute
@@ -60,5 +61,5 @@ func setDefault[T comparable](field *T, value T) {
 
 // sessions returns the part of it that sessions need.
 func (c Config) sessions() session.Config {
-	return session.Config{MaxValue: c.MaxValue, LoginTimeout: c.LoginTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout, Version: c.Version}
+	return session.Config{MaxValue: c.MaxValue, MaxPerUser: c.MaxPerUser, LoginTimeout: c.LoginTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout, Version: c.Version}
 }

@@ -7,9 +7,6 @@ import (
 	"ciderd/internal/session"
 )
 
-// respCrowded is what a client is answered that there is no place for.
-const respCrowded = "ERR max number of clients reached"
-
 // respClient is a client of Redis' protocol. One goroutine serves it from beginning to end, in a loop as textClient's.
 // What closes its connection does so without a reply, between two requests: the session's Reply sees to that.
 type respClient struct {
@@ -71,7 +68,7 @@ func (c *respClient) run() {
 func (c *respClient) request(args [][]byte, event resp.Event) {
 	switch event {
 	case resp.Request:
-		if isGet(args) {
+		if len(args) == 2 && redis.IsGet(args[0]) {
 			c.ahead.look(c.in, c.session)
 		}
 		before := c.session.User()
@@ -89,10 +86,6 @@ func (c *respClient) request(args [][]byte, event resp.Event) {
 	}
 }
 
-func isGet(args [][]byte) bool {
-	return len(args) == 2 && len(args[0]) == 3 && args[0][0]|0x20 == 'g' && args[0][1]|0x20 == 'e' && args[0][2]|0x20 == 't'
-}
-
 // tooLarge answers a request that was skipped.
 func (c *respClient) tooLarge() {
 	if !c.throttled {
@@ -108,6 +101,8 @@ func (c *respClient) tooLarge() {
 // fill is called when no complete request is waiting: it completes the earlier ones, sends the answers, and blocks
 // until there is more.
 func (c *respClient) fill() {
+	c.session.Work.Pause()
+	defer c.session.Work.Begin()
 	if c.session.Pending() {
 		if c.more() {
 			return

@@ -128,6 +128,8 @@ func (c *textClient) comeOrGo() {
 // fill is called when no complete line is waiting: it completes the earlier commands, sends the answers, and blocks
 // until there is more.
 func (c *textClient) fill() {
+	c.session.Work.Pause()
+	defer c.session.Work.Begin()
 	if c.session.Pending() {
 		if c.more() {
 			return

@@ -325,3 +325,21 @@ func TestTwoReadingsAreOneFailure(t *testing.T) {
 		c.talk("LOGIN or SIGNUP" + strings.Repeat("\n> LOGIN "+name+" \"wrong\"\n!AUTH_FAILED", 4) + "\n> PING\nPONG\n> LOGIN " + name + " \" x\"\n!BAD_PASSWORD\n.")
 	}
 }
+
+// A user has no more connections than it may, and others have theirs; one that ends makes room.
+func TestConnectionsOfAUser(t *testing.T) {
+	onEach(t, func(t *testing.T, start starter) {
+		w := start(t, Config{MaxPerUser: 2})
+		w.user("u")
+		second := w.user("u")
+		third := w.dial()
+		third.talk("LOGIN or SIGNUP\n> LOGIN u pw-u\n!TOO_MANY_CONNECTIONS\n.")
+		w.user("v").talk("> PING\nPONG")
+		second.talk("> QUIT\nBYE\n.")
+		until(t, "the session has ended", func() bool { return w.server.Stats().Sessions.LoggedIn == 2 })
+		w.user("u").talk("> PING\nPONG")
+		if n := w.server.Stats().Sessions.Crowded; n != 1 {
+			t.Errorf("%d logins were refused", n)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"ciderd/internal/accounts"
@@ -72,7 +73,14 @@ func (s *Session) verify(req *protocol.Request) (user fsm.User, ok bool) {
 
 // begin makes the session user's. It fails, and answers that, if the password has changed since it was verified.
 func (s *Session) begin(user fsm.User) bool {
-	if !s.all.users.join(s, user) {
+	most := s.all.config.Load().MaxPerUser
+	switch err := s.all.users.join(s, user, most); err {
+	case nil:
+	case errCrowded:
+		s.all.crowded.Add(1)
+		s.answers.finish(protocol.TooManyConnections, "you have reached your limit of "+strconv.Itoa(most)+" connections to this node; close one first")
+		return false
+	default:
 		s.failLogin(accounts.ErrWrongPassword)
 		return false
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -38,6 +39,7 @@ type user struct {
 	cursors  walks  // of SCAN, which has the same place
 	scripts  places // for the one script of this user that may run
 	scripted used   // by scripts, see turns
+	gate     gate   // for sessions at work, see fairShares
 }
 
 // counts is what this node has served of one user's cache since it started.
@@ -77,14 +79,23 @@ func (r *registry) served() (hits, misses, writes uint64) {
 
 func newRegistry(f *fsm.FSM) *registry { return &registry{fsm: f, users: map[uint64]*user{}} }
 
-// join enters a session that has proved to be u, unless the password has changed since.
-func (r *registry) join(s *Session, u fsm.User) bool {
+// The errors of join.
+var (
+	errChanged = errors.New("the password has changed since it was verified")
+	errCrowded = errors.New("the user has as many sessions on this node as it may")
+)
+
+// join enters a session that has proved to be u. most is how many the user may have; 0: any number.
+func (r *registry) join(s *Session, u fsm.User, most int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if epoch, ok := r.fsm.Epoch(u.ID); !ok || epoch != u.Epoch {
-		return false
+		return errChanged
 	}
 	known := r.users[u.ID]
+	if known != nil && most > 0 && len(known.sessions) >= most {
+		return errCrowded
+	}
 	if known == nil {
 		known = &user{id: u.ID, sessions: map[*Session]struct{}{}, scan: make(places, 1), scripts: make(places, 1)}
 		r.users[u.ID] = known
@@ -93,7 +104,7 @@ func (r *registry) join(s *Session, u fsm.User) bool {
 	known.sessions[s] = struct{}{}
 	r.loggedIn.Add(1)
 	s.login = login{user: known, name: u.Name, epoch: u.Epoch}
-	return true
+	return nil
 }
 
 // sessions counts the sessions of a user on this node.

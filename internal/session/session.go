@@ -17,6 +17,8 @@ type Session struct {
 	writes  writes
 	login   login
 
+	// Work is what it does between waits.
+	Work Work
 	// Commands counts them. Do and Reject do that.
 	Commands Commands
 
@@ -176,6 +178,7 @@ func (s *Session) Close() {
 		return
 	}
 	s.closed = true
+	s.Work.Pause()
 	s.leave()
 	s.all.open.Add(-1)
 }

@@ -54,6 +54,7 @@ type Config struct {
 	MaxValue     int           // bytes; 0: protocol.DefaultValue
 	LoginTimeout time.Duration // for a login, however busy the client; 0: a minute
 	WriteTimeout time.Duration // of a write or a SYNC, then TIMEOUT; 0: five seconds
+	MaxPerUser   int           // sessions that a user may have here; 0: any number
 	IdleTimeout  time.Duration // which the connections keep, see IdleTimeout; 0: none
 	Version      string        // of ciderd, for VERSION and STATUS
 }
@@ -108,6 +109,8 @@ type Sessions struct {
 	lists    keyLists
 	seeding  places // for the one SCAN that may propose a seed
 	scripts  turns  // for each script that may run at a time
+	fair     fairShares
+	crowded  atomic.Uint64 // logins that were refused, as their users had too many sessions
 
 	ctx      context.Context // ends with Close: what still waits for bcrypt or SYNC gives up
 	cancel   context.CancelFunc
@@ -145,6 +148,7 @@ func (all *Sessions) Stop() { all.endWaits() }
 // Close ends all waits, but those for writes, which the node ends.
 func (all *Sessions) Close() {
 	all.cancel()
+	all.fair.close()
 	all.lists.close()
 }
 
@@ -153,6 +157,7 @@ func (all *Sessions) Close() {
 func (all *Sessions) Open(client Client, reply protocol.Reply, table *tally.Table) *Session {
 	s := &Session{all: all, client: client, stripe: uint8(all.open.Add(1) % stripes)}
 	s.answers = answers{Reply: reply, all: all}
+	s.Work.session = s
 	s.Commands = Commands{meter: table.Meter(), reply: reply}
 	s.reads = reads{answers: &s.answers, clock: all.node.Clock()}
 	s.writes = writes{answers: &s.answers, commands: &s.Commands}
@@ -198,6 +203,7 @@ type Stats struct {
 	Users    int    // that have logged in here and still have an account
 	Scanning int    // KEYS that have not found all they are to answer
 	Scans    int    // of these, that look at keys now
+	Crowded  uint64 // logins that were refused, as their users had too many sessions here
 	Looked   uint64 // keys that KEYS have looked at: one by one, or all for a list that serves the pages that follow
 	// What has been asked of the users' caches, as STATS counts it.
 	Hits, Misses, Writes uint64
@@ -209,7 +215,7 @@ func (all *Sessions) Stats() Stats {
 	hits, misses, writes := r.served()
 	return Stats{
 		Open: int(all.open.Load()), LoggedIn: int(r.loggedIn.Load()), Users: int(r.known.Load()),
-		Scanning: int(all.scanning.Load()), Scans: len(all.scans), Looked: all.looked.Load(),
+		Scanning: int(all.scanning.Load()), Scans: len(all.scans), Looked: all.looked.Load(), Crowded: all.crowded.Load(),
 		Hits: hits, Misses: misses, Writes: writes,
 	}
 }

@@ -91,6 +91,29 @@ func TestMeasureNeighbours(t *testing.T) {
 	})
 	tell("one other sends GETs without a pause")
 	stop()
+	greedy := "greedy-" + harness.Unique()
+	if _, err := harness.LoginAs(t, n, greedy).Do("SET v 1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, conns := range []int{20, 200} {
+		var served atomic.Int64
+		stop = beside(conns, func(_ int, stopped *atomic.Bool) {
+			f, err := n.Dial()
+			if err != nil || f.Login(greedy, harness.Password) != nil {
+				return
+			}
+			defer f.Close()
+			for burst := slices.Repeat([]string{"GET v"}, 100); !stopped.Load(); served.Add(100) {
+				if _, err := f.Pipeline(burst...); err != nil {
+					return
+				}
+			}
+		})
+		began, before := time.Now(), served.Load()
+		tell(fmt.Sprintf("another user's %d connections send bursts of 100 GETs", conns))
+		t.Logf("meanwhile that user was served %.0f GET/s", float64(served.Load()-before)/time.Since(began).Seconds())
+		stop()
+	}
 }
 
 func measured(t *testing.T) *harness.Node {

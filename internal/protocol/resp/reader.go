@@ -84,6 +84,9 @@ func (r *Reader) SetMaxLine(n int) { r.limits.Request = max(n, leastLimit) }
 // the same for ever.
 func (r *Reader) Next() ([][]byte, Event) {
 	for r.last == None {
+		if args := r.whole(); args != nil {
+			return args, Request
+		}
 		if r.parse() {
 			if args, event := r.take(); event != None {
 				return args, event
