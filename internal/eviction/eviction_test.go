@@ -526,7 +526,7 @@ func TestBrake(t *testing.T) {
 		heap    float64
 		writing bool
 		want    time.Duration
-	}{{1.18, true, 0}, {1.5, false, 0}, {1.28125, true, brakeMost / 2}, {1.5, true, brakeMost}, {9, true, brakeMost}, {1.1, true, 0}} {
+	}{{1.18, true, 0}, {1.3, false, 0}, {1.40625, false, brakeMost / 2}, {1.5, false, brakeMost}, {1.28125, true, brakeMost / 2}, {1.5, true, brakeMost}, {9, true, brakeMost}, {1.1, true, 0}} {
 		g.Press([]Real{{Heap: limit / 2, Counted: limit}, {Heap: int64(tc.heap*limit) + besides, Counted: limit, Writing: tc.writing}})
 		if got := time.Duration(g.brake.Load()); got != tc.want {
 			t.Errorf("heap %.3f of the limit, a snapshot %v: entries wait %v, want %v", tc.heap, tc.writing, got, tc.want)

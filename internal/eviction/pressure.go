@@ -20,6 +20,9 @@ const (
 	// brakeUpto 16ths on: to work to a lower limit does not help against what the snapshot keeps.
 	brakeFrom, brakeUpto = 3, 6
 	brakeMost            = 40 * time.Millisecond
+	// brakeLater is how many 16ths later that is where no snapshot is written: the lower limit has helped by then, or
+	// items change faster than the places that they leave can be put to use.
+	brakeLater = 2
 	// recoverEach is the part of the limit by which the target rises at most with each look.
 	recoverEach = 64
 )
@@ -33,9 +36,11 @@ func (e *Evictor) Press(nodes []Real) {
 	target := limit
 	var worst int64
 	for _, n := range nodes {
-		if n.Writing {
-			worst = max(worst, n.Heap-besides)
+		over := n.Heap - besides
+		if !n.Writing {
+			over -= limit * brakeLater / 16
 		}
+		worst = max(worst, over)
 		if n.Heap > may {
 			target = min(target, int64(float64(n.Counted)*float64(may)/float64(n.Heap)))
 		}
@@ -57,7 +62,8 @@ func (e *Evictor) Press(nodes []Real) {
 	}
 }
 
-// brake returns how long each entry waits while the heap of a node that writes a snapshot takes so much.
+// brake returns how long each entry waits while the heap of a node that writes a snapshot takes so much, or that of
+// another one that much more.
 func brake(heap, limit int64) time.Duration {
 	over := 16*heap - (16+brakeFrom)*limit
 	if limit == 0 || over <= 0 {
