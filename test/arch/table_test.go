@@ -63,7 +63,7 @@ var rooms = map[string]room{
 		"it says what operators can ask a node, for both halves: it must not know who answers"},
 	"admin": {[]string{"admin/api", "membership", "report"},
 		"it lets the operator ask a node: it must not know what wires that node, nor any session"},
-	"cli": {[]string{"admin/api", "certs", "config", "membership", "report"},
+	"cli": {[]string{"admin/api", "certs", "config", "membership", "protocol", "report"},
 		"it asks a node over its socket, as anybody could: it must not know what runs in there"},
 	"recovery": {[]string{"fsm", "peer", "storage"},
 		"it works on the directory of a node that is stopped: it must not know one that runs"},
