@@ -40,7 +40,7 @@ and every mistake with its file and line.`,
 		{Name: "version", Summary: "print the version", Group: cli.OfTheProgram, Run: printVersion},
 		cli.Help(),
 	}
-	verbs = append(verbs, cli.Status(), cli.Wait(), cli.Leader())
+	verbs = append(verbs, cli.Status(), cli.Doctor(), cli.Wait(), cli.Leader())
 	verbs = append(verbs, cli.Members()...)
 	verbs = append(verbs, cli.Drain()...)
 	verbs = append(verbs, cli.Reload(), cli.Limits())
