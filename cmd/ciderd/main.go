@@ -43,7 +43,7 @@ and every mistake with its file and line.`,
 	verbs = append(verbs, cli.Status(), cli.Doctor(), cli.Wait(), cli.Leader())
 	verbs = append(verbs, cli.Members()...)
 	verbs = append(verbs, cli.Drain()...)
-	verbs = append(verbs, cli.Reload(), cli.Limits())
+	verbs = append(verbs, cli.Reload(), cli.Limits(), cli.Debug())
 	verbs = append(verbs, cli.Users()...)
 	verbs = append(verbs, cli.TLS()...)
 	verbs = append(verbs, cli.Verb{
