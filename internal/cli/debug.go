@@ -67,7 +67,7 @@ func fetch(client *api.Client, to *os.File) (files int, size int64, err error) {
 	if err := to.Sync(); err != nil {
 		return 0, 0, err
 	}
-	if size, err = to.Seek(0, io.SeekStart); err != nil {
+	if _, err := to.Seek(0, io.SeekStart); err != nil {
 		return 0, 0, err
 	}
 	if files, err = countFiles(to); err != nil {
