@@ -20,7 +20,7 @@ export SHIFT ?= 0
 staticcheck := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Without cgo the one file runs on any Linux, whatever its libc.
 compile      = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.commit=$(COMMIT)" -o bin/ciderd ./cmd/ciderd
-sources     := go.mod go.sum VERSION version.go $(shell find cmd internal -name '*.go' -not -name '*_test.go')
+sources     := go.mod go.sum VERSION version.go $(shell find cmd internal -name '*.go' -not -name '*_test.go') $(wildcard internal/web/page/*)
 docdir      := /usr/share/doc/ciderd
 
 .PHONY: help
@@ -85,6 +85,8 @@ install: bin/ciderd ## the binary and all that a service needs, under DESTDIR (a
 	install -D -m 0644 deploy/ciderd.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/ciderd.conf
 	install -D -m 0644 -t $(DESTDIR)$(docdir) deploy/README.md deploy/OPERATIONS.md configs/cluster.hcl
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/prometheus deploy/prometheus/*.yml
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/grafana deploy/grafana/ciderd.json
 
 .PHONY: try-systemd
 try-systemd: bin/ciderd ## deploy/README.md on three Debian machines (systemd-nspawn; root; some minutes)

@@ -40,11 +40,11 @@ and every mistake with its file and line.`,
 		{Name: "version", Summary: "print the version", Group: cli.OfTheProgram, Run: printVersion},
 		cli.Help(),
 	}
-	verbs = append(verbs, cli.Status(), cli.Wait(), cli.Leader())
+	verbs = append(verbs, cli.Status(), cli.Doctor(), cli.Wait(), cli.Leader())
 	verbs = append(verbs, cli.Talk())
 	verbs = append(verbs, cli.Members()...)
 	verbs = append(verbs, cli.Drain()...)
-	verbs = append(verbs, cli.Reload(), cli.Limits())
+	verbs = append(verbs, cli.Reload(), cli.Limits(), cli.Debug())
 	verbs = append(verbs, cli.Users()...)
 	verbs = append(verbs, cli.TLS()...)
 	verbs = append(verbs, cli.Verb{

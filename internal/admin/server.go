@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -38,7 +39,9 @@ type Config struct {
 	Sync func(context.Context) (said string, err error)
 	// Reload has the node read its file again; an error wraps api.ErrConfig if nothing was taken over.
 	Reload func(context.Context) (api.Reloaded, error)
-	Log    hclog.Logger
+	// Debug writes the archive for a ticket.
+	Debug func(ctx context.Context, to io.Writer) error
+	Log   hclog.Logger
 	// Mode says who may use the socket: api.ModeOwn or api.ModeGroup.
 	Mode fs.FileMode
 }
@@ -105,6 +108,7 @@ func (s *Server) handler() http.Handler {
 	handle(mux, s, api.Sync, s.sync)
 	handle(mux, s, api.Drain, s.drain)
 	handle(mux, s, api.Drained, s.drained)
+	mux.HandleFunc("GET "+api.DebugPath, s.debug)
 	return mux
 }
 

@@ -17,7 +17,7 @@ func tested(t *testing.T, run func(*Call) error) (p *Program, out, errs *strings
 		Help(),
 	}
 	out, errs = &strings.Builder{}, &strings.Builder{}
-	verbs = append(append(append(verbs, Status(), Wait(), Leader(), Reload(), Limits()), Members()...), append(Drain(), Users()...)...)
+	verbs = append(append(append(verbs, Status(), Doctor(), Debug(), Wait(), Leader(), Reload(), Limits()), Members()...), append(Drain(), Users()...)...)
 	return &Program{Verbs: verbs, Default: "run", In: os.Stdin, Out: out, Err: errs}, out, errs
 }
 
@@ -58,6 +58,12 @@ func TestParse(t *testing.T) {
 		{"drain -socket /nowhere", 1, "", "no node is running here"},
 		{"undrain -socket /nowhere", 1, "", "no node is running here"},
 		{"leader -socket /nowhere", 1, "", "no node is running here"},
+		{"doctor -socket /nowhere", 1, "", "no node is running here"},
+		{"doctor now", 64, "", `unexpected argument "now"`},
+		{"debug", 64, "", "wrong number of arguments\nusage: ciderd debug FILE"},
+		{"debug /etc/passwd -socket /nowhere", 1, "", "/etc/passwd is there already: name a new file"},
+		{"debug /nowhere/a.tar.gz -socket /nowhere", 1, "", "no such file or directory"},
+		{"debug a.tar.gz -socket /nowhere", 1, "", "no node is running here"},
 		{"reload -socket /nowhere", 1, "", "no node is running here"},
 		{"user", 64, "", "ciderd: user what? One of: list, show, add, passwd, lock, unlock, remove, quota, reserve\n"},
 		{"user remove", 64, "", "wrong number of arguments\nusage: ciderd user remove [-yes] NAME"},

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"ciderd/internal/admin/api"
+	"ciderd/internal/doctor"
 	"ciderd/internal/report"
 )
 
@@ -48,6 +48,11 @@ func status(c *Call) error {
 	if err := c.Print(r, func(w io.Writer) error { writeStatus(w, &r); return nil }); err != nil {
 		return err
 	}
+	return exitOf(&r)
+}
+
+// exitOf is how the exit code tells what a report says: nil if the cluster is healthy.
+func exitOf(r *report.Full) error {
 	switch {
 	case r.Leader == "":
 		return ExitError(ExitNoLeader)
@@ -60,47 +65,21 @@ func status(c *Call) error {
 // writeStatus writes a screen of at most 79 columns, if no name or reason is long.
 func writeStatus(w io.Writer, r *report.Full) {
 	o := &r.Overview
-	writeWrapped(w, fmt.Sprintf("%-*s", indent, o.Verdict+" "), o.Sentence)
+	doctor.Wrap(w, o.Verdict+" ", o.Sentence)
 	for i, f := range o.Findings {
 		switch {
 		case f.Severity == report.Advice:
-			writeWrapped(w, "advice", f.What)
+			doctor.Wrap(w, "advice", f.What)
 			continue
 		case i > 0: // the first one is the sentence
-			writeWrapped(w, "", f.What)
+			doctor.Wrap(w, "", f.What)
 		}
-		writeWrapped(w, "       ->", f.Cure)
+		doctor.Wrap(w, "       ->", f.Cure)
 	}
 	fmt.Fprintln(w)
 	writeNodes(w, o)
 	fmt.Fprintln(w)
 	writeWhole(w, r)
-}
-
-// indent is how far to the right sentences begin, and width where they end, in columns.
-const (
-	indent = 10
-	width  = 79
-)
-
-// writeWrapped writes a sentence behind a word on its first line, on as many lines as it needs.
-func writeWrapped(w io.Writer, word, sentence string) {
-	line := fmt.Sprintf("%-*s", indent, word)
-	margin := strings.Repeat(" ", indent)
-	for text := range strings.FieldsSeq(sentence) {
-		switch {
-		case strings.TrimSpace(line) == "" || line[len(line)-1] == ' ':
-			line += text
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(text) > width:
-			fmt.Fprintln(w, line)
-			line = margin + text
-		default:
-			line += " " + text
-		}
-	}
-	if strings.TrimSpace(line) != "" {
-		fmt.Fprintln(w, line)
-	}
 }
 
 func writeNodes(out io.Writer, o *report.Overview) {

@@ -45,6 +45,9 @@ func Load(o Options) (*Config, error) {
 // Again reads the file and the variables again, from where this configuration came from. Errors are those of Load.
 func (c *Config) Again() (*Config, error) { return Load(c.options) }
 
+// File returns the file that this configuration was read from; empty: there was none.
+func (c *Config) File() string { return newLoader(c.options).path }
+
 // readFile reads a file of at most maxFileSize.
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)

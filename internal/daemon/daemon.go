@@ -133,7 +133,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	d.openWeb()
 	d.wg.Go(func() { d.tellSystemd(ctx) })
 	d.wg.Go(func() { d.tuneMemory(ctx) })
-	d.wg.Go(func() { d.reports.History.Run(ctx) })
+	d.wg.Go(func() { d.reports.Watch(ctx) })
 	d.wg.Go(func() { d.encryption.watch(ctx, d.encryptionReminders) })
 	return nil
 }

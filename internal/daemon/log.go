@@ -91,6 +91,9 @@ func (l Logs) Close() {
 	l.Flush()
 }
 
+// Recent returns the last lines, up to 1,000 and a mebibyte.
+func (l Logs) Recent() []byte { return l.queue.recent.text() }
+
 func (l Logs) setLevel(level slog.Level) {
 	l.Main.SetLevel(hclogLevel(level))
 	if level > slog.LevelDebug {

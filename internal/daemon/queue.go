@@ -23,6 +23,7 @@ const (
 type queue struct {
 	out    io.Writer
 	notice func(dropped int) []byte // a line that says so
+	recent recent                   // what was logged last, read or not
 
 	mu      sync.Mutex // all below
 	filled  sync.Cond  // there is a line
@@ -52,6 +53,7 @@ func (q *queue) Write(line []byte) (int, error) { return q.LevelWrite(hclog.Info
 
 // LevelWrite is called by hclog instead of Write.
 func (q *queue) LevelWrite(level hclog.Level, line []byte) (int, error) {
+	q.recent.add(line)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {

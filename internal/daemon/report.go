@@ -9,7 +9,6 @@ import (
 
 	"ciderd/internal/cluster"
 	"ciderd/internal/machine"
-	"ciderd/internal/metrics"
 	"ciderd/internal/report"
 	"ciderd/internal/server"
 	"ciderd/internal/web"
@@ -29,7 +28,7 @@ func (r reporting) source() *report.Source {
 		State: r.node.FSM().Stats, Version: r.version, Started: time.Now(), PeerTLS: r.peerTLS,
 		Draining: r.draining.Load,
 		Notices:  func() []string { return r.encryption.notices(time.Now()) },
-		Load:     r.load, Others: r.others, Machine: machineNow, Certificates: r.encryption.expiry,
+		Load:     r.load, Asking: r.asking, Others: r.others, Machine: machineNow, Certificates: r.encryption.expiry,
 		Settings: func() map[string]string { return *r.alike.Load() },
 	}
 	if len(r.ports.plain) > 0 {
@@ -57,6 +56,13 @@ func (r reporting) load() server.Load {
 		return s.Counting.Load()
 	}
 	return server.Load{}
+}
+
+func (r reporting) asking() []server.UserLoad {
+	if s := r.server.Load(); s != nil {
+		return s.Loads()
+	}
+	return nil
 }
 
 // others asks the other nodes what they say of themselves.
@@ -112,11 +118,8 @@ func (d *Daemon) openWeb() {
 func webConfig(d *Daemon) web.Config {
 	c := web.Config{
 		Report: d.reports.Report, Full: (&report.Recent{Source: d.reports}).Full, Log: d.log.Named("health"),
-		Hosts: func() []string { return d.hosts.Load().List() },
-		Metrics: metrics.Handler(metrics.Source{
-			Report: d.reports.Report, Ports: d.ports.names(), Counts: d.server.Counting.Of, Refused: d.server.Counting.Refused,
-			Certificates: d.encryption.expiry,
-		}),
+		Hosts:   func() []string { return d.hosts.Load().List() },
+		Metrics: d.metrics(), Past: d.reports.Past,
 	}
 	if d.config.AdminTLS {
 		c.TLS = d.encryption.forClients

@@ -13,7 +13,7 @@ func (d *Daemon) openSocket() (err error) {
 	d.socket, err = admin.Open(path, admin.Config{
 		Name: d.config.NodeName, Mode: mode, Report: d.reports.Report, Full: d.reports.Full, Members: d.node.Membership(), Users: d.operatedUsers(),
 		Sync: ask.sync, Reload: ask.reload,
-		Drain: ask.drain, Drained: ask.drained,
+		Drain: ask.drain, Drained: ask.drained, Debug: ask.debug,
 		Limits: operatedLimits{accounts: d.accounts, shares: d.node.FSM().Shares, nodes: d.limitsOfNodes},
 		Log:    d.log.Named("admin"),
 	})

@@ -25,7 +25,7 @@ const (
 var checks = []func(*Overview) []Finding{
 	noLeaderKnown, silentNodes, perNode(notReady), perNode(draining), perNode(diskFull), perNode(lagging),
 	perNode(slowDisk), perNode(loginQueue), perNode(memory), perNode(machineMemory), perNode(descriptors), perNode(connections),
-	perNode(clockWrong), perNode(expiring), perNode(diskSmall), perNode(guessing),
+	clocks, perNode(expiring), perNode(diskSmall), perNode(snapshots), perNode(guessing),
 	leaderChanges, versions, settingsDiffer, noLimit, notices,
 }
 
@@ -176,14 +176,41 @@ func connections(n *NodeView) *Finding {
 	}
 }
 
-func clockWrong(n *NodeView) *Finding {
-	if n.Skew > -skewTold && n.Skew < skewTold {
-		return nil
+// clocks compares them with the one in the middle, as that of the node that was asked may be the wrong one.
+func clocks(o *Overview) (all []Finding) {
+	middle, than := o.middleClock()
+	for _, n := range o.Nodes {
+		off := n.Skew - middle
+		if n.Own == nil || off > -skewTold && off < skewTold {
+			continue
+		}
+		all = append(all, Finding{
+			Severity: Advice, Kind: "clock", Node: n.Name,
+			What: fmt.Sprintf("the clock of %s is off by %s from %s", n.Name, (time.Duration(off) * time.Millisecond).Round(time.Second), than),
+			Why:  "deadlines do not depend on it, but after a restart of all nodes, logs and certificates do", Cure: "have the machines' clocks kept (systemctl status systemd-timesyncd, or chrony)",
+		})
 	}
-	return &Finding{
-		Severity: Advice, Kind: "clock", What: fmt.Sprintf("the clock of %s is off by %s from that of the node that was asked", n.Name, (time.Duration(n.Skew) * time.Millisecond).Round(time.Second)),
-		Why: "deadlines do not depend on it, but after a restart of all nodes, logs and certificates do", Cure: "have the machines' clocks kept (systemctl status systemd-timesyncd, or chrony)",
+	return all
+}
+
+// middleClock returns the skew of the clock that as many are ahead of as behind, and whose that is. Of two in the middle
+// it is the one nearer to that of the node that was asked.
+func (o *Overview) middleClock() (skew int64, whose string) {
+	var skews []int64
+	for _, n := range o.Nodes {
+		if n.Own != nil {
+			skews = append(skews, n.Skew)
+		}
 	}
+	if len(skews) < 3 {
+		return 0, "that of the node that was asked"
+	}
+	slices.Sort(skews)
+	below, above := skews[(len(skews)-1)/2], skews[len(skews)/2]
+	if max(below, -below) <= max(above, -above) {
+		return below, "those of most nodes"
+	}
+	return above, "those of most nodes"
 }
 
 func expiring(n *NodeView) *Finding {
@@ -215,6 +242,17 @@ func diskSmall(n *NodeView) *Finding {
 	return &Finding{
 		Severity: Advice, Kind: "disk", What: fmt.Sprintf("%s has %s of disk left", n.Name, Bytes(int64(n.Own.DiskFree))),
 		Why: "log and snapshots take " + Bytes(need) + ", and grow with what is stored", Cure: "give the data directory a larger disk",
+	}
+}
+
+func snapshots(n *NodeView) *Finding {
+	failed := n.Own.Recent.SnapshotsFailed
+	if failed == 0 {
+		return nil
+	}
+	return &Finding{
+		Severity: Advice, Kind: "snapshots", What: fmt.Sprintf("%s failed on %s in the last quarter of an hour", plural(int(failed), "snapshot"), n.Name),
+		Why: "without snapshots the log grows until the disk is full, and a restart takes longer", Cure: "see its log for the reason (journalctl -u ciderd)",
 	}
 }
 

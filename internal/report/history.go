@@ -1,7 +1,6 @@
 package report
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -18,7 +17,8 @@ const (
 type Counters struct {
 	Commands, Hits, Misses, Evicted uint64
 	LeaderChanges, Wrong            uint64 // Wrong: logins with a wrong password
-	Memory                          int64
+	SnapshotsFailed                 uint64
+	Memory, Limit                   int64 // bytes; Limit 0: none
 	Reads, Writes, Commit, Sync     tally.Distribution
 }
 
@@ -39,21 +39,6 @@ type point struct {
 // NewHistory returns an empty one. read must not wait.
 func NewHistory(read func() Counters) *History { return &History{read: read} }
 
-// Run notes the counters once a second, until ctx ends.
-func (h *History) Run(ctx context.Context) {
-	h.note(time.Now())
-	tick := time.NewTicker(pointEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case now := <-tick.C:
-			h.note(now)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 func (h *History) note(now time.Time) {
 	c := h.read()
 	h.mu.Lock()
@@ -67,12 +52,13 @@ func (h *History) note(now time.Time) {
 
 // Rates is what happened in a part of the past.
 type Rates struct {
-	Seconds       float64 // how long that part is; 0: there is none
-	Operations    float64 // per second
-	Hits, Misses  uint64
-	Evicted       uint64
-	LeaderChanges uint64
-	Wrong         uint64
+	Seconds         float64 // how long that part is; 0: there is none
+	Operations      float64 // per second
+	Hits, Misses    uint64
+	Evicted         uint64
+	LeaderChanges   uint64
+	Wrong           uint64
+	SnapshotsFailed uint64
 	// Percentiles, in nanoseconds; 0: there was nothing of it.
 	ReadP99, WriteP99, CommitP50, CommitP99, SyncP99 int64
 }
@@ -105,6 +91,7 @@ func between(a, b point) Rates {
 		Seconds: b.at.Sub(a.at).Seconds(),
 		Hits:    b.Hits - a.Hits, Misses: b.Misses - a.Misses, Evicted: b.Evicted - min(a.Evicted, b.Evicted),
 		LeaderChanges: b.LeaderChanges - a.LeaderChanges, Wrong: b.Wrong - a.Wrong,
+		SnapshotsFailed: b.SnapshotsFailed - a.SnapshotsFailed,
 	}
 	if r.Seconds > 0 {
 		r.Operations = float64(b.Commands-a.Commands) / r.Seconds

@@ -3,6 +3,8 @@ package report
 import (
 	"encoding/json"
 	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +66,8 @@ func TestIllnesses(t *testing.T) {
 		"descriptors":     {func(n []NodeView) { n[0].Own.OpenFiles = 950 }, "advice descriptors n1", Healthy},
 		"connections":     {func(n []NodeView) { n[0].Own.Connections = 99 }, "advice connections n1", Healthy},
 		"a clock":         {func(n []NodeView) { n[2].Skew = -90000 }, "advice clock n3", Healthy},
+		"the asked clock": {func(n []NodeView) { n[0].Skew, n[2].Skew = 90000, 89500 }, "advice clock n2", Healthy},
+		"failed snapshot": {func(n []NodeView) { n[0].Own.Recent.SnapshotsFailed = 1 }, "advice snapshots n1", Healthy},
 		"an old cert":     {func(n []NodeView) { n[2].Own.Expires = expires(29 * 24 * time.Hour) }, "advice certificate n3", Healthy},
 		"an expired cert": {func(n []NodeView) { n[2].Own.Expires = expires(-time.Hour) }, "degraded certificate n3", Degraded},
 		"a small disk":    {func(n []NodeView) { n[2].Own.DiskFree, n[2].Own.LogBytes = 1<<20, 1<<30 }, "advice disk n3", Healthy},
@@ -92,6 +96,48 @@ func TestIllnesses(t *testing.T) {
 
 func expires(in time.Duration) map[string]int64 {
 	return map[string]int64{"a.pem": time.Now().Add(in).Unix(), "b.pem": time.Now().Add(9999 * time.Hour).Unix()}
+}
+
+// docs/monitoring.md tells of each kind.
+func TestDocumented(t *testing.T) {
+	code, err := os.ReadFile("checks.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, err := os.ReadFile("../../docs/monitoring.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := regexp.MustCompile(`Kind: "([a-z-]+)"`).FindAllStringSubmatch(string(code), -1)
+	if len(kinds) < 20 {
+		t.Fatalf("only %d kinds", len(kinds))
+	}
+	for _, m := range kinds {
+		if !strings.Contains(string(guide), "`"+m[1]+"`") {
+			t.Errorf("docs/monitoring.md does not tell of %s", m[1])
+		}
+	}
+}
+
+// Of two clocks nobody knows which is right: the other one is told of. Of four that are two and two it is not the one of
+// the node that was asked.
+func TestClocks(t *testing.T) {
+	two := three()[:2]
+	two[0].Skew = 90000
+	o := judge("n2", two)
+	if got := found(&o); !slices.Equal(got, []string{"advice clock n1"}) || !strings.Contains(o.Findings[0].What, "1m30s from that of the node that was asked") {
+		t.Errorf("%q: %s", got, o.Findings[0].What)
+	}
+	four := append(three(), NodeView{Name: "n4", Own: three()[1].Own})
+	four[2].Skew, four[3].Skew = -90000, -90000
+	if o := judge("n1", four); !slices.Equal(found(&o), []string{"advice clock n3", "advice clock n4"}) {
+		t.Errorf("%q", found(&o))
+	}
+	asked := three()
+	asked[0].Skew, asked[2].Skew = 90000, 89500
+	if o := judge("n2", asked); !strings.Contains(o.Findings[0].What, "the clock of n2 is off by -1m30s from those of most nodes") {
+		t.Error(o.Findings[0].What)
+	}
 }
 
 // Without a leader that is the first thing to be told; a leader that only others name is none.

@@ -72,8 +72,8 @@ func (s *Source) Counters() Counters {
 	load, clients, state, log := s.Load(), s.Clients(), s.State(), s.Log()
 	return Counters{
 		Commands: load.Commands, Reads: load.Reads, Writes: load.Writes,
-		Hits: clients.Sessions.Hits, Misses: clients.Sessions.Misses, Evicted: state.Evicted, Memory: state.Memory,
-		LeaderChanges: log.LeaderChanges, Wrong: s.Accounts().Wrong, Commit: log.Pipeline.Commit, Sync: log.Disk.Sync,
+		Hits: clients.Sessions.Hits, Misses: clients.Sessions.Misses, Evicted: state.Evicted, Memory: state.Memory, Limit: state.MemoryLimit,
+		LeaderChanges: log.LeaderChanges, Wrong: s.Accounts().Wrong, SnapshotsFailed: log.SnapshotsFailed, Commit: log.Pipeline.Commit, Sync: log.Disk.Sync,
 	}
 }
 

@@ -55,6 +55,8 @@ type Source struct {
 	Draining func() bool
 	Notices  func() []string // what an operator should know, beside what the status has
 	Load     func() server.Load
+	// Asking returns what each user with a session here has asked of this node.
+	Asking func() []server.UserLoad
 
 	// Others asks the other nodes what they say of themselves. It alone waits, a second at most.
 	Others       func(ctx context.Context) []Said
@@ -62,6 +64,8 @@ type Source struct {
 	Settings     func() map[string]string
 	Certificates func() map[string]time.Time // when the files expire
 	History      *History
+	Events       Events
+	Busiest      Busiest
 	Address      string // where people and scripts reach this node; empty: nowhere without TLS
 	Version      string
 	Started      time.Time

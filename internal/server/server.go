@@ -109,6 +109,12 @@ func (s *Server) Connections() int {
 // SessionsOf returns how many sessions a user has here; id is the user's.
 func (s *Server) SessionsOf(id uint64) int { return s.sessions.Of(id) }
 
+// UserLoad is what a user has asked of this node.
+type UserLoad = session.UserLoad
+
+// Loads returns that of each user with a session here.
+func (s *Server) Loads() []UserLoad { return s.sessions.Loads() }
+
 // Stats returns the counts so far.
 func (s *Server) Stats() Stats {
 	st := Stats{Incoming: s.memory.inUse(), Unread: s.backlog.inUse(), Sessions: s.sessions.Stats()}

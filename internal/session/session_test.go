@@ -149,3 +149,18 @@ func TestAppendHasTheLimit(t *testing.T) {
 	p.do(protocol.Request{Verb: protocol.VerbAppend, Key: b("k"), Value: b("abc")}, "flush", "int 3")
 	p.do(protocol.Request{Verb: protocol.VerbAppend, Key: b("k"), Value: b("d")}, "flush", "error VALUE_TOO_LARGE")
 }
+
+// What users have asked is told of those who have a session, by number.
+func TestLoads(t *testing.T) {
+	w := start(t, Config{}, Bounds{})
+	alice, bob := w.user("alice"), w.user("bob")
+	alice.do(protocol.Request{Verb: protocol.VerbSet, Key: b("k"), Value: b("v")}, "flush", word(protocol.OK))
+	alice.do(protocol.Request{Verb: protocol.VerbGet, Key: b("k")}, "value v")
+	alice.do(protocol.Request{Verb: protocol.VerbGet, Key: b("none")}, word(protocol.NotFound))
+	alice.publish()
+	id := alice.User()
+	bob.do(protocol.Request{Verb: protocol.VerbLogout}, word(protocol.LoggedOut))
+	if loads := w.sessions.Loads(); len(loads) != 1 || loads[0] != (UserLoad{ID: id, Sessions: 1, Reads: 2, Writes: 1}) {
+		t.Errorf("%+v", loads)
+	}
+}

@@ -219,3 +219,24 @@ func (all *Sessions) Stats() Stats {
 		Hits: hits, Misses: misses, Writes: writes,
 	}
 }
+
+// UserLoad is what a user has asked of this node since it started, as STATS counts it.
+type UserLoad struct {
+	ID            uint64
+	Sessions      int // now
+	Reads, Writes uint64
+}
+
+// Loads returns that of each user with a session here. It looks at each of them, and logins wait meanwhile.
+func (all *Sessions) Loads() (loads []UserLoad) {
+	r := all.users
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, u := range r.users {
+		if len(u.sessions) > 0 {
+			reads := u.counts.hits.Load() + u.counts.misses.Load()
+			loads = append(loads, UserLoad{ID: id, Sessions: len(u.sessions), Reads: reads, Writes: u.counts.writes.Load()})
+		}
+	}
+	return loads
+}

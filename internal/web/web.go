@@ -1,8 +1,8 @@
-// Package web owns HTTP on listen.admin: metrics, health checks and the report, for Prometheus, load balancers, service
-// managers and people.
+// Package web owns HTTP on listen.admin: metrics, health checks, the report and the page that shows it, for Prometheus,
+// load balancers, service managers and people.
 //
 // It promises that it only reads, that a health check waits for nothing, that slow clients are cut off, that connections
-// are limited, and that no page in a browser can read the report under a name that is not this node's. It never serves a
+// are limited, and that no stranger's page in a browser can read the report under a name that is not this node's. It never serves a
 // key, a value or a name of a user.
 package web
 
@@ -34,7 +34,9 @@ const (
 type Config struct {
 	Report func() report.Report
 	// Full asks the other nodes, which takes a second at most.
-	Full    func(ctx context.Context) report.Full
+	Full func(ctx context.Context) report.Full
+	// Past is the last quarter of an hour of this node.
+	Past    func() report.Past
 	Metrics http.Handler
 	// Hosts returns the names under which the report may be asked for, beside addresses and localhost.
 	Hosts func() []string
@@ -92,9 +94,15 @@ func handler(c Config) http.Handler {
 		mux.HandleFunc(h.path, h.serve(c.Report))
 	}
 	mux.Handle("/metrics", c.Metrics)
-	mux.Handle("/status", named(c.Hosts, func(w http.ResponseWriter, q *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(c.Full(q.Context())) // the client is gone if it fails
-	}))
+	mux.Handle("/status", named(c.Hosts, func(w http.ResponseWriter, q *http.Request) { answer(w, c.Full(q.Context())) }))
+	mux.Handle("/status/history", named(c.Hosts, func(w http.ResponseWriter, _ *http.Request) { answer(w, c.Past()) }))
+	mux.Handle("/{$}", named(c.Hosts, servePage))
 	return mux
+}
+
+// answer writes facts as JSON.
+func answer(w http.ResponseWriter, facts any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(facts) // the client is gone if it fails
 }

@@ -25,6 +25,9 @@ func serve(t *testing.T, r *report.Report) (url string) {
 	}
 	s := New(Config{
 		Report: func() report.Report { return *r }, Full: func(context.Context) report.Full { return report.Full{Report: *r} },
+		Past: func() report.Past {
+			return report.Past{Node: r.Node, Steps: []report.Step{{At: 1}}, Events: []report.Event{{Text: "hello"}}}
+		},
 		Metrics: http.NotFoundHandler(), Hosts: func() []string { return []string{"status.example"} },
 		Log: hclog.NewNullLogger(),
 	})

@@ -87,6 +87,12 @@ func (n *Node) HangDisk() {
 	n.injectSyncs(fmt.Sprintf("delay_enter=%d", Limit.Microseconds()))
 }
 
+// SlowDisk makes every sync of the node's take longer, until FreeDisk. It needs strace, as Need.
+func (n *Node) SlowDisk(by time.Duration) {
+	n.t.Helper()
+	n.injectSyncs(fmt.Sprintf("delay_enter=%d", by.Microseconds()))
+}
+
 // FailSyncs makes every sync of the node's fail, as HangDisk does.
 func (n *Node) FailSyncs() {
 	n.t.Helper()
@@ -117,7 +123,7 @@ func (n *Node) injectSyncs(what string) {
 // letGo is how long strace may take to let go of a process.
 const letGo = 10 * time.Second
 
-// FreeDisk ends what HangDisk and FillDisk do.
+// FreeDisk ends what HangDisk, SlowDisk and FillDisk do.
 func (n *Node) FreeDisk() {
 	n.t.Helper()
 	if err := os.Remove(n.ballast()); err != nil && !os.IsNotExist(err) {

@@ -21,6 +21,7 @@
 //	GET  /drain                         the same
 //	POST /sync    {}                    {"Said": "…"}
 //	POST /reload  {}                    {"Changed": […], "NeedsRestart": […], …}, see Reloaded
+//	GET  /debug                         an archive (.tar.gz), which takes some seconds and is cut off if it fails
 //
 // An error is {"Error": "…"} with status 409 (refused: nothing was done), 424 (the same, as no leader is known), 422 (the
 // same, as the configuration is wrong), 503 (it
