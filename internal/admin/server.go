@@ -29,6 +29,7 @@ type Config struct {
 	Name    string // of the node
 	Report  func() report.Report
 	Full    func(ctx context.Context) report.Full // asks the other nodes
+	Past    func() report.Past
 	Members Members
 	Users   Users
 	Limits  Limits
@@ -98,6 +99,7 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	handle(mux, s, api.Status, s.status)
 	handle(mux, s, api.Node, s.node)
+	handle(mux, s, api.Past, s.past)
 	handle(mux, s, api.Members, s.members)
 	handle(mux, s, api.Change, s.change)
 	s.userVerbs(mux)

@@ -13,3 +13,7 @@ func (s *Server) status(ctx context.Context, _ struct{}) (report.Full, error) {
 func (s *Server) node(context.Context, struct{}) (report.Report, error) {
 	return s.config.Report(), nil
 }
+
+func (s *Server) past(context.Context, struct{}) (report.Past, error) {
+	return s.config.Past(), nil
+}

@@ -11,7 +11,7 @@ func (d *Daemon) openSocket() (err error) {
 	ask := operators{d}
 	path, mode := api.Place(d.config.DataDir)
 	d.socket, err = admin.Open(path, admin.Config{
-		Name: d.config.NodeName, Mode: mode, Report: d.reports.Report, Full: d.reports.Full, Members: d.node.Membership(), Users: d.operatedUsers(),
+		Name: d.config.NodeName, Mode: mode, Report: d.reports.Report, Full: d.reports.Full, Past: d.reports.Past, Members: d.node.Membership(), Users: d.operatedUsers(),
 		Sync: ask.sync, Reload: ask.reload,
 		Drain: ask.drain, Drained: ask.drained, Debug: ask.debug,
 		Limits: operatedLimits{accounts: d.accounts, shares: d.node.FSM().Shares, nodes: d.limitsOfNodes},

@@ -6,6 +6,7 @@
 //
 //	GET  /status                        how this node and its cluster are, see report.Full; it asks the other nodes
 //	GET  /node                          how this node is, see report.Report; it asks nobody
+//	GET  /past                          its last quarter of an hour, see report.Past
 //	GET  /members                       {"Members": […], "Warning": "…"}
 //	POST /change {"Op", "Name", "Yes"}  {"Said": "…"}
 //	POST /users  {"Name", "Password" (base64)}  {"Said": "…"}
@@ -81,6 +82,7 @@ type About interface {
 var (
 	Status  = Call[struct{}, report.Full]{"GET", "/status", ""}
 	Node    = Call[struct{}, report.Report]{"GET", "/node", ""}
+	Past    = Call[struct{}, report.Past]{"GET", "/past", ""}
 	Members = Call[struct{}, MemberList]{"GET", "/members", ""}
 	Change  = Call[ChangeRequest, Done]{"POST", "/change", "member"}
 
