@@ -147,6 +147,12 @@ func TestHelp(t *testing.T) {
 // inOverview reports whether there is a line for the verb, or for all of its family.
 func inOverview(overview string, v *Verb) bool {
 	family, second, _ := strings.Cut(v.Name, " ")
+	for line := range strings.Lines(overview) {
+		verbs, _, _ := strings.Cut(strings.TrimPrefix(line, "  "), "  ")
+		if words := strings.Split(verbs, ", "); len(words) > 1 && slices.Contains(words, v.Name) {
+			return true
+		}
+	}
 	if _, known := families[family]; !known {
 		return strings.Contains(overview, "\n  "+strings.TrimSpace(v.Name+" "+v.Args)+" ")
 	}

@@ -31,6 +31,19 @@ var families = map[string]string{
 	"user":   "",
 }
 
+// shared are verbs that share a line of the overview with the one that is named first, where that stands.
+var shared = map[string]struct {
+	with    []string
+	summary string
+}{
+	"version": {[]string{"help"}, "the version; this, or more about one command"},
+	"status":  {[]string{"top"}, "show how the cluster and each of its nodes are"},
+	"doctor":  {[]string{"debug"}, "what is wrong, and the cure; a file for a ticket"},
+	"leader":  {[]string{"transfer"}, "who leads; hand leadership over"},
+	"drain":   {[]string{"undrain"}, "take the node out of traffic, and back into it"},
+	"backup":  {[]string{"restore", "inspect"}, "copy all data to a file, and back; what is in one"},
+}
+
 // Help is the verb that prints help.
 func Help() Verb {
 	return Verb{
@@ -93,8 +106,14 @@ func (p *Program) overviewOf(w io.Writer, some func(*Verb) bool) {
 		v := &p.Verbs[i]
 		family, _, two := strings.Cut(v.Name, " ")
 		summary, known := families[family]
+		line, beside := shared[v.Name]
 		switch {
 		case !some(v) || told[family]:
+		case beside:
+			for _, name := range line.with {
+				told[name] = true
+			}
+			fmt.Fprintf(w, "  %-28s %s\n", strings.Join(append([]string{v.Name}, line.with...), ", "), line.summary)
 		case two && known:
 			told[family] = true
 			names := family + " " + strings.Join(p.seconds(family), ", ")
