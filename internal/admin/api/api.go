@@ -20,6 +20,9 @@
 //	POST /drain   {"On"}                see Draining
 //	GET  /drain                         the same
 //	POST /sync    {}                    {"Said": "…"}
+//	GET  /backup                        the backup, see package archive
+//	POST /backup/done {"Time"}          {"Said": "…"}
+//	POST /restore?user=…&replace=true…  see Restored; what is sent is a backup
 //	POST /reload  {}                    {"Changed": […], "NeedsRestart": […], …}, see Reloaded
 //
 // An error is {"Error": "…"} with status 409 (refused: nothing was done), 424 (the same, as no leader is known), 422 (the
