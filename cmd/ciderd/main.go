@@ -46,6 +46,7 @@ and every mistake with its file and line.`,
 	verbs = append(verbs, cli.Drain()...)
 	verbs = append(verbs, cli.Reload(), cli.Limits(), cli.Debug())
 	verbs = append(verbs, cli.Users()...)
+	verbs = append(verbs, cli.Backups(version)...)
 	verbs = append(verbs, cli.TLS()...)
 	verbs = append(verbs, cli.Verb{
 		Name: "recover", Args: "-plan | -accept-loss", Summary: "continue from one node after the quorum is lost",

@@ -155,7 +155,7 @@ func (a *Accounts) register(name string, hash []byte) (fsm.Result, error) {
 	return r, err
 }
 
-// LogIn verifies credentials. The user that it returns is as it was when they were verified: a caller that
+// LogIn verifies credentials; those of a user that is being restored it does not look at (ErrRestoring). The user that it returns is as it was when they were verified: a caller that
 // lets it in looks once more whether its Epoch is still the same. Errors: ErrLoading, auth's, the
 // cause of ctx's end.
 func (a *Accounts) LogIn(ctx context.Context, c Credentials) (fsm.User, error) {
@@ -164,6 +164,10 @@ func (a *Accounts) LogIn(ctx context.Context, c Credentials) (fsm.User, error) {
 		return fsm.User{}, ErrLoading
 	}
 	user, _ := a.node.FSM().Lookup([]byte(c.Name)) // none: no hash, and so the same work
+	if user.Restoring {
+		a.counts.unlooked.Add(1)
+		return user, ErrRestoring
+	}
 	err := a.verify(ctx, user, c, AtLogin)
 	switch {
 	case err == nil:

@@ -20,6 +20,8 @@ var (
 var (
 	// ErrLoading is returned while this node is catching up: it does not know all users yet. Nothing was done.
 	ErrLoading = errors.New("this node is catching up")
+	// ErrRestoring is returned for a login of a user that is being restored. It is an ErrLoading. Nothing was done.
+	ErrRestoring = fmt.Errorf("%w: the user is being restored from a backup", ErrLoading)
 	// ErrClosed is returned to clients where only operators add users. Nothing was done.
 	ErrClosed = errors.New("sign-up is closed")
 	// ErrGone is returned for an account that is there no more, or is not the same one.

@@ -143,3 +143,12 @@ func TestOperatorsOutrun(t *testing.T) {
 		t.Error("the operator's password does not open")
 	}
 }
+
+// Nobody logs in while a restore puts the user back, whatever the password.
+func TestLoginsOfAUserThatIsBeingRestored(t *testing.T) {
+	w := start(t, accounts.Config{})
+	w.node.Propose(fsm.NewGroup(fsm.Command{Op: fsm.OpRestore, Name: []byte("alice"), Value: []byte("hash")}), 0)
+	if _, err := w.LogIn(t.Context(), as("alice", "x")); !errors.Is(err, accounts.ErrRestoring) || !errors.Is(err, accounts.ErrLoading) {
+		t.Errorf("%v", err)
+	}
+}

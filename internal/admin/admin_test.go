@@ -82,7 +82,7 @@ func (f *fakeNode) SetReserve(name string, bytes int64) (string, error) {
 }
 
 func open(path string, f *fakeNode) (*Server, error) {
-	return Open(path, Config{Name: "n1", Report: func() report.Report { return report.Report{Users: 3} }, Full: func(context.Context) report.Full { return report.Full{Report: report.Report{Users: 3}} }, Members: f, Users: f, Limits: f, Log: hclog.NewNullLogger(), Mode: api.ModeOwn})
+	return Open(path, Config{Name: "n1", Report: func() report.Report { return report.Report{Users: 3} }, Full: func(context.Context) report.Full { return report.Full{Report: report.Report{Users: 3}} }, Members: f, Users: f, Limits: f, Backups: f, Log: hclog.NewNullLogger(), Mode: api.ModeOwn})
 }
 
 func change(c *api.Client, op, name string) (said string, err error) {

@@ -33,6 +33,7 @@ type Config struct {
 	Members Members
 	Users   Users
 	Limits  Limits
+	Backups Backups
 	// Drain takes the node out of traffic, or back into it; Drained says how far that is, and waits for nobody.
 	Drain   func(ctx context.Context, on bool) (api.Draining, error)
 	Drained func() api.Draining
@@ -103,6 +104,7 @@ func (s *Server) handler() http.Handler {
 	handle(mux, s, api.Members, s.members)
 	handle(mux, s, api.Change, s.change)
 	s.userVerbs(mux)
+	s.backupVerbs(mux)
 	handle(mux, s, api.ShowLimits, s.limits)
 	handle(mux, s, api.SetQuota, s.setQuota)
 	handle(mux, s, api.SetReserve, s.setReserve)

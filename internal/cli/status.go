@@ -147,7 +147,11 @@ func writeWhole(w io.Writer, r *report.Full) {
 	if expires > 0 {
 		certificate = fmt.Sprintf("%d days", int(time.Until(time.Unix(expires, 0)).Hours()/24))
 	}
-	fmt.Fprintf(w, "certificate %s\n", certificate)
+	backup := "none"
+	if own.BackupAt > 0 {
+		backup = fmt.Sprintf("%s ago on %s", age(time.Since(time.UnixMilli(own.BackupAt))), own.BackupOn)
+	}
+	fmt.Fprintf(w, "certificate %s · last backup %s\n", certificate, backup)
 }
 
 // short writes bytes in few letters: 1.2G.

@@ -63,6 +63,9 @@ func writeUser(out io.Writer, u *api.User) error {
 	if u.Locked {
 		locked = "yes"
 	}
+	if u.Restoring {
+		locked += "; it is being restored"
+	}
 	for _, row := range [][2]string{
 		{"name", u.Name}, {"id", fmt.Sprint(u.ID)}, {"locked", locked}, {"keys", fmt.Sprint(u.Keys)}, {"memory", about(u.Memory)},
 		{"quota", quota}, {"reserve", sizeOrDash(u.Reserve)}, {"guarantee", guarantee}, {"evicted", fmt.Sprint(u.Evicted)},

@@ -14,8 +14,9 @@ func (d *Daemon) openSocket() (err error) {
 		Name: d.config.NodeName, Mode: mode, Report: d.reports.Report, Full: d.reports.Full, Past: d.reports.Past, Members: d.node.Membership(), Users: d.operatedUsers(),
 		Sync: ask.sync, Reload: ask.reload,
 		Drain: ask.drain, Drained: ask.drained, Debug: ask.debug,
-		Limits: operatedLimits{accounts: d.accounts, shares: d.node.FSM().Shares, nodes: d.limitsOfNodes},
-		Log:    d.log.Named("admin"),
+		Limits:  operatedLimits{accounts: d.accounts, shares: d.node.FSM().Shares, nodes: d.limitsOfNodes},
+		Backups: d.operatedBackups(),
+		Log:     d.log.Named("admin"),
 	})
 	return err
 }

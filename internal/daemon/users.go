@@ -90,7 +90,7 @@ func (u operatedUsers) Users(after uint64, most int) (page api.UserPage) {
 
 func (u operatedUsers) told(shares fsm.Shares, of fsm.Listed) api.User {
 	user := api.User{
-		Name: of.Name, ID: of.ID, Locked: of.Locked, Memory: of.Memory, Quota: of.Quota, OwnQuota: of.OwnQuota,
+		Name: of.Name, ID: of.ID, Locked: of.Locked, Restoring: of.Restoring, Memory: of.Memory, Quota: of.Quota, OwnQuota: of.OwnQuota,
 		Reserve: of.Reserve, Evicted: of.Evicted, Sessions: u.sessions(of.ID),
 	}
 	if of.Guarantee != fsm.Unbounded {

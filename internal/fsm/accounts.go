@@ -20,17 +20,23 @@ func (a *applier) signup(c *Command, version uint64) Result {
 	}
 	id := a.users.last + 1
 	user := &User{ID: id, Name: string(c.Name), Hash: slices.Clone(c.Value), Epoch: 1}
-	if !a.roomForUser(user) {
+	if !a.roomForUser(user, nil) {
 		return Result{Kind: KindAtLimit}
 	}
-	ks := a.store.Create(id)
+	a.create(user, version)
+	return Result{Kind: KindUser, N: int64(id)}
+}
+
+// create adds an account whose keyspace begins at version.
+func (s *state) create(user *User, version uint64) *account {
+	ks := s.store.Create(user.ID)
 	if version != 0 {
 		ks.SetVersion(version)
 	}
 	made := &account{user: user, keyspace: ks}
-	a.users.add(made)
-	a.addFixed(made, user.memory())
-	return Result{Kind: KindUser, N: int64(id)}
+	s.users.add(made)
+	s.addFixed(made, user.memory())
+	return made
 }
 
 // passwd changes the password if the hash is still the one that was verified: of two changes that race, one wins.
@@ -49,12 +55,17 @@ func (a *applier) unregister(c *Command) Result {
 	if !bytes.Equal(a.account.user.Proof(), c.Arg) {
 		return Result{Kind: KindAuthFailed}
 	}
-	a.users.remove(a.account)
-	a.leaveLedger(a.account)
-	a.sum -= a.account.once.sum
-	a.onceBytes.Add(-a.account.once.bytes)
-	a.store.Drop(c.User)
+	a.dismiss(a.account)
 	a.account = nil
 	a.changed = append(a.changed, c.User)
 	return Result{Kind: KindOK}
+}
+
+// dismiss removes an account with all that belongs to it.
+func (s *state) dismiss(gone *account) {
+	s.users.remove(gone)
+	s.leaveLedger(gone)
+	s.sum -= gone.once.sum
+	s.onceBytes.Add(-gone.once.bytes)
+	s.store.Drop(gone.user.ID)
 }

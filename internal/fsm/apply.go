@@ -122,6 +122,10 @@ func (a *applier) command(c *Command) Result {
 		return a.signup(c, 0)
 	case OpRegister:
 		return a.signup(c, uint64(a.time)*1000)
+	case OpRestore:
+		return restores{a}.begin(c)
+	case OpBackedUp:
+		return a.backedUp(c)
 	case OpRefuse:
 		if c.User == 0 && c.Flags&flagUnread != 0 { // it replaces a command that needs no user
 			return a.write(c)
@@ -133,7 +137,10 @@ func (a *applier) command(c *Command) Result {
 	if a.account == nil {
 		return Result{Kind: KindSessionEnded}
 	}
-	if len(c.Once) > 0 {
+	switch {
+	case isRestore(c.Op):
+		return restores{a}.run(c)
+	case len(c.Once) > 0:
 		return a.once(c)
 	}
 	return a.write(c)

@@ -102,6 +102,9 @@ func checkState(t *testing.T, n *node, m *model) {
 	if seed != m.seed {
 		t.Fatalf("seed %x, want %x", seed, m.seed)
 	}
+	if got := n.Stats().Backup; got != m.backup {
+		t.Fatalf("last backup %+v, want %+v", got, m.backup)
+	}
 	checkLimits(t, n, m)
 	first, any := int64(0), false
 	for id, u := range m.users {
@@ -143,7 +146,7 @@ func checkUser(t *testing.T, n *node, m *model, id uint64, u *modelUser) {
 	t.Helper()
 	got, ok := n.Lookup([]byte(u.name))
 	epoch, there := n.Epoch(id)
-	if !ok || !there || got.ID != id || got.Name != u.name || string(got.Hash) != u.hash || got.Epoch != u.epoch || got.Locked != u.locked || epoch != u.epoch {
+	if !ok || !there || got.ID != id || got.Name != u.name || string(got.Hash) != u.hash || got.Epoch != u.epoch || got.Locked != u.locked || got.Restoring != u.restoring || epoch != u.epoch {
 		t.Fatalf("user %+v (%v), epoch %d (%v), want %d %+v", got, ok, epoch, there, id, u)
 	}
 	limits, _ := n.Shares().Limits()

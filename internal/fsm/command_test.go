@@ -50,6 +50,12 @@ func someCommand(r *rand.Rand, op Op) Command {
 		c.Key, c.N = key, someInt(r)
 	case OpClose, OpQuota, OpReserve, OpLock:
 		c.N = someInt(r)
+	case OpRestore:
+		c.Name, c.Value, c.N, c.Limit, c.Version = someBytes(r, 1, 64), value, someInt(r), limit, r.Uint64()
+	case OpRestoreOnce:
+		c.Arg, c.At, c.Limit, c.N = someBytes(r, 0, 64), someInt(r), limit, someInt(r)
+	case OpBackedUp:
+		c.Name, c.At = someBytes(r, 0, 64), someInt(r)
 	case OpLimits:
 		c.N, c.Limit = someInt(r), limit
 	case OpAppend:

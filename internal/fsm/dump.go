@@ -18,6 +18,9 @@ func dumpState(w io.Writer, s *state, snap *snapshot) {
 	if seed := s.seed.Load(); seed != nil {
 		fmt.Fprintf(w, "seed %x\n", seed.hash())
 	}
+	if last := s.backup.Load(); last != nil {
+		fmt.Fprintf(w, "backup %+v\n", *last)
+	}
 	ids := make([]string, 0, len(s.origins))
 	for id := range s.origins {
 		ids = append(ids, id)
@@ -35,6 +38,9 @@ func dumpState(w io.Writer, s *state, snap *snapshot) {
 		fmt.Fprintf(w, "user %d %s %x epoch %d version %d\n", id, u.Name, u.Hash, u.Epoch, version)
 		if u.Locked {
 			fmt.Fprintln(w, "  locked")
+		}
+		if u.Restoring {
+			fmt.Fprintln(w, "  being restored")
 		}
 		if u.share != (frozenShare{}) {
 			fmt.Fprintf(w, "  share %+v\n", u.share)

@@ -15,6 +15,7 @@ package fsm
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
@@ -46,9 +47,11 @@ type FSM struct {
 	self  string
 	hooks Hooks
 
-	state   atomic.Pointer[state] // replaced by Restore only; changed by Raft's goroutine only
-	applier applier               // Raft's goroutine only
-	halted  error                 // what Fatal was called with; Raft's goroutine only
+	state atomic.Pointer[state] // replaced by Restore only; changed by Raft's goroutine only
+	// applying is held while the state changes or is frozen: of these only CopyOf is called on another goroutine.
+	applying sync.Mutex
+	applier  applier // Raft's goroutine only
+	halted   error   // what Fatal was called with; Raft's goroutine only
 
 	applied  atomic.Uint64 // state.index, once its changes can be read
 	closed   atomic.Bool   // state.closed
@@ -75,6 +78,8 @@ func (f *FSM) Apply(log *raft.Log) any { return f.ApplyBatch([]*raft.Log{log})[0
 // ApplyBatch applies committed entries. The response to each is its term (uint64), which a leader needs to tell
 // followers of the commit. Results go to Hooks.Results.
 func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
+	f.applying.Lock()
+	defer f.applying.Unlock()
 	responses := make([]any, len(logs))
 	for i, log := range logs {
 		if term, ok := f.lastTerm.(uint64); !ok || term != log.Term {
@@ -216,16 +221,22 @@ type Stats struct {
 	Reject      bool  // at the limit, what would grow is refused
 	Evicted     uint64
 	Expired     uint64 // items whose deadline has passed, and that this process has removed
+
+	Backup Backup // the last one; zero: there was none
 }
 
 // Stats returns the present numbers. It waits for nobody.
 func (f *FSM) Stats() Stats {
 	s := f.state.Load()
 	limits := s.ledger.current()
+	var backup Backup
+	if last := s.backup.Load(); last != nil {
+		backup = *last
+	}
 	return Stats{
 		Users: s.users.count(), Items: s.store.Len(), Deadlines: s.store.Deadlines(), Bytes: s.store.Bytes(),
 		Memory: s.memory(), MemoryLimit: limits.MaxMemory, Working: s.ledger.working.Load(), LimitsSet: s.ledger.limits.Load() != nil,
-		Reject: limits.Reject, Evicted: s.ledger.evicted.Load(), Expired: f.expired.Load(),
+		Reject: limits.Reject, Evicted: s.ledger.evicted.Load(), Expired: f.expired.Load(), Backup: backup,
 	}
 }
 

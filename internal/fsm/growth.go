@@ -157,8 +157,10 @@ var deadlineGrowth = cache.MemoryOf(0, 0, true) - cache.MemoryOf(0, 0, false)
 // commandGrowth returns what a command adds, without its id of ONCE.
 func commandGrowth(c *Command, had peek) (bytes int64) {
 	switch c.Op {
-	case OpSignup, OpRegister:
+	case OpSignup, OpRegister, OpRestore:
 		return (&User{Name: string(c.Name), Hash: c.Value}).memory()
+	case OpRestoreOnce:
+		return onceMemory(len(c.Arg))
 	case OpSet:
 		return itemGrowth(had(c.User, c.Key), c.Key, len(c.Value), c.TTL > 0)
 	case OpCAS:

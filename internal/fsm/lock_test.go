@@ -61,7 +61,7 @@ func TestSnapshotsWithALockHaveTheirOwnFormat(t *testing.T) {
 	}
 	n.one(1, lock(2, 1), Result{Kind: KindOK})
 	s := persist(t, n.snapshot())
-	if s[len(snapshotMagic)] != snapshotLock {
+	if s[len(snapshotMagic)] != snapshotOperated {
 		t.Errorf("format %d with a lock", s[len(snapshotMagic)])
 	}
 	c := n.copied()

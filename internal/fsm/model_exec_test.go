@@ -25,7 +25,7 @@ func one(yes bool) Result {
 // grows: a state that is closed refuses it.
 func (m *model) grows(c *Command) (grows bool) {
 	switch c.Op {
-	case OpSet, OpCAS, OpMSet, OpIncr, OpAppend, OpStore, OpIncrFloat, OpSetRange, OpMove, OpMSetNX:
+	case OpSet, OpCAS, OpMSet, OpIncr, OpAppend, OpStore, OpIncrFloat, OpSetRange, OpMove, OpMSetNX, OpRestoreOnce:
 		return true
 	case OpExec:
 		c.Exec.eachCommand(0, func(c *Command) { grows = grows || m.grows(c) })

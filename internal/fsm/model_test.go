@@ -32,6 +32,7 @@ type modelUser struct {
 	quota, reserve int64
 	evicted        uint64
 	locked         bool
+	restoring      bool
 }
 
 type model struct {
@@ -42,6 +43,7 @@ type model struct {
 	origins map[string][2]uint64 // incarnation, sequence
 	limits  modelLimits
 	seed    string
+	backup  Backup
 	index   uint64 // entries so far
 	version int    // the highest of them
 }
@@ -171,6 +173,17 @@ func (m *model) command(c *Command) Result {
 		}
 		m.seed = string(c.Arg)
 		return Result{Kind: KindOK}
+	case OpRestore:
+		return m.restore(c)
+	case OpBackedUp:
+		if c.At <= 0 || c.At > m.now || len(c.Name) == 0 {
+			return Result{}
+		}
+		if c.At <= m.backup.At {
+			return Result{Kind: KindExists}
+		}
+		m.backup = Backup{string(c.Name), c.At}
+		return Result{Kind: KindOK}
 	case OpSignup:
 		return m.signup(c, 0)
 	case OpRegister:
@@ -180,6 +193,14 @@ func (m *model) command(c *Command) Result {
 	switch {
 	case u == nil:
 		return Result{Kind: KindSessionEnded}
+	case c.Op == OpRestoreOnce:
+		return m.restoreOnce(u, c)
+	case c.Op == OpRestored:
+		if !u.restoring {
+			return Result{Kind: KindExists}
+		}
+		u.restoring = false
+		return Result{Kind: KindOK}
 	case len(c.Once) == 0:
 		return m.write(u, c)
 	}

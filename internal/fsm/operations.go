@@ -44,7 +44,11 @@ const (
 	OpView        // within an OpExec only: return a view of the keyspace
 	OpSeed        // Arg: the seed of SCAN's order, if there is none yet
 
-	OpLock // N: 1 locks an account, 0 unlocks it
+	OpLock        // N: 1 locks an account, 0 unlocks it
+	OpRestore     // a user out of a backup; Value: hash, N: quota, Limit: reserve, Version: where its versions go on
+	OpRestoreOnce // an id of ONCE of such a user; Arg: the id, At: when, Limit and N: kind and number of the reply
+	OpRestored    // such a user has all that the backup holds of it
+	OpBackedUp    // a backup was made; Name: of the node, At: the log's time that it holds everything up to
 	opEnd
 )
 
@@ -55,7 +59,7 @@ const (
 	version3 = 3 // OpRegister
 	version4 = 4 // limits on memory: OpLimits, OpQuota, OpReserve, evictions
 	version5 = 5 // what programs that speak Redis need: OpStore to OpSeed, results that hold values
-	version6 = 6 // OpLock
+	version6 = 6 // what operators do: OpLock to OpBackedUp
 )
 
 // EntryVersion is the latest version of entries that this release reads.
@@ -115,7 +119,11 @@ var operations = [opEnd + 1]operation{
 	OpView:        {since: version5, inside: true, only: true},
 	OpSeed:        {since: version5, userless: true, fields: []field{fieldSeed}},
 
-	OpLock: {since: version6, fields: []field{fieldN}},
+	OpLock:        {since: version6, fields: []field{fieldN}},
+	OpRestore:     {since: version6, userless: true, fields: []field{fieldName, fieldHash, fieldN, fieldLimit, fieldVersion}},
+	OpRestoreOnce: {since: version6, grows: true, forgets: true, fields: []field{fieldArg, fieldAt, fieldLimit, fieldN}},
+	OpRestored:    {since: version6, forgets: true},
+	OpBackedUp:    {since: version6, userless: true, fields: []field{fieldName, fieldAt}},
 }
 
 // Since returns the first version of entries that may hold the operation. It must not be proposed before every

@@ -23,7 +23,7 @@ func TestRefuseGrowth(t *testing.T) {
 				continue
 			}
 			b.commands = slices.DeleteFunc(slices.Clone(b.commands), func(c Command) bool {
-				return c.Op == OpSignup || c.Op == OpRegister || c.Op == OpClose
+				return c.Op == OpSignup || c.Op == OpRegister || c.Op == OpRestore || c.Op == OpClose
 			})
 			whole := entry(b.h, b.commands...)
 			kept := slices.Clone(whole)

@@ -29,6 +29,8 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 		}
 		return err
 	}
+	f.applying.Lock()
+	defer f.applying.Unlock()
 	if f.hooks.Stamp != nil {
 		f.hooks.Stamp(s.time)
 	}
@@ -55,6 +57,8 @@ func makeWay(f *FSM, index uint64) error {
 	if f.emptied || f.hooks.MakeWay == nil || !f.hooks.MakeWay() {
 		return nil
 	}
+	f.applying.Lock() // nobody copies what is empty
+	defer f.applying.Unlock()
 	f.emptied = true
 	f.state.Store(newState())
 	f.applier.state, f.applier.account = nil, nil
@@ -162,10 +166,14 @@ func (b *builder) record(d *decoder) error {
 		ok = b.limits(d)
 	case tagSeed:
 		ok = b.readSeed(d)
+	case tagBackup:
+		ok = b.backedUp(d)
 	case tagUser:
 		ok = b.user(d)
 	case tagLock:
-		ok = b.lock()
+		ok = b.mark(func(u *User) *bool { return &u.Locked })
+	case tagRestoring:
+		ok = b.mark(func(u *User) *bool { return &u.Restoring })
 	case tagShare:
 		ok = b.share(d)
 	case tagOnce:
@@ -206,14 +214,23 @@ func (b *builder) user(d *decoder) bool {
 	return true
 }
 
-// lock notes that the preceding user is locked. The epoch has counted that.
-func (b *builder) lock() bool {
-	if b.account == nil || b.account.user.Locked {
+// mark notes something of the preceding user that is not so yet. The epoch has counted it.
+func (b *builder) mark(of func(u *User) *bool) bool {
+	if b.account == nil || *of(b.account.user) {
 		return false
 	}
-	locked := *b.account.user
-	locked.Locked = true
-	b.users.replace(b.account, locked)
+	marked := *b.account.user
+	*of(&marked) = true
+	b.users.replace(b.account, marked)
+	return true
+}
+
+func (b *builder) backedUp(d *decoder) bool {
+	last := Backup{Node: string(d.name()), At: d.varint()}
+	if d.bad || b.backup.Load() != nil || last.At <= 0 {
+		return false
+	}
+	b.backup.Store(&last)
 	return true
 }
 
@@ -260,10 +277,7 @@ func (b *builder) once(d *decoder) bool {
 	}
 	r.result.Kind, d.rest = Kind(d.rest[0]), d.rest[1:]
 	r.result.N = d.varint()
-	b.account.once.remember(r)
-	b.addFixed(b.account, onceMemory(len(r.id)))
-	b.sum += r.hash()
-	b.onceBytes.Add(r.size())
+	b.recall(b.account, r)
 	return true
 }
 

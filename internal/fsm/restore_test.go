@@ -78,6 +78,9 @@ func TestRestoreMakesWay(t *testing.T) {
 			if n.emptied != unread || (n.Stats().Users == 0) != unread || n.Applied() != applied {
 				t.Errorf("unread %v: emptied %v, %d users, applied %d of %d", unread, n.emptied, n.Stats().Users, n.Applied(), applied)
 			}
+			if _, err := CopyOf(n.FSM); errors.Is(err, errEmptied) != unread {
+				t.Errorf("unread %v: a copy: %v", unread, err)
+			}
 		}}
 		if err := n.Restore(r); err != nil || !looked {
 			t.Fatalf("%v, looked: %v", err, looked)

@@ -137,12 +137,17 @@ func (a *applier) fixedFits(more int64) bool {
 	return limit == 0 || a.ledger.fixed.Load()+more <= limit/4
 }
 
-// roomForUser reports whether one more account may be made.
-func (a *applier) roomForUser(u *User) bool {
+// roomForUser reports whether an account may be made, in the place of old; nil: there is none.
+func (a *applier) roomForUser(u *User, old *account) bool {
 	limits := a.ledger.current()
 	if limits.MaxMemory == 0 {
 		return true
 	}
 	g, net := grown{need: u.memory()}, bound(limits.MaxMemory, netMemory, limits.Reject, false)
-	return a.fixedFits(g.need) && !g.beyond(a.memory(), net)
+	more := g.need
+	if old != nil {
+		g.had = old.memory()
+		more -= old.share.fixed.Load()
+	}
+	return (more <= 0 || a.fixedFits(more)) && !g.beyond(a.memory(), net)
 }

@@ -21,28 +21,30 @@ const (
 	snapshotMagic = "CIDERSNP"
 	maxRelease    = 100 // bytes of Release that are written at most
 
-	tagState   = 'S' // index, time, last user id, whether it is closed
-	tagEntries = 'V' // the highest version of entries that the log has held; from format 2 on
-	tagOrigin  = 'O' // server id, incarnation, sequence
-	tagUser    = 'U' // id, name, hash, epoch, version counter of the keyspace
-	tagLimits  = 'L' // limits, see frozenLimits.write; from format 3 on
-	tagShare   = 'Q' // of the preceding user: quota, reserve, evicted; from format 3 on
-	tagSeed    = 'K' // the seed of SCAN's order; from format 4 on
-	tagLock    = 'B' // the preceding user is locked; from format 5 on
-	tagOnce    = 'R' // of the preceding user: id, time, kind, number
-	tagItem    = 'I' // of the preceding user: key, value, version, deadline
-	tagEnd     = 'E' // users, items, hash of the state
+	tagState     = 'S' // index, time, last user id, whether it is closed
+	tagEntries   = 'V' // the highest version of entries that the log has held; from format 2 on
+	tagOrigin    = 'O' // server id, incarnation, sequence
+	tagUser      = 'U' // id, name, hash, epoch, version counter of the keyspace
+	tagLimits    = 'L' // limits, see frozenLimits.write; from format 3 on
+	tagShare     = 'Q' // of the preceding user: quota, reserve, evicted; from format 3 on
+	tagSeed      = 'K' // the seed of SCAN's order; from format 4 on
+	tagLock      = 'B' // the preceding user is locked; from format 5 on
+	tagRestoring = 'P' // the preceding user is being restored; from format 5 on
+	tagBackup    = 'C' // the last backup: node, time; from format 5 on
+	tagOnce      = 'R' // of the preceding user: id, time, kind, number
+	tagItem      = 'I' // of the preceding user: key, value, version, deadline
+	tagEnd       = 'E' // users, items, hash of the state
 )
 
 // The formats. A state is written in the oldest format that can hold it, so that the previous release can read it
 // until something is used that it does not know.
 const (
-	snapshotFirst   = 1
-	snapshotEntries = 2 // format 1, and tagEntries
-	snapshotLimits  = 3 // format 2, and tagLimits and tagShare
-	snapshotSeed    = 4 // format 3, and tagSeed
-	snapshotLock    = 5 // format 4, and tagLock
-	snapshotNewest  = snapshotLock
+	snapshotFirst    = 1
+	snapshotEntries  = 2 // format 1, and tagEntries
+	snapshotLimits   = 3 // format 2, and tagLimits and tagShare
+	snapshotSeed     = 4 // format 3, and tagSeed
+	snapshotOperated = 5 // format 4, and tagLock, tagRestoring and tagBackup
+	snapshotNewest   = snapshotOperated
 )
 
 // Release is the version of ciderd that snapshots are marked with, so that an older release that reads a newer
@@ -60,8 +62,9 @@ type snapshot struct {
 	store       *cache.StoreView
 	hash        uint64
 	limits      frozenLimits
-	seed        *Seed // nil: there is none
-	locked      bool  // somebody is
+	seed        *Seed   // nil: there is none
+	backup      *Backup // nil: there was none
+	marked      bool    // somebody is locked, or being restored
 }
 
 type frozenUser struct {
@@ -89,6 +92,8 @@ func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	if f.halted != nil {
 		return nil, fmt.Errorf("no snapshot after %w", f.halted)
 	}
+	f.applying.Lock()
+	defer f.applying.Unlock()
 	return f.freeze(), nil
 }
 
@@ -98,13 +103,13 @@ func (f *FSM) freeze() *snapshot {
 		index: s.index, time: uint64(s.time), last: s.users.last, closed: s.closed, entries: s.entries,
 		origins: make(map[string]origin, len(s.origins)),
 		users:   make([]frozenUser, 0, len(s.users.byID)),
-		store:   s.store.Freeze(), hash: s.hash(), limits: s.ledger.freeze(), seed: s.seed.Load(),
+		store:   s.store.Freeze(), hash: s.hash(), limits: s.ledger.freeze(), seed: s.seed.Load(), backup: s.backup.Load(),
 	}
 	for id, row := range s.origins {
 		snap.origins[id] = row
 	}
 	for _, a := range s.users.byID {
-		snap.locked = snap.locked || a.user.Locked
+		snap.marked = snap.marked || a.user.Locked || a.user.Restoring
 		snap.users = append(snap.users, frozenUser{a.user, a.once.order, a.share.freeze()})
 	}
 	return snap
@@ -143,6 +148,10 @@ func (s *snapshot) write(w io.Writer) error {
 	if s.seed != nil {
 		c.buf = append(append(c.buf, tagSeed), s.seed[:]...)
 	}
+	if s.backup != nil {
+		c.buf = appendBytes(append(c.buf, tagBackup), []byte(s.backup.Node))
+		c.buf = binary.AppendVarint(c.buf, s.backup.At)
+	}
 	s.writeOrigins(c)
 	items := s.writeUsers(c)
 	c.buf = append(c.buf, tagEnd)
@@ -153,8 +162,8 @@ func (s *snapshot) write(w io.Writer) error {
 }
 
 func (s *snapshot) format() byte {
-	if s.locked {
-		return snapshotLock
+	if s.marked || s.backup != nil {
+		return snapshotOperated
 	}
 	if s.seed != nil {
 		return snapshotSeed
@@ -213,6 +222,20 @@ func (s *snapshot) writeOrigins(c *chunkWriter) {
 
 // writeUsers returns how many items it wrote.
 func (s *snapshot) writeUsers(c *chunkWriter) (items uint64) {
+	s.eachUser(func(u frozenUser, version uint64, view *cache.View) bool {
+		c.user(u, version)
+		view.Drain(func(key, value []byte, version uint64, deadline int64) bool {
+			items++
+			c.item(key, value, version, deadline)
+			return c.err == nil
+		})
+		return c.err == nil
+	})
+	return items
+}
+
+// eachUser calls fn with every user in the order of their ids until it returns false, and lets go of each before that.
+func (s *snapshot) eachUser(fn func(u frozenUser, version uint64, view *cache.View) bool) {
 	slices.SortFunc(s.users, func(a, b frozenUser) int {
 		if a.ID < b.ID {
 			return -1
@@ -225,15 +248,8 @@ func (s *snapshot) writeUsers(c *chunkWriter) (items uint64) {
 		user := s.users[next]
 		s.users[next] = frozenUser{}
 		next++
-		c.user(user, version)
-		view.Drain(func(key, value []byte, version uint64, deadline int64) bool {
-			items++
-			c.item(key, value, version, deadline)
-			return c.err == nil
-		})
-		return c.err == nil
+		return fn(user, version, view)
 	})
-	return items
 }
 
 func (c *chunkWriter) user(u frozenUser, version uint64) {
@@ -243,6 +259,9 @@ func (c *chunkWriter) user(u frozenUser, version uint64) {
 	c.buf = binary.AppendUvarint(c.buf, version)
 	if u.Locked {
 		c.buf = append(c.buf, tagLock)
+	}
+	if u.Restoring {
+		c.buf = append(c.buf, tagRestoring)
 	}
 	c.flushFull()
 	if u.share != (frozenShare{}) {

@@ -26,7 +26,8 @@ type state struct {
 
 	onceBytes atomic.Int64 // of all ONCE tables, for Size
 	ledger    ledger
-	seed      atomic.Pointer[Seed] // nil: there is none yet
+	seed      atomic.Pointer[Seed]   // nil: there is none yet
+	backup    atomic.Pointer[Backup] // the last one; nil: there was none
 }
 
 // hash covers all of the state but the index: two nodes that have applied the same entries have the same hash.
@@ -36,7 +37,7 @@ func (s *state) hash() uint64 {
 	if s.entries != 0 { // unchanged for releases that have no entries field
 		h += hashOf([]byte("entries"), uint64(s.entries))
 	}
-	return h + s.ledger.hash() + s.seed.Load().hash()
+	return h + s.ledger.hash() + s.seed.Load().hash() + s.backup.Load().hash()
 }
 
 // use notes the version of an entry and reports whether it is used for the first time.

@@ -166,6 +166,10 @@ func (s *story) command() Command {
 		s.ofRedis(&c)
 		return c
 	}
+	if s.r.IntN(16) == 0 {
+		s.ofBackups(&c)
+		return c
+	}
 	switch n := s.r.IntN(100); {
 	case n < 30:
 		c.Op, c.Key, c.Value, c.TTL = OpSet, s.key(), s.value(), s.ttl()
@@ -223,6 +227,28 @@ func (s *story) rare(c *Command, n int) {
 				c.Words = append(c.Words, []byte(id))
 			}
 		}
+	}
+}
+
+// ofBackups is what concerns backups. Mostly it is about a user that is being restored, if there is one.
+func (s *story) ofBackups(c *Command) {
+	for _, id := range slices.Sorted(maps.Keys(s.model.users)) {
+		if s.model.users[id].restoring && s.r.IntN(2) == 0 {
+			c.User = id
+		}
+	}
+	switch n := s.r.IntN(10); {
+	case n < 3:
+		c.Op, c.Name, c.Value, c.Flags = OpRestore, s.pick("ann", "bob", "cid", "dan", "eve"), s.newHash(), uint8(s.r.IntN(4))
+		c.N, c.Limit = []int64{0, 0, 1500, 4000, -1}[s.r.IntN(5)], []int64{0, 0, 500, 2000, 1 << 40, -1}[s.r.IntN(6)]
+		c.Version = []uint64{0, 7, uint64(s.stamp+100_000) * 1000, 1 << 63}[s.r.IntN(4)]
+	case n < 7:
+		c.Op, c.Once, c.Arg, c.At = OpRestoreOnce, nil, s.pick("", "1", "2", "3", "37"), s.stamp-s.r.Int64N(700_000)+1000
+		c.Limit, c.N = s.r.Int64N(31)-1, s.r.Int64N(10)
+	case n < 9:
+		c.Op, c.Once = OpRestored, nil
+	default:
+		c.Op, c.Name, c.At = OpBackedUp, s.pick("", "n1", "n2"), s.stamp-s.r.Int64N(1000)+200
 	}
 }
 

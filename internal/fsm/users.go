@@ -18,6 +18,8 @@ type User struct {
 	Epoch uint64 // increases with each change of the password, and with each lock, from 1
 	// Locked: no password opens the account, and no session of it goes on.
 	Locked bool
+	// Restoring: a restore is putting it back, and has not come to its end. Nobody can log in.
+	Restoring bool
 }
 
 // Proof is what a command that changes or removes the account names, so that of two that race one wins: the hash, which
@@ -128,10 +130,10 @@ func (u *users) all() []*account {
 }
 
 func (u *User) hash() uint64 {
-	if u.Locked {
-		return hashOf([]byte(u.Name), u.ID, u.Epoch, hashOf(u.Hash), flag(u.Locked))
+	if u.Locked || u.Restoring {
+		return hashOf([]byte(u.Name), u.ID, u.Epoch, hashOf(u.Hash), flag(u.Locked)+2*flag(u.Restoring))
 	}
-	return hashOf([]byte(u.Name), u.ID, u.Epoch, hashOf(u.Hash)) // as releases that know no locks have it
+	return hashOf([]byte(u.Name), u.ID, u.Epoch, hashOf(u.Hash)) // as releases that know neither have it
 }
 
 // lookup may be called from any goroutine.

@@ -44,7 +44,7 @@ var errorCodes = []ErrorCode{
 	{Quota, MakeRoom, false, "Your quota or your ids of ONCE, or the number of accounts, are at their limit."},
 	{Busy, SendAgain, false, "Too much is waiting here."},
 	{TooManyConnections, SendElsewhere, true, "Sent instead of the banner: this node, or your address, has reached its limit of connections."},
-	{Loading, SendElsewhere, false, "This node is catching up."},
+	{Loading, SendElsewhere, false, "This node is catching up, or the user is being restored from a backup."},
 	{NoLeader, SendAgain, false, "No majority of the nodes could be reached in time."},
 	{Timeout, NotKnown, false, "There was no answer in time."},
 	{ShuttingDown, SendElsewhere, true, "This node is stopping or draining. This may come unasked."},

@@ -19,6 +19,7 @@ const (
 	wrongTold   = 100                    // logins with wrong passwords, in a minute
 	diskTold    = 10                     // parts of what the log and two snapshots take
 	expiresTold = 30 * 24 * time.Hour
+	backupTold  = 7 * 24 * time.Hour
 )
 
 // checks are what is looked at. Each is told all that is known, and returns what it finds.
@@ -26,7 +27,7 @@ var checks = []func(*Overview) []Finding{
 	noLeaderKnown, silentNodes, perNode(notReady), perNode(draining), perNode(diskFull), perNode(lagging),
 	perNode(slowDisk), perNode(loginQueue), perNode(memory), perNode(machineMemory), perNode(descriptors), perNode(connections),
 	clocks, perNode(expiring), perNode(diskSmall), perNode(snapshots), perNode(guessing),
-	leaderChanges, versions, settingsDiffer, noLimit, notices,
+	leaderChanges, versions, settingsDiffer, noLimit, noBackup, notices,
 }
 
 // perNode has a check look at each node that answers.
@@ -332,6 +333,25 @@ func noLimit(o *Overview) []Finding {
 		Severity: Advice, Kind: "no-limit", What: "there is no limit on memory", Why: "one user can fill the memory of all nodes",
 		Cure: "limits { max_memory = \"auto\" } in the file, and ciderd reload",
 	}}
+}
+
+// noBackup looks whether there is a backup of what users have stored. The last one may be of a cluster's clock that is
+// ahead.
+func noBackup(o *Overview) []Finding {
+	own := o.own()
+	f := Finding{
+		Severity: Advice, Kind: "backup", What: "there has been no backup",
+		Why:  "what is deleted by mistake, or lost with a majority of the disks, comes from a backup or not at all",
+		Cure: "ciderd backup FILE, each day",
+	}
+	age := time.Duration(own.Wall-own.BackupAt) * time.Millisecond
+	switch {
+	case own.Users == 0 || own.BackupAt != 0 && age < backupTold:
+		return nil
+	case own.BackupAt != 0:
+		f.What = fmt.Sprintf("the last backup is %d days old", int(age.Hours()/24))
+	}
+	return []Finding{f}
 }
 
 // notices are what the nodes say themselves, unless a check has said it.

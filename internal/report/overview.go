@@ -83,7 +83,7 @@ func view(said Said) NodeView {
 
 // clean makes what a node has sent fit to be shown: any host may have sent it.
 func (o *Own) clean() {
-	for _, text := range []*string{&o.Node, &o.Version, &o.Address, &o.Role, &o.Leader, &o.NotReady, &o.NotWritable} {
+	for _, text := range []*string{&o.Node, &o.Version, &o.Address, &o.Role, &o.Leader, &o.NotReady, &o.NotWritable, &o.BackupOn} {
 		*text = printable(*text)
 	}
 	for i := range o.Notices {

@@ -41,6 +41,11 @@ func TestAHealthyCluster(t *testing.T) {
 	if o.Verdict != Healthy || len(o.Findings) != 0 || !strings.Contains(o.Sentence, "n1 leads") {
 		t.Errorf("%s: %s %v", o.Verdict, o.Sentence, found(&o))
 	}
+	backed := three()
+	backed[1].Own.Users, backed[1].Own.BackupAt, backed[1].Own.Wall = 1, 1_700_000_000_000, 1_700_000_000_000-5000
+	if o = judge("n2", backed); len(o.Findings) != 0 {
+		t.Errorf("with a backup of a clock that is ahead: %v", found(&o))
+	}
 	one := judge("n1", three()[:1])
 	if one.Verdict != Healthy || one.Sentence != "one node serves reads and takes writes" {
 		t.Errorf("%s: %s", one.Verdict, one.Sentence)
@@ -77,7 +82,11 @@ func TestIllnesses(t *testing.T) {
 		"an old release":  {func(n []NodeView) { n[2].Own, n[2].Reason = nil, OlderRelease }, "advice versions", Healthy},
 		"files":           {func(n []NodeView) { n[0].Own.Settings["limits.quota"] = "1GiB" }, "advice settings", Healthy},
 		"no limit":        {func(n []NodeView) { n[1].Own.Limit = 0 }, "advice no-limit", Healthy},
-		"a notice":        {func(n []NodeView) { n[0].Own.Notices = []string{"look"}; n[1].Own.Notices = []string{"look"} }, "advice notice n1", Healthy},
+		"no backup":       {func(n []NodeView) { n[1].Own.Users = 1 }, "advice backup", Healthy},
+		"an old backup": {func(n []NodeView) {
+			n[1].Own.Users, n[1].Own.BackupAt, n[1].Own.Wall = 1, 1_700_000_000_000, 1_700_000_000_000+backupTold.Milliseconds()
+		}, "advice backup", Healthy},
+		"a notice": {func(n []NodeView) { n[0].Own.Notices = []string{"look"}; n[1].Own.Notices = []string{"look"} }, "advice notice n1", Healthy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			nodes := three()

@@ -28,6 +28,8 @@ type Own struct {
 	DiskFree                    uint64 // bytes; 0: not known yet
 	NoSpace                     bool   `json:",omitempty"`
 	LogBytes, SnapshotBytes     int64
+	BackupAt                    int64            `json:",omitempty"` // Unix milliseconds, of the last backup; 0: there was none
+	BackupOn                    string           `json:",omitempty"` // the node that made it
 	Expires                     map[string]int64 `json:",omitempty"` // Unix seconds, of certificates by their files
 
 	Now    Rates // of the last ten seconds
@@ -58,6 +60,7 @@ func (s *Source) Own() Own {
 		Now: s.History.Over(10 * time.Second), Minute: s.History.Over(time.Minute), Recent: s.History.Over(kept),
 		Settings: s.Settings(), Notices: r.Notices,
 	}
+	o.BackupAt, o.BackupOn = r.State.Backup.At, r.State.Backup.Node
 	for file, at := range s.Certificates() {
 		if o.Expires == nil {
 			o.Expires = map[string]int64{}

@@ -24,6 +24,7 @@ const (
 	authRequired    = "LOGIN or SIGNUP first"
 	alreadyLoggedIn = "you are logged in; LOGOUT first"
 	loading         = "this node is catching up; nothing was done; try another node, or try again soon"
+	restoring       = "this user is being restored from a backup; nothing was done; try again soon"
 	wrongPassword   = "unknown user or wrong password"
 	loginsWait      = "too many logins are waiting here; nothing was done; try again later"
 )
@@ -122,6 +123,8 @@ func (a *answers) account(err error, loggedIn bool) (wrong bool) {
 		return true
 	case errors.As(err, &unwritten):
 		a.unwritten(unwritten.Err)
+	case errors.Is(err, accounts.ErrRestoring):
+		a.Error(protocol.Loading, restoring)
 	case errors.Is(err, accounts.ErrLoading):
 		a.Error(protocol.Loading, loading)
 	case errors.Is(err, accounts.ErrGone):

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,6 +19,17 @@ func notYetLocked(t *testing.T, c *harness.Cluster, n *harness.Node) {
 	does(t, command(t, c, n, "another\n", "user", "passwd", "operated"), "operated has a new password")
 	does(t, command(t, c, n, harness.Password+"\n", "user", "passwd", "operated"), "operated has a new password")
 	harness.LoginAs(t, n, "operated")
+	notYetRestored(t, c, n)
+}
+
+// notYetRestored asks the same node for a backup, which it can make by itself, and for a restore, which it cannot.
+func notYetRestored(t *testing.T, c *harness.Cluster, n *harness.Node) {
+	t.Helper()
+	file := filepath.Join(c.Dir, "backup-before")
+	if s := command(t, c, n, "", "backup", file); s.code != 0 || !strings.Contains(s.err, "not every node of the cluster knows backups yet") {
+		t.Errorf("a backup: %+v", s)
+	}
+	fails(t, command(t, c, n, "", "restore", "-yes", "-replace", file), 1, "not every node of the cluster knows backups yet: upgrade all of them first")
 }
 
 // usesLocks locks a user once all nodes know what that is, and sees that each does as it says.

@@ -21,6 +21,9 @@
 //	POST /drain   {"On"}                see Draining
 //	GET  /drain                         the same
 //	POST /sync    {}                    {"Said": "…"}
+//	GET  /backup                        the backup, see package archive
+//	POST /backup/done {"Time"}          {"Said": "…"}
+//	POST /restore?user=…&replace=true…  see Restored; what is sent is a backup
 //	POST /reload  {}                    {"Changed": […], "NeedsRestart": […], …}, see Reloaded
 //	GET  /debug                         an archive (.tar.gz), which takes some seconds and is cut off if it fails
 //

@@ -65,17 +65,31 @@ func (k Call[Q, A]) Do(c *Client, q Q) (answer A, err error) {
 
 // do returns the answer to a request, undecoded.
 func (c *Client) do(request *http.Request) (json.RawMessage, error) {
-	if c.node != "" {
-		request.Header.Set(NodeHeader, c.node)
-	}
 	if c.Progress != nil {
 		request.Header.Set("Accept", Streamed)
 	}
-	response, err := c.http.Do(request)
+	response, err := c.send(&c.http, request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return c.answer(response)
+}
+
+// send returns the response to a request, to be closed.
+func (c *Client) send(by *http.Client, request *http.Request) (*http.Response, error) {
+	if c.node != "" {
+		request.Header.Set(NodeHeader, c.node)
+	}
+	response, err := by.Do(request)
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	defer response.Body.Close()
+	return response, nil
+}
+
+// answer returns what a response says, behind any lines of progress.
+func (c *Client) answer(response *http.Response) (json.RawMessage, error) {
 	for lines := json.NewDecoder(io.LimitReader(response.Body, maxReply)); ; {
 		var raw json.RawMessage
 		var line Line

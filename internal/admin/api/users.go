@@ -31,9 +31,11 @@ type (
 		Name   string
 		ID     uint64
 		Locked bool
-		Keys   int
-		Memory int64
-		Quota  int64 // its own, or the default one; 0: none
+		// Restoring: a restore is putting it back. Nobody can log in until that has come to its end.
+		Restoring bool `json:",omitempty"`
+		Keys      int
+		Memory    int64
+		Quota     int64 // its own, or the default one; 0: none
 		// OwnQuota is 0 where the default one holds.
 		OwnQuota int64
 		Reserve  int64
