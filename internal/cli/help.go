@@ -41,7 +41,7 @@ var shared = map[string]struct {
 	"doctor":  {[]string{"debug"}, "what is wrong, and the cure; a file for a ticket"},
 	"leader":  {[]string{"transfer"}, "who leads; hand leadership over"},
 	"drain":   {[]string{"undrain"}, "take the node out of traffic, and back into it"},
-	"backup":  {[]string{"restore", "inspect"}, "copy all data to a file, and back; what is in one"},
+	"backup":  {[]string{"restore", "inspect"}, "all data to a file, and back; look into one"},
 }
 
 // Help is the verb that prints help.

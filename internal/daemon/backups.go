@@ -30,7 +30,7 @@ type backupNode interface {
 	Sync(ctx context.Context) error
 }
 
-func (d *Daemon) operatedBackups() operatedBackups {
+func newOperatedBackups(d *Daemon) operatedBackups {
 	node := sessionsNode{Node: d.node}
 	timeout := d.config.Timeouts.Write
 	return operatedBackups{

@@ -15,7 +15,7 @@ func (d *Daemon) openSocket() (err error) {
 		Sync: ask.sync, Reload: ask.reload,
 		Drain: ask.drain, Drained: ask.drained, Debug: ask.debug,
 		Limits:  operatedLimits{accounts: d.accounts, shares: d.node.FSM().Shares, nodes: d.limitsOfNodes},
-		Backups: d.operatedBackups(),
+		Backups: newOperatedBackups(d),
 		Log:     d.log.Named("admin"),
 	})
 	return err
