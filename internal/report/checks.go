@@ -46,7 +46,7 @@ func perNode(look func(n *NodeView) *Finding) func(*Overview) []Finding {
 }
 
 func noLeaderKnown(o *Overview) []Finding {
-	if o.Leader() != "" {
+	if o.Leads != "" {
 		return nil
 	}
 	why := o.own().NotWritable

@@ -21,6 +21,7 @@ type Overview struct {
 	Verdict  string
 	Sentence string // what it begins with, for people
 	Asked    string // the node that found this
+	Leads    string // the node that leads; empty: none does
 	Findings []Finding
 	Nodes    []NodeView // of the configuration, in order
 }
@@ -128,6 +129,7 @@ func judge(asked string, nodes []NodeView) Overview {
 			n.Lag = applied - n.Own.Applied
 		}
 	}
+	o.Leads = o.leader()
 	o.Findings = findings(&o)
 	o.Verdict, o.Sentence = Healthy, o.allWell()
 	if len(o.Findings) > 0 && o.Findings[0].Severity != Advice {
@@ -139,14 +141,27 @@ func judge(asked string, nodes []NodeView) Overview {
 	return o
 }
 
-// Leader returns the name of the node that leads by the word of those who answer; empty: none does.
-func (o *Overview) Leader() string {
+// leader returns the name of the node that leads by the word of those who answer; empty: none does. One of an older
+// release cannot say so itself.
+func (o *Overview) leader() string {
 	for _, n := range o.Nodes {
 		if n.Own != nil && n.Own.Leader == n.Name && n.Own.NotWritable == "" {
 			return n.Name
 		}
 	}
+	for _, n := range o.Nodes {
+		if n.Own == nil && n.Reason == OlderRelease && o.follow(n.Name) {
+			return n.Name
+		}
+	}
 	return ""
+}
+
+// follow reports whether a node that answers takes writes, by way of that leader.
+func (o *Overview) follow(leader string) bool {
+	return slices.ContainsFunc(o.Nodes, func(n NodeView) bool {
+		return n.Own != nil && n.Own.Leader == leader && n.Own.NotWritable == ""
+	})
 }
 
 // own returns what the node says that was asked.
@@ -163,5 +178,5 @@ func (o *Overview) allWell() string {
 	if len(o.Nodes) == 1 {
 		return "one node serves reads and takes writes"
 	}
-	return "all " + plural(len(o.Nodes), "node") + " serve reads and take writes; " + o.Leader() + " leads"
+	return "all " + plural(len(o.Nodes), "node") + " serve reads and take writes; " + o.Leads + " leads"
 }

@@ -80,6 +80,7 @@ func TestIllnesses(t *testing.T) {
 		"elections":       {func(n []NodeView) { n[1].Own.Recent.LeaderChanges = 5 }, "advice elections", Healthy},
 		"versions":        {func(n []NodeView) { n[1].Own.Version = "2" }, "advice versions", Healthy},
 		"an old release":  {func(n []NodeView) { n[2].Own, n[2].Reason = nil, OlderRelease }, "advice versions", Healthy},
+		"an old leader":   {func(n []NodeView) { n[0].Own, n[0].Reason = nil, OlderRelease }, "advice versions", Healthy},
 		"files":           {func(n []NodeView) { n[0].Own.Settings["limits.quota"] = "1GiB" }, "advice settings", Healthy},
 		"no limit":        {func(n []NodeView) { n[1].Own.Limit = 0 }, "advice no-limit", Healthy},
 		"no backup":       {func(n []NodeView) { n[1].Own.Users = 1 }, "advice backup", Healthy},

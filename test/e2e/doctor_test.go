@@ -222,7 +222,8 @@ func TestDoctorSlowDisk(t *testing.T) {
 	heals(t, c, leader, "lagging "+slow.Name)
 }
 
-// TestDoctorVersions: a node of an older release is no illness of the node, but told.
+// TestDoctorVersions: a node of an older release is no illness of the node, but told; also while it leads, which it does not
+// say itself.
 func TestDoctorVersions(t *testing.T) {
 	old := harness.Release(t, "a824b82")
 	c := harness.New(t, harness.Options{Nodes: 3})
@@ -231,7 +232,21 @@ func TestDoctorVersions(t *testing.T) {
 		n.Start()
 	}
 	c.WaitReady()
+	harness.Eventually(t, "the older one leads", func() error {
+		leader := c.Leader()
+		if leader == c.Nodes[1] {
+			return nil
+		}
+		return fmt.Errorf("%+v", command(t, c, leader, "", "transfer", "n2"))
+	})
 	finds(t, c, c.Nodes[0], "versions", "n2: an older release")
+	harness.Eventually(t, "n2 is followed", func() error {
+		s := command(t, c, c.Nodes[0], "", "doctor")
+		if s.code != 0 || !strings.HasPrefix(s.out, "HEALTHY ") || !strings.Contains(s.out, "n2 leads") {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
 }
 
 // aheadOnN2 has the node n2 take the time of day from a clock that is ahead.

@@ -79,12 +79,6 @@
     return row;
   }
 
-  // leaderOf is as the node that was asked finds it.
-  function leaderOf(o) {
-    const n = o.Nodes.find((v) => v.Own && v.Own.Leader === v.Name && !v.Own.NotWritable);
-    return n ? n.Name : "";
-  }
-
   function finding(f) {
     return make("li", { "data-severity": f.Severity },
       make("p", { class: "what" }, make("span", { class: "severity", text: f.Severity }), f.What),
@@ -102,7 +96,7 @@
   }
 
   function showStatus(s) {
-    const o = s.Overview, leader = leaderOf(o);
+    const o = s.Overview;
     $("top").dataset.verdict = o.Verdict;
     say($("verdict"), o.Verdict);
     say($("sentence"), o.Sentence);
@@ -112,7 +106,7 @@
     const findings = o.Findings || [];
     $("findings-section").hidden = findings.length === 0;
     replace($("findings"), findings.map(finding));
-    replace($("nodes").tBodies[0], o.Nodes.map((n) => nodeRow(n, leader)));
+    replace($("nodes").tBodies[0], o.Nodes.map((n) => nodeRow(n, o.Leads)));
     for (const e of document.querySelectorAll(".of")) say(e, "on " + o.Asked);
     showWhole(s, o);
   }
