@@ -129,6 +129,7 @@
       ["Evicted", whole.format(own.Recent.Evicted)],
       ["Commit p50 / p99", took(own.Minute.CommitP50) + " / " + took(own.Minute.CommitP99)],
       ["Certificate", expires === Infinity ? "none" : days + " days"],
+      ["Last backup", own.BackupAt ? age(own.Wall - own.BackupAt) + " ago on " + own.BackupOn : "none"],
     ].map(([name, value]) => make("div", {}, make("dt", { text: name }), make("dd", { text: value }))));
   }
 
