@@ -47,6 +47,7 @@ func (s *Server) save(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	to, begun := &steady{ResponseWriter: w, control: http.NewResponseController(w)}, false
+	_ = to.control.SetReadDeadline(time.Time{}) // a bound on reading requests must not end this one
 	_, err := audited(r.Context(), s.config.Log, "backup", struct{}{}, func(ctx context.Context, _ struct{}) (api.Done, error) {
 		return api.Done{}, s.config.Backups.Save(ctx, to, func() {
 			begun = true

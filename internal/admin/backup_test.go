@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"ciderd/internal/admin/api"
 )
@@ -16,7 +17,11 @@ import (
 // The fake's backups are of so many bytes; they fail, with its err, before the first one or behind the last.
 const backupSize = 3 << 20
 
-func (f *fakeNode) Save(_ context.Context, w io.Writer, begin func()) error {
+func (f *fakeNode) Save(ctx context.Context, w io.Writer, begin func()) error {
+	time.Sleep(f.slow)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if f.asked == "fail at once" {
 		return f.err
 	}
@@ -33,7 +38,11 @@ func (f *fakeNode) Note(at int64) (string, error) {
 }
 
 // Restore reads the first kilobyte only if it fails.
-func (f *fakeNode) Restore(_ context.Context, q api.RestoreRequest, file io.Reader) (api.Restored, error) {
+func (f *fakeNode) Restore(ctx context.Context, q api.RestoreRequest, file io.Reader) (api.Restored, error) {
+	time.Sleep(f.slow)
+	if ctx.Err() != nil {
+		return api.Restored{}, ctx.Err()
+	}
 	f.asked = fmt.Sprintf("restore %+v", q)
 	if f.err != nil {
 		_, _ = io.CopyN(io.Discard, file, 1<<10)
@@ -99,6 +108,28 @@ func TestRestoreStream(t *testing.T) {
 	f.err, f.asked = nil, ""
 	if _, err := api.NewClient(path, "n2").Restore(strings.NewReader(""), q); err == nil || f.asked != "" {
 		t.Errorf("of another node: %v", err)
+	}
+}
+
+// A stream may take longer than any call, whatever the node waits for meanwhile.
+func TestStreamsTakeTheirTime(t *testing.T) {
+	t.Parallel()
+	slow := 2*api.Timeout + time.Second // longer than the server gives other answers, too
+	c, other := api.NewClient(serve(t, &fakeNode{slow: slow}), "n1"), api.NewClient(serve(t, &fakeNode{slow: slow}), "n1")
+	saved := make(chan error, 1)
+	go func() {
+		from, err := other.Save()
+		if err == nil {
+			_, err = io.Copy(io.Discard, from)
+			err = errors.Join(err, from.Close())
+		}
+		saved <- err
+	}()
+	if done, err := c.Restore(bytes.NewReader(make([]byte, backupSize)), api.RestoreRequest{}); err != nil || done.Expired != backupSize {
+		t.Errorf("restore: %+v, %v", done, err)
+	}
+	if err := <-saved; err != nil {
+		t.Errorf("backup: %v", err)
 	}
 }
 
