@@ -140,6 +140,28 @@ func TestSaveAndRestore(t *testing.T) {
 	}
 }
 
+// The time of a backup is that of the cluster's clock, however long ago something was written: what has expired by then is
+// not in it, and it is a new one to the cluster.
+func TestTimeOfABackup(t *testing.T) {
+	c := filled(t)
+	for range 2 {
+		c.Advance(24 * time.Hour)
+		head, totals, err := archive.Read(bytes.NewReader(c.save()), "1.0.0", archive.Visitor{})
+		if err != nil || head.Time != c.Now() || totals.Items != 1508 {
+			t.Errorf("%+v, %+v, %v", head, totals, err)
+		}
+		if err := c.Note("n1", head.Time); err != nil || c.State.Stats().Backup != (fsm.Backup{Node: "n1", At: head.Time}) {
+			t.Errorf("%v, %+v", err, c.State.Stats().Backup)
+		}
+	}
+	if err := c.Note("n2", 1); err != nil || c.State.Stats().Backup.Node != "n1" {
+		t.Errorf("an older one: %v, %+v", err, c.State.Stats().Backup)
+	}
+	if err := c.Note("n2", 0); err == nil {
+		t.Error("one of no time was noted")
+	}
+}
+
 // sortless is what a file tells, whatever its order: a keyspace has none.
 func sortless(t *testing.T, file []byte) []byte {
 	t.Helper()

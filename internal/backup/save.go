@@ -8,9 +8,9 @@ import (
 	"ciderd/internal/fsm"
 )
 
-// Note has the cluster remember that a backup of the log's time at, in Unix milliseconds, was made on node. A later one
-// that it remembers stays. The error is one of the write path, or a Refusal: there has been no such time, or not every
-// node knows backups.
+// Note has the cluster remember that a backup of the time at, in Unix milliseconds of the cluster's clock, was made on
+// node. A later one that it remembers stays. The error is one of the write path, or a Refusal: not every node knows
+// backups.
 func (c Config) Note(node string, at int64) error {
 	results, err := c.Propose(fsm.NewGroup(fsm.Command{Op: fsm.OpBackedUp, Name: []byte(node), At: at}))()
 	if err != nil {
@@ -22,7 +22,7 @@ func (c Config) Note(node string, at int64) error {
 		case fsm.KindUnread:
 			return errUnread
 		default:
-			return refused("the cluster's clock has never shown the time of the backup")
+			return why(r.Kind)
 		}
 	}
 	return nil
@@ -35,6 +35,7 @@ func (c Config) Save(ctx context.Context, w io.Writer, h archive.Head) (archive.
 	if err != nil {
 		return archive.Totals{}, err
 	}
+	copied.Time = max(copied.Time, c.Now())
 	h.Time, h.Entries = copied.Time, copied.Entries
 	out, err := archive.NewWriter(w, h)
 	if err != nil {

@@ -3,19 +3,20 @@ package fsm
 // Backup is when a backup was made, and where. It is never changed once it is in the state.
 type Backup struct {
 	Node string
-	At   int64 // the log's time that it holds everything up to, in Unix milliseconds
+	At   int64 // the cluster's time of it, in Unix milliseconds
 }
 
-// backedUp notes the last backup. One that is no newer than the one that is known changes nothing: KindExists.
+// backedUp notes the last backup, of the log's time at the latest: a node whose clock is ahead must not stand in the way of
+// the next ones. One that is no newer than the one that is known changes nothing: KindExists.
 func (s *state) backedUp(c *Command) Result {
-	last := s.backup.Load()
+	last, at := s.backup.Load(), min(c.At, s.time)
 	switch {
-	case c.At <= 0 || c.At > s.time || len(c.Name) == 0:
+	case at <= 0 || len(c.Name) == 0:
 		return Result{Kind: KindNone}
-	case last != nil && c.At <= last.At:
+	case last != nil && at <= last.At:
 		return Result{Kind: KindExists}
 	}
-	s.backup.Store(&Backup{Node: string(c.Name), At: c.At})
+	s.backup.Store(&Backup{Node: string(c.Name), At: at})
 	return Result{Kind: KindOK}
 }
 

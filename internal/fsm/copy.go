@@ -10,8 +10,10 @@ import (
 // Copy is all users and their items as they were at one instant, while the state goes on changing. It keeps in memory what
 // has been replaced since, until it has been read. It is for one goroutine.
 type Copy struct {
-	Time    int64 // the log's, in Unix milliseconds
-	Entries int   // InUse: what reads the copy must know entries of that version
+	// Time is the log's, in Unix milliseconds: what has expired by then is left out. Where nothing has been written for
+	// long it is long ago; the reader may set a later one.
+	Time    int64
+	Entries int // InUse: what reads the copy must know entries of that version
 	snap    *snapshot
 }
 

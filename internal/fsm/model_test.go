@@ -176,13 +176,14 @@ func (m *model) command(c *Command) Result {
 	case OpRestore:
 		return m.restore(c)
 	case OpBackedUp:
-		if c.At <= 0 || c.At > m.now || len(c.Name) == 0 {
+		at := min(c.At, m.now)
+		if at <= 0 || len(c.Name) == 0 {
 			return Result{}
 		}
-		if c.At <= m.backup.At {
+		if at <= m.backup.At {
 			return Result{Kind: KindExists}
 		}
-		m.backup = Backup{string(c.Name), c.At}
+		m.backup = Backup{string(c.Name), at}
 		return Result{Kind: KindOK}
 	case OpSignup:
 		return m.signup(c, 0)

@@ -48,7 +48,7 @@ const (
 	OpRestore     // a user out of a backup; Value: hash, N: quota, Limit: reserve, Version: where its versions go on
 	OpRestoreOnce // an id of ONCE of such a user; Arg: the id, At: when, Limit and N: kind and number of the reply
 	OpRestored    // such a user has all that the backup holds of it
-	OpBackedUp    // a backup was made; Name: of the node, At: the log's time that it holds everything up to
+	OpBackedUp    // a backup was made; Name: of the node, At: when
 	opEnd
 )
 

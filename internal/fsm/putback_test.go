@@ -131,7 +131,8 @@ func TestRestoringWithinLimits(t *testing.T) {
 func TestSnapshotsInTheMiddleOfARestore(t *testing.T) {
 	n := withUser(t)
 	format := func() byte { return persist(t, n.snapshot())[len(snapshotMagic)] }
-	n.one(10, Command{Op: OpBackedUp, Name: []byte("n1"), At: 11}, Result{})
+	n.one(10, Command{Op: OpBackedUp, Name: []byte("n1"), At: 0}, Result{})
+	n.one(10, Command{Op: OpBackedUp, At: 10}, Result{})
 	n.one(10, restoreOf("bob", 5, FlagLocked), Result{Kind: KindUser, N: 2})
 	n.one(10, restoreID(2, "id", 900, Result{Kind: KindOK}), Result{Kind: KindOK})
 	if got := format(); got != snapshotOperated {
@@ -148,12 +149,12 @@ func TestSnapshotsInTheMiddleOfARestore(t *testing.T) {
 		t.Errorf("format %d after the restore", got)
 	}
 	was := n.state.Load().hash()
-	n.one(11, Command{Op: OpBackedUp, Name: []byte("n1"), At: 10}, Result{Kind: KindOK})
+	n.one(11, Command{Op: OpBackedUp, Name: []byte("n1"), At: 1 << 50}, Result{Kind: KindOK})
 	if n.state.Load().hash() == was {
 		t.Error("the state's hash does not cover the last backup")
 	}
-	n.one(11, Command{Op: OpBackedUp, Name: []byte("n2"), At: 10}, Result{Kind: KindExists})
-	if c = n.copied(); c.Stats().Backup != (Backup{"n1", 10}) {
+	n.one(11, Command{Op: OpBackedUp, Name: []byte("n2"), At: 11}, Result{Kind: KindExists})
+	if c = n.copied(); c.Stats().Backup != (Backup{"n1", 11}) {
 		t.Errorf("%+v", c.Stats().Backup)
 	}
 	sameDump(t, "the copy", c.FSM, n.FSM)
