@@ -136,18 +136,18 @@ var All = []Plant{
 			Edits: []overlay.Edit{
 				{
 					File: "internal/fsm/restore.go",
-					Find: "func readSnapshot(r io.Reader) (",
-					Put:  "func readSnapshot(r io.Reader, show ...func(*state)) (",
+					Find: "func readSnapshot(r io.Reader, begin func(index uint64) error) (",
+					Put:  "func readSnapshot(r io.Reader, begin func(index uint64) error, show ...func(*state)) (",
 				},
 				{
 					File: "internal/fsm/restore.go",
-					Find: "b := &builder{state: newState()}\n",
-					Put:  "b := &builder{state: newState()}\nfor _, show := range show {\n\tshow(b.state)\n}\n",
+					Find: "b := &builder{state: newState(), begin: begin}\n",
+					Put:  "b := &builder{state: newState(), begin: begin}\nfor _, show := range show {\n\tshow(b.state)\n}\n",
 				},
 				{
 					File: "internal/fsm/restore.go",
-					Find: "defer r.Close()\n\ts, err := readSnapshot(r)",
-					Put:  "defer r.Close()\n\ts, err := readSnapshot(r, f.state.Store)",
+					Find: "s, err := readSnapshot(r, func(index uint64) error { return makeWay(f, index) })",
+					Put:  "s, err := readSnapshot(r, func(index uint64) error { return makeWay(f, index) }, f.state.Store)",
 				},
 			},
 		},
