@@ -43,7 +43,7 @@ var errorCodes = []ErrorCode{
 	{MemoryFull, MakeRoom, false, "Disks or memory are full: nothing that makes the data grow is stored. Deleting works."},
 	{Quota, MakeRoom, false, "Your quota or your ids of ONCE, or the number of accounts, are at their limit."},
 	{Busy, SendAgain, false, "Too much is waiting here."},
-	{TooManyConnections, SendElsewhere, true, "Sent instead of the banner: this node, or your address, has reached its limit of connections."},
+	{TooManyConnections, SendElsewhere, true, "Sent instead of the banner: this node, or your address, has reached its limit of connections. Answers a LOGIN: you have, to this node."},
 	{Loading, SendElsewhere, false, "This node is catching up, or the user is being restored from a backup."},
 	{NoLeader, SendAgain, false, "No majority of the nodes could be reached in time."},
 	{Timeout, NotKnown, false, "There was no answer in time."},
