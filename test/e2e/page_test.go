@@ -63,7 +63,7 @@ func TestPageInABrowser(t *testing.T) {
 			return nil
 		})
 	}
-	shows(`data-verdict="HEALTHY"`, ">HEALTHY</h1>", c.Leader().Name+`<span class="leader">leader</span>`, "n1 has started, release", `d="M`)
+	shows(`data-verdict="HEALTHY"`, ">HEALTHY</h1>", `<span class="leader">leader</span>`, "n1 has started, release", `d="M`)
 	for _, gone := range c.Followers(n) {
 		gone.Kill()
 	}
