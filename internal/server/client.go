@@ -50,6 +50,7 @@ type client struct {
 	incoming  taken // of server.memory, for what is being read
 	throttled bool  // what is being read is dropped for lack of memory
 	waiting   bool  // it is in server.backlog
+	paused    bool  // its work is, as it takes nothing
 	ahead     ahead
 }
 
@@ -143,6 +144,7 @@ func (c *client) stallTimeout() time.Duration { return c.server.config.Load().St
 // answers, with what has come behind that. Longer lines are charged to the shares of memory already.
 func (c *client) takesNothing() {
 	c.waiting = true
+	c.paused = c.session.Work.Pause() || c.paused // others of its user need not wait for it
 	request := wordBytes*int64(cap(c.req.Words)) + min(int64(c.in.Size()), readerBurst)
 	if c.tls != nil {
 		request += c.tls.memory()
@@ -162,6 +164,10 @@ func (c *client) sent() {
 	if c.waiting {
 		c.waiting = false
 		c.server.backlog.goesOn(c)
+	}
+	if c.paused {
+		c.paused = false
+		c.session.Work.Begin()
 	}
 	if c.socket.disconnected.Load() && c.out.broken != nil {
 		c.out.dead = true

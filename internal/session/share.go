@@ -120,10 +120,11 @@ func (w *Work) Begin() {
 	}
 }
 
-// Pause says that the session is about to wait itself. It may be called again.
-func (w *Work) Pause() {
-	if w.gate != nil {
+// Pause says that the session is about to wait itself, and reports whether it was at work. It may be called again.
+func (w *Work) Pause() (was bool) {
+	if was = w.gate != nil; was {
 		w.gate.leave()
 		w.gate = nil
 	}
+	return was
 }
