@@ -87,15 +87,7 @@ func backup(c *Call, release string) error {
 
 // amounts says how much there is.
 func amounts(t archive.Totals) string {
-	return fmt.Sprintf("%s, %s, %s", count(t.Users, "user"), count(t.Items, "key"), report.Bytes(t.Bytes))
-}
-
-// count counts things: 1 key, 2 keys.
-func count(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return fmt.Sprintf("%s, %s, %s", report.Plural(t.Users, "user"), report.Plural(t.Items, "key"), report.Bytes(t.Bytes))
 }
 
 // when writes Unix milliseconds for people.

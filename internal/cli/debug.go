@@ -8,9 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
-	"ciderd/internal/admin/api"
 	"ciderd/internal/report"
 )
 
@@ -39,42 +37,22 @@ func debug(c *Call) error {
 	if err != nil {
 		return err
 	}
-	made, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*") // which is 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(made.Name()) // it is gone if all goes well
-	defer made.Close()
 	if client.Progress != nil {
 		client.Progress("this takes some seconds")
 	}
-	files, size, err := fetch(client, made)
-	if err == nil {
-		err = os.Rename(made.Name(), name)
-	}
+	files, size := 0, int64(0)
+	err = replaceFile(name, client.Debug, func(f *os.File) (err error) {
+		if files, err = countFiles(f); err != nil {
+			return err
+		}
+		size, err = f.Seek(0, io.SeekEnd)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.Out, "%s has %d files, %s\n", name, files, report.Bytes(size))
 	return nil
-}
-
-// fetch has the archive written to a file and reads it back.
-func fetch(client *api.Client, to *os.File) (files int, size int64, err error) {
-	if err := client.Debug(to); err != nil {
-		return 0, 0, err
-	}
-	if err := to.Sync(); err != nil {
-		return 0, 0, err
-	}
-	if _, err := to.Seek(0, io.SeekStart); err != nil {
-		return 0, 0, err
-	}
-	if files, err = countFiles(to); err != nil {
-		return 0, 0, fmt.Errorf("the archive is not whole: %w", err)
-	}
-	size, err = to.Seek(0, io.SeekEnd)
-	return files, size, err
 }
 
 // countFiles returns how many files are in an archive, all of which it reads.

@@ -88,7 +88,7 @@ func writeInspected(out io.Writer, f *inspected) error {
 		whole = "NO: what follows is what could be read"
 	}
 	fmt.Fprintf(w, "whole\t%s\ncluster\t%s\nwritten by\t%s, ciderd %s, format %d\nof\t%s\n", whole, f.Cluster, f.Node, f.Release, f.Format, when(f.Time))
-	fmt.Fprintf(w, "holds\t%s, %s, %s\n\n", count(int64(len(f.Users)), "user"), count(f.Keys, "key"), report.Bytes(f.Bytes))
+	fmt.Fprintf(w, "holds\t%s, %s, %s\n\n", report.Plural(len(f.Users), "user"), report.Plural(f.Keys, "key"), report.Bytes(f.Bytes))
 	if err := w.Flush(); err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func restore(c *Call) error {
 	of, from := &done.Contents, plan.Contents
 	of.Cluster, of.Node, of.Release, of.Time = from.Cluster, from.Node, from.Release, from.Time
 	return c.Print(done, func(w io.Writer) error {
-		fmt.Fprintf(w, "restored %s with %s; %s\n", count(of.Users, "user"), count(of.Items, "key"), leftOut(&done))
+		fmt.Fprintf(w, "restored %s with %s; %s\n", report.Plural(of.Users, "user"), report.Plural(of.Items, "key"), leftOut(&done))
 		return nil
 	})
 }
@@ -87,9 +87,9 @@ func writePlan(w io.Writer, p *api.Restored) error {
 	from := p.Contents
 	fmt.Fprintf(w, "from    %s, node %s, ciderd %s, of %s\n", from.Cluster, from.Node, from.Release, when(from.Time))
 	fmt.Fprintf(w, "to      %s\n", p.Cluster)
-	fmt.Fprintf(w, "holds   %s with %s, %s; %s\n", count(from.Users, "user"), count(from.Items, "key"), report.Bytes(from.Bytes), leftOut(p))
+	fmt.Fprintf(w, "holds   %s with %s, %s; %s\n", report.Plural(from.Users, "user"), report.Plural(from.Items, "key"), report.Bytes(from.Bytes), leftOut(p))
 	if p.Replaces > 0 {
-		fmt.Fprintf(w, "LOST    all that %s of these now have\n", count(int64(p.Replaces), "user"))
+		fmt.Fprintf(w, "LOST    all that %s of these now have\n", report.Plural(p.Replaces, "user"))
 	}
 	for _, text := range p.Misfits {
 		fmt.Fprintf(w, "part    %s\n", text)
@@ -99,7 +99,7 @@ func writePlan(w io.Writer, p *api.Restored) error {
 
 // leftOut says what of a backup is left out.
 func leftOut(r *api.Restored) string {
-	text := "left out: " + count(r.Expired, "expired key")
+	text := "left out: " + report.Plural(r.Expired, "expired key")
 	if r.Skipped > 0 {
 		text += fmt.Sprintf(", %d that did not fit", r.Skipped)
 	}

@@ -33,10 +33,8 @@ func Diff(old, new *Config) (changed, needRestart []string) {
 
 // Value returns a setting as it would be written; empty if there is none of that key, as for "node".
 func (c *Config) Value(key string) string {
-	for _, s := range settings {
-		if s.key == key {
-			return s.get(c)
-		}
+	if s := settingBy(key); s != nil {
+		return s.get(c)
 	}
 	return ""
 }

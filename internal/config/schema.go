@@ -43,8 +43,8 @@ var settings = []setting{
 	listen("listen.peer", func(c *Config) *string { return &c.Peer }),
 	listen("listen.admin", func(c *Config) *string { return &c.Admin }),
 	flag("listen.admin_tls", func(c *Config) *bool { return &c.AdminTLS }),
-	whileRunning(hosts("listen.admin_hosts", func(c *Config) *Hosts { return &c.AdminHosts })),
-	whileRunning(prefixes("listen.proxy_from", func(c *Config) *Prefixes { return &c.ProxyFrom })),
+	whileRunning(listOf("listen.admin_hosts", func(c *Config) *Hosts { return &c.AdminHosts }, parseHosts)),
+	whileRunning(listOf("listen.proxy_from", func(c *Config) *Prefixes { return &c.ProxyFrom }, parsePrefixes)),
 	choice("listen.newline", func(c *Config) *string { return &c.Newline }, same(NewlineLF, NewlineCRLF)),
 	file("tls.ca_file", func(c *Config) *string { return &c.TLS.CAFile }),
 	file("tls.cert_file", func(c *Config) *string { return &c.TLS.CertFile }),
@@ -137,7 +137,8 @@ func optional(s setting, ref func(*Config) *string) setting {
 
 func isNone(text string) bool { return text == "" || text == none }
 
-func prefixes(key string, ref func(*Config) *Prefixes) setting {
+// listOf is a setting whose value is a set in its canonical form, with commas between its members.
+func listOf[T ~string](key string, ref func(*Config) *T, parse func(text string) (T, error)) setting {
 	return setting{
 		key:     key,
 		literal: list,
@@ -146,28 +147,7 @@ func prefixes(key string, ref func(*Config) *Prefixes) setting {
 				*ref(c) = ""
 				return nil
 			}
-			*ref(c), err = parsePrefixes(text)
-			return err
-		},
-		get: func(c *Config) string {
-			if *ref(c) == "" {
-				return none
-			}
-			return string(*ref(c))
-		},
-	}
-}
-
-func hosts(key string, ref func(*Config) *Hosts) setting {
-	return setting{
-		key:     key,
-		literal: list,
-		set: func(c *Config, text string) (err error) {
-			if isNone(text) {
-				*ref(c) = ""
-				return nil
-			}
-			*ref(c), err = parseHosts(text)
+			*ref(c), err = parse(text)
 			return err
 		},
 		get: func(c *Config) string {

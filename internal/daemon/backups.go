@@ -32,12 +32,16 @@ type backupNode interface {
 
 func newOperatedBackups(d *Daemon) operatedBackups {
 	node := sessionsNode{Node: d.node}
-	timeout := d.config.Timeouts.Write
+	timeout := func() time.Duration { // it may change by a reload
+		d.runtime.Lock()
+		defer d.runtime.Unlock()
+		return d.config.Timeouts.Write
+	}
 	return operatedBackups{
 		node: node, cluster: d.config.ClusterName, name: d.config.NodeName,
 		backup: backup.Config{
 			State: d.node.FSM(), Now: d.node.Clock().Now, Release: d.version,
-			Propose: func(g fsm.Group) func() ([]fsm.Result, error) { return node.Propose(g, timeout).Wait },
+			Propose: func(g fsm.Group) func() ([]fsm.Result, error) { return node.Propose(g, timeout()).Wait },
 		},
 	}
 }

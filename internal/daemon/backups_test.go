@@ -3,7 +3,6 @@ package daemon
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -52,12 +51,7 @@ func TestOperatedBackups(t *testing.T) {
 	}
 	note := func() (string, error) { return b.Note(node.Clock().Now()) }
 	replace := restore(api.RestoreRequest{Replace: true})
-	for i, step := range []struct {
-		prepare func()
-		do      func() (string, error)
-		says    string
-		refused bool
-	}{
+	for i, step := range []operation{
 		{nil, note, "the cluster knows of the backup", false},
 		{nil, restore(api.RestoreRequest{Check: true}), "would be replaced: alice; nothing was done", true},
 		{nil, restore(api.RestoreRequest{Check: true, Replace: true}), "prod", false},
@@ -76,19 +70,7 @@ func TestOperatedBackups(t *testing.T) {
 			return save()
 		}, "a user is being restored: bob; a restore that was broken off has to be run again", true},
 	} {
-		if step.prepare != nil {
-			step.prepare()
-		}
-		said, err := step.do()
-		if err != nil {
-			said = err.Error()
-		}
-		if !strings.Contains(said, step.says) || errors.Is(err, api.ErrRefused) != step.refused {
-			t.Errorf("step %d: %q; want %q, refused: %v", i, said, step.says, step.refused)
-		}
-		if errors.Is(err, api.ErrNoLeader) != strings.HasPrefix(step.says, "no leader") {
-			t.Errorf("step %d: %v", i, err)
-		}
+		step.check(t, i)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

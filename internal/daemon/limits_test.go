@@ -8,7 +8,6 @@ import (
 
 	"ciderd/internal/accounts"
 	"ciderd/internal/admin/api"
-	"ciderd/internal/auth"
 	"ciderd/internal/cluster"
 	"ciderd/internal/fsm"
 	"ciderd/internal/limits"
@@ -17,12 +16,7 @@ import (
 
 func operated(t *testing.T) (operatedLimits, *nodetest.Node) {
 	t.Helper()
-	hasher, err := auth.NewHasher(auth.Options{Cost: auth.MinCost})
-	if err != nil {
-		t.Fatal(err)
-	}
-	node := nodetest.New()
-	a := accounts.New(accounts.Config{WriteTimeout: time.Second}, node, hasher)
+	a, node := accountsAs(t, accounts.Config{WriteTimeout: time.Second})
 	if err := (operatedUsers{accounts: a}).AddUser(t.Context(), "alice", []byte("x")); err != nil {
 		t.Fatal(err)
 	}

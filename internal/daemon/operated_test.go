@@ -15,15 +15,47 @@ import (
 	"ciderd/test/nodetest"
 )
 
-func operatedNode(t *testing.T) (operatedUsers, *nodetest.Node) {
+// accountsAs are the accounts of a node of their own.
+func accountsAs(t *testing.T, c accounts.Config) (*accounts.Accounts, *nodetest.Node) {
 	t.Helper()
 	hasher, err := auth.NewHasher(auth.Options{Cost: auth.MinCost})
 	if err != nil {
 		t.Fatal(err)
 	}
 	node := nodetest.New()
+	return accounts.New(c, node, hasher), node
+}
+
+// operation is what an operator asks for, and is told.
+type operation struct {
+	prepare func() // nil: nothing
+	do      func() (said string, err error)
+	says    string
+	refused bool // it is an api.ErrRefused; what begins with "no leader" is an api.ErrNoLeader
+}
+
+func (o *operation) check(t *testing.T, i int) {
+	t.Helper()
+	if o.prepare != nil {
+		o.prepare()
+	}
+	said, err := o.do()
+	if err != nil {
+		said = err.Error()
+	}
+	if !strings.Contains(said, o.says) || errors.Is(err, api.ErrRefused) != o.refused {
+		t.Errorf("step %d: %q; want %q, refused: %v", i, said, o.says, o.refused)
+	}
+	if errors.Is(err, api.ErrNoLeader) != strings.HasPrefix(o.says, "no leader") {
+		t.Errorf("step %d: %v", i, err)
+	}
+}
+
+func operatedNode(t *testing.T) (operatedUsers, *nodetest.Node) {
+	t.Helper()
+	a, node := accountsAs(t, accounts.Config{WriteTimeout: time.Second})
 	return operatedUsers{
-		accounts: accounts.New(accounts.Config{WriteTimeout: time.Second}, node, hasher), state: node.FSM(),
+		accounts: a, state: node.FSM(),
 		now: node.Clock().Now, sessions: func(id uint64) int { return int(id) * 10 },
 	}, node
 }
@@ -38,12 +70,7 @@ func TestOperatedUsers(t *testing.T) {
 	unlock := func() (string, error) { return u.LockUser("alice", false) }
 	passwd := func() (string, error) { return "", u.SetPassword(t.Context(), "alice", []byte("y")) }
 	remove := func() (string, error) { return u.RemoveUser("alice") }
-	for i, step := range []struct {
-		prepare func()
-		do      func() (string, error)
-		says    string
-		refused bool
-	}{
+	for i, step := range []operation{
 		{nil, unlock, "alice is not locked", false},
 		{nil, lock, "alice is locked: all sessions have ended", false},
 		{nil, lock, "alice is locked already", false},
@@ -58,19 +85,7 @@ func TestOperatedUsers(t *testing.T) {
 		{nil, remove, "there is no user alice", true},
 		{nil, lock, "there is no user alice", true},
 	} {
-		if step.prepare != nil {
-			step.prepare()
-		}
-		said, err := step.do()
-		if err != nil {
-			said = err.Error()
-		}
-		if !strings.Contains(said, step.says) || errors.Is(err, api.ErrRefused) != step.refused {
-			t.Errorf("step %d: %q; want %q, refused: %v", i, said, step.says, step.refused)
-		}
-		if errors.Is(err, api.ErrNoLeader) != strings.HasPrefix(step.says, "no leader") {
-			t.Errorf("step %d: %v", i, err)
-		}
+		step.check(t, i)
 	}
 }
 

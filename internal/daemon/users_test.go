@@ -8,19 +8,12 @@ import (
 
 	"ciderd/internal/accounts"
 	"ciderd/internal/admin/api"
-	"ciderd/internal/auth"
 	"ciderd/internal/cluster"
-	"ciderd/test/nodetest"
 )
 
 // What an operator is told: whether anything was done, and why not.
 func TestAddUser(t *testing.T) {
-	hasher, err := auth.NewHasher(auth.Options{Cost: auth.MinCost})
-	if err != nil {
-		t.Fatal(err)
-	}
-	node := nodetest.New()
-	a := accounts.New(accounts.Config{MaxUsers: 1, SignupClosed: true, WriteTimeout: time.Second}, node, hasher)
+	a, node := accountsAs(t, accounts.Config{MaxUsers: 1, SignupClosed: true, WriteTimeout: time.Second})
 	add := func(name, password string) error {
 		return (operatedUsers{accounts: a}).AddUser(t.Context(), name, []byte(password))
 	}

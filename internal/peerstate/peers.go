@@ -138,7 +138,7 @@ func (p *Peers) setRefusals(errs map[string]error) {
 // Set notes what was heard. It may be of any host that answered, and is shown in lines.
 func (p *Peers) Set(s Status) {
 	if s.Reason != "" {
-		s.Reason = oneLine(s.Reason)
+		s.Reason = OneLine(s.Reason, reasonLimit)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -155,15 +155,17 @@ func (p *Peers) Of(name string) Status {
 	return Status{Name: name, Reason: "not heard of yet"}
 }
 
-func oneLine(text string) string {
+// OneLine makes what another host has sent fit to be shown on a line: of printable characters, and at most so many bytes
+// long, but for the mark that it was cut.
+func OneLine(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
 	}, strings.ToValidUTF8(text, "?"))
-	if len(text) > reasonLimit {
-		text = strings.ToValidUTF8(text[:reasonLimit], "") + "…"
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
 	return text
 }

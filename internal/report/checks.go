@@ -132,7 +132,7 @@ func loginQueue(n *NodeView) *Finding {
 		return nil
 	}
 	return &Finding{
-		Severity: Advice, Kind: "login-queue", What: fmt.Sprintf("%s wait for their turn on %s", plural(n.Own.LoginsWaiting, "login"), n.Name),
+		Severity: Advice, Kind: "login-queue", What: fmt.Sprintf("%s wait for their turn on %s", Plural(n.Own.LoginsWaiting, "login"), n.Name),
 		Why: "a password takes some 70 ms of a processor to check", Cure: "have programs keep their connections; let them connect to all nodes",
 	}
 }
@@ -252,7 +252,7 @@ func snapshots(n *NodeView) *Finding {
 		return nil
 	}
 	return &Finding{
-		Severity: Advice, Kind: "snapshots", What: fmt.Sprintf("%s failed on %s in the last quarter of an hour", plural(int(failed), "snapshot"), n.Name),
+		Severity: Advice, Kind: "snapshots", What: fmt.Sprintf("%s failed on %s in the last quarter of an hour", Plural(failed, "snapshot"), n.Name),
 		Why: "without snapshots the log grows until the disk is full, and a restart takes longer", Cure: "see its log for the reason (journalctl -u ciderd)",
 	}
 }
@@ -270,7 +270,7 @@ func guessing(n *NodeView) *Finding {
 func leaderChanges(o *Overview) []Finding {
 	if n := o.own().Recent.LeaderChanges; n >= changesTold {
 		return []Finding{{
-			Severity: Advice, Kind: "elections", What: plural(int(n), "change") + " of the leader in the last quarter of an hour",
+			Severity: Advice, Kind: "elections", What: Plural(n, "change") + " of the leader in the last quarter of an hour",
 			Why: "each stops writes for about a second", Cure: "see whether the leader's processor or the network is at its limit",
 		}}
 	}

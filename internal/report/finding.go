@@ -55,8 +55,8 @@ func findings(o *Overview) (all []Finding) {
 	return all
 }
 
-// plural counts things: 1 node, 2 nodes.
-func plural(n int, thing string) string {
+// Plural counts things: 1 node, 2 nodes.
+func Plural[N int | int64 | uint64](n N, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}

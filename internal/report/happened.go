@@ -12,7 +12,7 @@ import (
 func (e *Events) leaders(now time.Time, a, b *moment) {
 	switch {
 	case a.leader == b.leader && b.changes > a.changes: // there and back between two looks
-		e.keep(now, "leader", plural(int(b.changes-a.changes), "change")+" of the leader; "+b.leader+" leads again")
+		e.keep(now, "leader", Plural(b.changes-a.changes, "change")+" of the leader; "+b.leader+" leads again")
 	case a.leader == b.leader:
 	case b.leader == "":
 		e.keep(now, "leader", "no leader is known; "+a.leader+" led before")
@@ -82,7 +82,7 @@ func (e *Events) evictions(now time.Time, a, b *moment) {
 		e.items = b.evicted
 	case e.evicting && now.Sub(e.evicted) >= quiet:
 		e.evicting = false
-		e.keep(now, "evictions", "evictions have ended: "+plural(int(b.evicted-e.items), "item"))
+		e.keep(now, "evictions", "evictions have ended: "+Plural(b.evicted-e.items, "item"))
 	}
 }
 

@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
+
+	"ciderd/internal/peerstate"
 )
 
 // The verdicts.
@@ -103,17 +104,7 @@ func (o *Own) clean() {
 // mostShown is how much of a text is shown, in bytes.
 const mostShown = 400
 
-func printable(text string) string {
-	if len(text) > mostShown {
-		text = text[:mostShown] + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-}
+func printable(text string) string { return peerstate.OneLine(text, mostShown) }
 
 // judge makes an overview of what nodes say.
 func judge(asked string, nodes []NodeView) Overview {
@@ -178,5 +169,5 @@ func (o *Overview) allWell() string {
 	if len(o.Nodes) == 1 {
 		return "one node serves reads and takes writes"
 	}
-	return "all " + plural(len(o.Nodes), "node") + " serve reads and take writes; " + o.Leads + " leads"
+	return "all " + Plural(len(o.Nodes), "node") + " serve reads and take writes; " + o.Leads + " leads"
 }
