@@ -41,8 +41,7 @@ type replies struct {
 
 // Serve does one request. What it holds is not kept.
 func (s *Session) Serve(args [][]byte) {
-	if quick(s, args) {
-		s.Commands.Serve(getNumber, func() { quickGet(s, args[1]) })
+	if s.quick(args) {
 		return
 	}
 	c, err := resp.Lookup(args)

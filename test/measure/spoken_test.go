@@ -4,6 +4,7 @@ package measure
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"net"
 	"sync"
@@ -77,34 +78,31 @@ func (s *spoken) fill(t *testing.T) {
 	}
 }
 
-// rate returns how many requests a second are answered to connections that have so many in flight each.
+// rate returns how many requests a second are answered to connections that have so many in flight each. What is sent is
+// made before, and of the answers only line ends are counted: who asks shares the cores with who answers, and should take
+// little of them.
 func (s *spoken) rate(t *testing.T, conns, pipe int, request func(int) string, lines int) float64 {
 	var wg sync.WaitGroup
 	var count atomic.Int64
-	end := time.Now().Add(speedFor)
+	all := make([]net.Conn, conns)
+	bursts := make([][][]byte, conns)
 	for i := range conns {
-		conn, r, err := s.dial()
+		conn, _, err := s.dial()
 		if err != nil {
 			t.Fatalf("%s: %v", s.name, err)
 		}
+		all[i], bursts[i] = conn, requests(i, pipe, request)
+	}
+	end := time.Now().Add(speedFor)
+	for i, conn := range all {
 		_ = conn.SetDeadline(end.Add(10 * time.Second)) // one that hangs should say so
 		wg.Go(func() {
 			defer func() { _ = conn.Close() }()
-			var batch []byte
-			for key := i * 7919; time.Now().Before(end); key += pipe {
-				batch = batch[:0]
-				for n := range pipe {
-					batch = append(batch, request((key+n)%speedKeys)...)
-				}
-				if _, err := conn.Write(batch); err != nil {
+			answers := make([]byte, 64<<10)
+			for n := 0; time.Now().Before(end); n++ {
+				if err := exchange(conn, bursts[i][n%len(bursts[i])], pipe*lines, answers); err != nil {
 					t.Errorf("%s: %v", s.name, err)
 					return
-				}
-				for range pipe * lines {
-					if _, err := r.ReadSlice('\n'); err != nil {
-						t.Errorf("%s: %v", s.name, err)
-						return
-					}
 				}
 				count.Add(int64(pipe))
 			}
@@ -112,4 +110,32 @@ func (s *spoken) rate(t *testing.T, conns, pipe int, request func(int) string, l
 	}
 	wg.Wait()
 	return float64(count.Load()) / speedFor.Seconds()
+}
+
+// requests returns bursts of so many requests for keys all over the place, for one of the connections.
+func requests(conn, pipe int, request func(int) string) [][]byte {
+	const ready = 4096 // requests
+	bursts := make([][]byte, max(ready/pipe, 1))
+	key := conn * 7919
+	for i := range bursts {
+		for range pipe {
+			bursts[i] = append(bursts[i], request(key%speedKeys)...)
+			key += 7907
+		}
+	}
+	return bursts
+}
+
+// exchange sends a burst, and reads so many lines.
+func exchange(conn net.Conn, burst []byte, lines int, into []byte) error {
+	if _, err := conn.Write(burst); err != nil {
+		return err
+	}
+	for lines > 0 {
+		n, err := conn.Read(into)
+		if lines -= bytes.Count(into[:n], []byte{'\n'}); err != nil && lines > 0 {
+			return err
+		}
+	}
+	return nil
 }
