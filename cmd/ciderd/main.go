@@ -53,6 +53,12 @@ and every mistake with its file and line.`,
 		Text: `-plan shows what the directory has, and what may be lost by continuing from it.
 -accept-loss keeps a copy, and makes it the only node of its cluster.`,
 		Group: cli.ToADirectory, Flags: []cli.Flag{{Name: "plan"}, {Name: "accept-loss"}}, Run: recoverNode,
+	}, cli.Verb{
+		Name: "journal flush", Summary: "let a release that knows no journal open the directory",
+		Text: `The newest writes of a node that was killed are in its journal alone. This puts
+them into raft.db and takes the journal away, so that an older release can be
+started. A clean stop does the same; the next start makes a new journal.`,
+		Group: cli.ToADirectory, Facts: true, Run: flushJournal,
 	})
 	return &cli.Program{Verbs: verbs, Default: "run", In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 }

@@ -41,6 +41,7 @@ var shared = map[string]struct {
 	"doctor":  {[]string{"debug"}, "what is wrong, and the cure; a file for a ticket"},
 	"leader":  {[]string{"transfer"}, "who leads; hand leadership over"},
 	"drain":   {[]string{"undrain"}, "take the node out of traffic, and back into it"},
+	"recover": {[]string{"journal flush"}, "after the quorum is lost; for an older release"},
 	"backup":  {[]string{"restore", "inspect"}, "all data to a file, and back; look into one"},
 }
 
@@ -111,7 +112,8 @@ func (p *Program) overviewOf(w io.Writer, some func(*Verb) bool) {
 		case !some(v) || told[family]:
 		case beside:
 			for _, name := range line.with {
-				told[name] = true
+				first, _, _ := strings.Cut(name, " ")
+				told[first] = true
 			}
 			fmt.Fprintf(w, "  %-28s %s\n", strings.Join(append([]string{v.Name}, line.with...), ", "), line.summary)
 		case two && known:

@@ -17,8 +17,8 @@ var (
 )
 
 // quick does a request if it is a GET or SET to which nothing applies but what is done here, and reports whether it was.
-func (s *Session) quick(args [][]byte) bool {
-	if len(args) < 2 || len(args[1]) == 0 || len(args[1]) > protocol.MaxKey || !s.plain() {
+func quick(s *Session, args [][]byte) bool {
+	if len(args) < 2 || len(args[1]) == 0 || len(args[1]) > protocol.MaxKey || !plain(s) {
 		return false
 	}
 	switch {
@@ -33,7 +33,7 @@ func (s *Session) quick(args [][]byte) bool {
 }
 
 // plain reports whether a user is logged in, and commands are neither queued nor unanswered nor forbidden.
-func (s *Session) plain() bool {
+func plain(s *Session) bool {
 	return s.User() != 0 && s.queue == nil && s.replies == (replies{}) && s.subscriptions.forbids(getCommand, s.w.Protocol()) == nil
 }
 

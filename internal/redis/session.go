@@ -41,7 +41,7 @@ type replies struct {
 
 // Serve does one request. What it holds is not kept.
 func (s *Session) Serve(args [][]byte) {
-	if s.quick(args) {
+	if quick(s, args) {
 		return
 	}
 	c, err := resp.Lookup(args)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"ciderd/internal/storage/journal"
 	"ciderd/internal/tally"
 )
 
@@ -48,16 +49,25 @@ type checked struct {
 	stable   sync.Mutex // one value at a time; voteTerm
 	voteTerm []byte     // of a vote whose candidate has not been stored yet
 
-	syncs *tally.Histogram // how long transactions took
+	log     entryLog
+	journal *journal.Journal // that log is; nil: it is the database
+
+	syncs *tally.Histogram // how long writes took that Raft waited for
+	moves *tally.Histogram // how long it took to move entries from the journal
 }
 
 // newChecked returns a checked that never waits and keeps no reserve.
 func newChecked(b backend, dir string, fatal, hangs func(error)) *checked {
-	return &checked{
+	c := &checked{
 		backend: b, dir: dir, fatal: fatal, watchdog: newWatchdog(hangs), reserve: &reserve{}, closed: make(chan struct{}),
-		syncs: tally.NewHistogram(tally.Latencies),
+		syncs: tally.NewHistogram(tally.Latencies), moves: tally.NewHistogram(tally.Latencies),
 	}
+	c.log = database{c, c.syncs}
+	return c
 }
+
+func (c *checked) FirstIndex() (uint64, error) { return c.log.FirstIndex() }
+func (c *checked) LastIndex() (uint64, error)  { return c.log.LastIndex() }
 
 // summedEntry is an entry with its stored checksum.
 type summedEntry struct {
@@ -82,7 +92,7 @@ func hasSum(l *raft.Log) bool {
 }
 
 func (c *checked) GetLog(index uint64, l *raft.Log) error {
-	err := c.backend.GetLog(index, l)
+	err := c.log.GetLog(index, l)
 	if errors.Is(err, raft.ErrLogNotFound) && c.standIn(index, l) {
 		return nil
 	}
@@ -114,7 +124,7 @@ func (c *checked) StoreLogs(logs []*raft.Log) error {
 		c.log.Extensions = c.sum[:]
 		entries[i] = &c.log
 	}
-	err := c.write("writing the log", func() error { return c.backend.StoreLogs(entries) })
+	err := c.log.StoreLogs(entries)
 	switch {
 	case err != nil && c.truncated.Load():
 		c.fatal(fmt.Errorf("no space for what takes the place of entries that were truncated: %w", err))
@@ -150,7 +160,7 @@ func (c *checked) DeleteRange(first, last uint64) error {
 		// A follower truncates entries that others replace: all at once, or Raft would continue with a hole in the
 		// log. If there is no space for the others, Raft continues with a wrong idea of where its log ends: it is
 		// better to end.
-		err := c.deleteRange(first, last)
+		err := c.log.DeleteRange(first, last)
 		c.truncated.Store(err == nil)
 		return err
 	}
@@ -159,15 +169,11 @@ func (c *checked) DeleteRange(first, last uint64) error {
 
 func (c *checked) deleteInSlices(first, last uint64) error {
 	for from := first; from <= last; from += deleteSlice {
-		if err := c.deleteRange(from, min(last, from+deleteSlice-1)); err != nil {
+		if err := c.log.DeleteRange(from, min(last, from+deleteSlice-1)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (c *checked) deleteRange(first, last uint64) error {
-	return c.write("truncating the log", func() error { return c.backend.DeleteRange(first, last) })
 }
 
 func valueSum(key, value []byte) []byte {
@@ -200,11 +206,16 @@ func valueOf(key, stored []byte) ([]byte, error) {
 	return stored[:n], nil
 }
 
-// write runs a bbolt transaction, and repeats it with the reserve's space if there was no space.
+// write is a write to the disk that Raft waits for: a transaction, or to the journal.
 func (c *checked) write(what string, transaction func() error) error {
+	return c.timed(c.syncs, what, transaction)
+}
+
+// timed runs a write, and repeats it with the reserve's space if there was no space.
+func (c *checked) timed(took *tally.Histogram, what string, transaction func() error) error {
 	watched := func() error {
 		defer c.watchdog.end(c.watchdog.begin(what))
-		defer c.syncs.Since(time.Now())
+		defer took.Since(time.Now())
 		return transaction()
 	}
 	err := watched()

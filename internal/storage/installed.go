@@ -52,7 +52,7 @@ func (c *checked) standIn(index uint64, l *raft.Log) bool {
 // holds reports whether the log has the entry that a snapshot ends with, and so everything before it.
 func (c *checked) holds(index, term uint64) (bool, error) {
 	var l raft.Log
-	err := c.backend.GetLog(index, &l)
+	err := c.log.GetLog(index, &l)
 	if errors.Is(err, raft.ErrLogNotFound) {
 		return false, nil
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+
+	"ciderd/internal/storage/journal"
 )
 
 // The worker is a process of its own (see powerfs), started by TestPowerLoss. It opens a directory, says
@@ -35,6 +37,7 @@ func TestPowerWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	journalLayout = journal.Layout{Files: 3, Size: 64 << 10} // so that files get full, and are made in less time
 	s, err := Open(dir, quiet(), func(err error) { stop("fatal", err) })
 	if err != nil {
 		stop("refused", err)

@@ -12,6 +12,8 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"ciderd/internal/storage/journal"
 )
 
 // lookLock is how long Look waits for another process: a running daemon keeps its lock.
@@ -25,8 +27,9 @@ func Look(dir string, log hclog.Logger) (*Storage, error) {
 		return nil, fmt.Errorf("there is no node's data in %s (no %s)", dir, logFile)
 	}
 	var bolt *raftboltdb.BoltStore
+	var layout *journal.Layout
 	err := guarded(func() (err error) {
-		if err = walk(path, lookLock); err != nil {
+		if layout, err = walk(path, lookLock); err != nil {
 			return err
 		}
 		bolt, err = raftboltdb.New(raftboltdb.Options{
@@ -45,7 +48,7 @@ func Look(dir string, log hclog.Logger) (*Storage, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	store := newChecked(bolt, dir, func(error) {}, func(error) {})
-	s := &Storage{Stable: store, Logs: store, store: store}
+	s := &Storage{Stable: store, Logs: store, store: store, layout: layout}
 	if err := guarded(func() error { return s.look(dir, log) }); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -55,6 +58,15 @@ func Look(dir string, log hclog.Logger) (*Storage, error) {
 func (s *Storage) look(dir string, log hclog.Logger) (err error) {
 	if s.Snapshots, err = openSnapshots(dir, log, s.store.written); err != nil {
 		return err
+	}
+	if s.layout != nil {
+		covered, err := newestIndex(s.Snapshots)
+		if err == nil {
+			err = s.store.lookAtJournal(s.layout, covered)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if err = verify(dir, s.store, s.Snapshots); err != nil {
 		return err

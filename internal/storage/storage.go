@@ -23,6 +23,8 @@ import (
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"ciderd/internal/storage/journal"
 )
 
 const (
@@ -56,7 +58,8 @@ type Storage struct {
 	// was opened.
 	Known bool
 
-	path      string // of the log's file
+	path      string          // of the log's file
+	layout    *journal.Layout // nil: there is no journal
 	store     *checked
 	snapshots *snapshots // Snapshots
 }
@@ -76,8 +79,9 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 	// The lock comes first: what looks like the leftover of a snapshot may be one that another process is writing.
 	path := filepath.Join(dir, logFile)
 	var bolt *raftboltdb.BoltStore
+	var layout *journal.Layout
 	err := guarded(func() (err error) {
-		bolt, err = openBolt(path, lock)
+		bolt, layout, err = openBolt(dir, path, lock)
 		return err
 	})
 	if errors.Is(err, ErrDamaged) {
@@ -88,9 +92,12 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 	}
 	// While the directory is being read, the caller reports damage.
 	store := newChecked(bolt, dir, func(error) {}, fatal)
-	s := &Storage{Stable: store, store: store}
+	s := &Storage{Stable: store, store: store, path: path, layout: layout}
 	if err = guarded(func() error { return s.prepare(dir, path, log) }); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if layout == nil {
+		log.Warn("there is no space for a journal, so each write to the log takes longer: free some space and start again", "data_dir", dir)
 	}
 	if err := makePrivate(dir); err != nil {
 		log.Warn("files of the data directory may be readable by others", "error", err)
@@ -103,31 +110,39 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 	return s, nil
 }
 
-func openBolt(path string, lock time.Duration) (bolt *raftboltdb.BoltStore, err error) {
+// openBolt opens the database, and makes a journal if there is none; the layout is nil if there was no space for one.
+func openBolt(dir, path string, lock time.Duration) (bolt *raftboltdb.BoltStore, layout *journal.Layout, err error) {
 	if err = initialize(path, lock); err == nil {
-		err = walk(path, lock)
+		layout, err = walk(path, lock)
+	}
+	if err == nil && layout == nil {
+		layout, err = makeJournal(dir, path, lock)
 	}
 	if err == nil {
-		bolt, err = raftboltdb.New(raftboltdb.Options{
-			Path: path,
-			BoltOptions: &bbolt.Options{
-				Timeout: lock, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-			},
-			MsgpackUseNewTimeFormat: true,
-		})
+		bolt, err = newBolt(path, lock)
 	}
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("%s is in use by another process", path)
+		return nil, nil, fmt.Errorf("%s is in use by another process", path)
 	}
 	var file *fs.PathError
 	var errno syscall.Errno
-	if err != nil && !errors.As(err, &file) && !errors.As(err, &errno) { // a file that can be read but is not valid
+	if err != nil && !errors.Is(err, ErrForPerson) && !errors.As(err, &file) && !errors.As(err, &errno) { // a file that can be read but is not valid
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return bolt, nil
+	return bolt, layout, nil
+}
+
+func newBolt(path string, lock time.Duration) (*raftboltdb.BoltStore, error) {
+	return raftboltdb.New(raftboltdb.Options{
+		Path: path,
+		BoltOptions: &bbolt.Options{
+			Timeout: lock, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		},
+		MsgpackUseNewTimeFormat: true,
+	})
 }
 
 func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
@@ -137,7 +152,16 @@ func (s *Storage) prepare(dir, path string, log hclog.Logger) (err error) {
 	if s.snapshots, err = openSnapshots(dir, log, s.store.written); err != nil {
 		return err
 	}
-	s.path, s.Snapshots = path, s.snapshots
+	s.Snapshots = s.snapshots
+	if s.layout != nil {
+		covered, err := newestIndex(s.Snapshots)
+		if err == nil {
+			err = s.store.openJournal(s.layout, covered)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if err = verify(dir, s.store, s.Snapshots); err != nil {
 		return err
 	}
@@ -223,9 +247,20 @@ func (s *Storage) WaitsForSpace() bool { return s.store.waiting.Load() }
 // costs nothing while the space is held.
 func (s *Storage) KeepReserve() error { return s.store.reserve.keep() }
 
-// Close syncs and closes the directory.
+// Close syncs and closes the directory. What the journal holds is in the database then, unless that had no space.
 func (s *Storage) Close() error {
 	close(s.store.closed)
+	var err error
+	if s.store.journal != nil {
+		err = s.store.journal.Close()
+	}
 	s.store.watchdog.close()
-	return s.store.backend.Close()
+	closed := s.store.backend.Close()
+	switch {
+	case noSpace(err): // it is in the journal
+		return closed
+	case err != nil || closed != nil || s.store.journal == nil || s.Incarnation == 0:
+		return errors.Join(err, closed)
+	}
+	return forgetJournal(s.path, s.Incarnation)
 }

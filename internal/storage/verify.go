@@ -94,6 +94,15 @@ func verifyVotes(path string, b *checked, end uint64) error {
 	return nil
 }
 
+// newestIndex returns the index that the newest snapshot ends with, 0 if there is none.
+func newestIndex(snapshots raft.SnapshotStore) (uint64, error) {
+	list, err := snapshots.List()
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	return list[0].Index, nil
+}
+
 // verifySnapshots returns the index of the newest snapshot, 0 if there is none.
 func verifySnapshots(dir string, store raft.SnapshotStore) (uint64, error) {
 	entries, err := os.ReadDir(dir)

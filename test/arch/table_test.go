@@ -23,7 +23,8 @@ var rooms = map[string]room{
 	"certs":            {nil, "a leaf: it reads and makes certificates, and knows neither a connection nor what must be encrypted"},
 	"machine":          {nil, "a leaf: it asks kernel and runtime what there is, and knows of no limit, node or cache"},
 	"peer":             {nil, "it carries bytes between nodes, and never looks into them"},
-	"storage":          {[]string{"storage/boltfile", "tally"}, "it keeps what Raft gives it, and never looks into it"},
+	"storage":          {[]string{"storage/boltfile", "storage/journal", "tally"}, "it keeps what Raft gives it, and never looks into it"},
+	"storage/journal":  {nil, "a leaf: it keeps entries in order, and does not know what they, votes or snapshots mean"},
 	"storage/boltfile": {nil, "a leaf: it reads pages, and does not know what their keys and values mean"},
 	"fsm": {[]string{"cache", "auth"},
 		"it applies the log: it must not know who leads, what this node's file says or what time it is here"},
@@ -106,8 +107,8 @@ type library struct {
 // libraries are held where one room, or a few, keep a library from all others. What all may use (hclog) is not
 // here. Each room of in imports it.
 var libraries = []library{
-	{"github.com/hashicorp/raft", []string{"cluster", "fsm", "storage", "recovery", "test/nodetest"},
-		"Raft is behind cluster; fsm is what it applies to, storage what it writes to, recovery what it is recovered with, nodetest what gives an FSM its entries"},
+	{"github.com/hashicorp/raft", []string{"cluster", "fsm", "storage", "storage/journal", "recovery", "test/nodetest"},
+		"Raft is behind cluster; fsm is what it applies to, storage (with its journal) what it writes to, recovery what it is recovered with, nodetest what gives an FSM its entries"},
 	{"github.com/hashicorp/raft-boltdb", []string{"storage"}, "how the log lies on the disk is storage's to know"},
 	{"go.etcd.io/bbolt", []string{"storage"}, "how the log lies on the disk is storage's to know"},
 	{"github.com/hashicorp/go-msgpack", []string{"cluster"}, "Raft's own messages are written in it, and cluster alone reads those"},

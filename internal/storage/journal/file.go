@@ -150,7 +150,7 @@ func (f *file) read() (logs []*raft.Log, err error) {
 			return nil, fmt.Errorf("%w: %s: entry %d is behind %d", ErrDamaged, fileName(f.number), r.log.Index, logs[n-1].Index)
 		}
 		logs = append(logs, r.log)
-		f.end, f.prev = f.end+r.size, r.sum
+		f.end, f.prev, f.last = f.end+r.size, r.sum, r.log.Index
 	}
 	return logs, f.checkEnd(b)
 }

@@ -30,7 +30,6 @@ type Store interface {
 
 // Journal is a Store with a journal in front of it. Its methods may be called from any goroutine; Close only once.
 type Journal struct {
-	fs     FS
 	store  Store
 	disk   Disk
 	layout Layout
@@ -352,6 +351,13 @@ func (j *Journal) Stats() Stats {
 	return Stats{Entries: len(j.waiting), Bytes: j.bytes, Size: int64(j.layout.Files) * j.layout.Size}
 }
 
+// Flush moves everything.
+func (j *Journal) Flush() error {
+	j.appending.Lock()
+	defer j.appending.Unlock()
+	return j.flush()
+}
+
 // Close moves everything and closes the files. If it fails the entries are in the journal, for the next Open.
 func (j *Journal) Close() error {
 	j.appending.Lock()
@@ -362,10 +368,7 @@ func (j *Journal) Close() error {
 	j.changed.Broadcast()
 	j.mu.Unlock()
 	j.moverRan.Wait()
-	for _, f := range append(j.files, j.free...) {
-		err = errors.Join(err, f.Close())
-	}
-	if err != nil {
+	if err = errors.Join(err, closeAll(append(j.files, j.free...))); err != nil {
 		return fmt.Errorf("closing the journal: %w", err)
 	}
 	return nil

@@ -1,9 +1,12 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -53,8 +56,9 @@ func (f *file) create(dir FS) error {
 	return dir.Rename(name+freshSuffix, name)
 }
 
-// Open opens a journal, and moves what it holds beyond the store's end into that. covered is the index up to where a
-// snapshot has taken the place of the log; 0: there is none. disk is as Disk says.
+// Open opens a journal. covered is the index up to where a snapshot has taken the place of the log; 0: there is none. disk is
+// as Disk says. What the journal holds beyond the store's end is part of the log at once, and moved as what is appended: see
+// Flush.
 func Open(dir FS, store Store, layout Layout, covered uint64, disk Disk) (*Journal, error) {
 	return open(dir, store, layout, covered, disk, moveMost)
 }
@@ -64,60 +68,46 @@ func open(dir FS, store Store, layout Layout, covered uint64, disk Disk, most in
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{fs: dir, store: store, disk: disk, layout: layout, most: most, free: files}
-	if err = j.moveIn(logs); err != nil {
-		for _, f := range files {
-			err = errors.Join(err, f.Close())
+	j := &Journal{store: store, disk: disk, layout: layout, most: most, waiting: logs}
+	for _, l := range logs {
+		j.bytes += recordSize(l)
+	}
+	for _, f := range files {
+		if f.last == 0 {
+			j.free = append(j.free, f)
+		} else {
+			j.files = append(j.files, f)
 		}
-		return nil, err
+	}
+	slices.SortFunc(j.files, func(a, b *file) int { return cmp.Compare(a.last, b.last) })
+	if j.last, err = store.LastIndex(); err != nil {
+		return nil, errors.Join(err, closeAll(files))
+	}
+	if n := len(logs); n > 0 {
+		j.last, j.since = logs[n-1].Index, time.Now()
 	}
 	j.startMover()
 	return j, nil
 }
 
-// moveIn moves what was read and empties the files.
-func (j *Journal) moveIn(logs []*raft.Log) error {
-	for len(logs) > 0 {
-		n, size := 0, int64(0)
-		for ; n < len(logs) && (n == 0 || size+recordSize(logs[n]) <= j.most); n++ {
-			size += recordSize(logs[n])
-		}
-		if err := j.store.StoreLogs(logs[:n]); err != nil {
-			return err
-		}
-		logs = logs[n:]
+func closeAll(files []*file) (err error) {
+	for _, f := range files {
+		err = errors.Join(err, f.Close())
 	}
-	if err := j.lookAtEnd(); err != nil {
-		return err
-	}
-	for _, f := range j.free {
-		if f.end == recordsAt {
-			continue // it is empty
-		}
-		if err := j.disk("emptying the journal", func() error { return f.renew(j.last) }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // Read returns the entries that a journal holds beyond the store's end. It changes nothing. covered is as in Open.
 func Read(dir FS, store Store, layout Layout, covered uint64) ([]*raft.Log, error) {
 	files, logs, err := read(dir, store, layout, covered)
-	for _, f := range files {
-		err = errors.Join(err, f.Close())
-	}
-	return logs, err
+	return logs, errors.Join(err, closeAll(files))
 }
 
 // read opens all files, and returns the entries that they hold beyond the store's end.
 func read(dir FS, store Store, layout Layout, covered uint64) (files []*file, logs []*raft.Log, err error) {
 	defer func() {
 		if err != nil {
-			for _, f := range files {
-				err = errors.Join(err, f.Close())
-			}
-			files = nil
+			err, files = errors.Join(err, closeAll(files)), nil
 		}
 	}()
 	last, err := store.LastIndex()
