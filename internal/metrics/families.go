@@ -84,7 +84,9 @@ var families = []family{
 	histogram("ciderd_commit_seconds", "Of this node's batches, from when they were made until they were applied here.", nil, nanoseconds,
 		only(func(r *reading) tally.Distribution { return r.Log.Pipeline.Commit })),
 	histogram("ciderd_batch_commands", "Commands in each of this node's batches.", nil, ones, only(func(r *reading) tally.Distribution { return r.Log.Pipeline.Sizes })),
-	histogram("ciderd_log_sync_seconds", "Transactions of the log's file, with their sync.", nil, nanoseconds, only(func(r *reading) tally.Distribution { return r.Log.Disk.Sync })),
+	histogram("ciderd_log_sync_seconds", "Writes of log entries and votes that Raft waits for, with their sync.", nil, nanoseconds, only(func(r *reading) tally.Distribution { return r.Log.Disk.Sync })),
+	histogram("ciderd_journal_move_seconds", "Moves of log entries from the journal into the log's file, behind the writes' back.", nil, nanoseconds,
+		only(func(r *reading) tally.Distribution { return r.Log.Disk.Moves })),
 	counter("ciderd_forwarded_total", "As leader: batches of other nodes that were accepted, and their connections that were ended with a reason.", []string{"result"}, func(r *reading, emit emit) {
 		emit(float64(r.Log.Forwarded), "accepted")
 		emit(float64(r.Log.Rejected), "rejected")
@@ -98,6 +100,7 @@ var families = []family{
 	gauge("ciderd_disk_free_bytes", "What is free on the data directory's disk.", nil, always(func(r *reading) float64 { return float64(r.Log.Space.Free) })),
 	gauge("ciderd_disk_full", "1 if that is so little that the cluster refuses what makes it grow.", nil, always(func(r *reading) float64 { return truth(r.NoSpace) })),
 	gauge("ciderd_log_bytes", "The log's file. What is free in it is used again.", nil, always(func(r *reading) float64 { return float64(r.Log.Disk.Log) })),
+	gauge("ciderd_journal_bytes", "Log entries that are in the journal only.", nil, always(func(r *reading) float64 { return float64(r.Log.Disk.Journal) })),
 
 	gauge("ciderd_certificate_expiry_timestamp_seconds", "When a certificate of this node or an authority expires, in Unix time.", []string{"file"}, func(r *reading, emit emit) {
 		for file, at := range r.certificates {

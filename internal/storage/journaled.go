@@ -63,11 +63,8 @@ func (d database) DeleteRange(first, last uint64) error {
 // snapshot ends with.
 func (c *checked) openJournal(layout *journal.Layout, covered uint64) error {
 	j, err := journal.Open(journal.Dir(c.dir), database{c, c.moves}, *layout, covered, c.write)
-	if errors.Is(err, journal.ErrDamaged) {
-		return damage(c.dir, err)
-	}
 	if err != nil {
-		return err
+		return c.journalDamage(err)
 	}
 	c.log, c.journal = j, j
 	if err = j.Flush(); noSpace(err) {
@@ -186,11 +183,17 @@ func (r readLog) GetLog(index uint64, l *raft.Log) error {
 // lookAtJournal has what is read include what only the journal has.
 func (c *checked) lookAtJournal(layout *journal.Layout, covered uint64) error {
 	extra, err := journal.Read(journal.Dir(c.dir), c.log, *layout, covered)
-	if errors.Is(err, journal.ErrDamaged) {
-		return damage(c.dir, err)
-	}
 	c.log = readLog{c.log, extra}
-	return err
+	return c.journalDamage(err)
+}
+
+// journalDamage gives the journal's damage the class ErrDamaged, and says which file to look at.
+func (c *checked) journalDamage(err error) error {
+	var d *journal.Damage
+	if !errors.As(err, &d) {
+		return err
+	}
+	return damage(filepath.Join(c.dir, d.File), err)
 }
 
 // Flushed is what FlushJournal has done.

@@ -9,11 +9,13 @@ import (
 
 // Stats is what the disk has done since the directory was opened, and what lies on it.
 type Stats struct {
-	Writes    uint64             // transactions that were synced, or failed
+	Writes    uint64             // that Raft waited for, to the journal or the database, synced or failed
 	WriteTime time.Duration      // total time of all of them
 	Sync      tally.Distribution `json:"-"` // of the same: nanoseconds
+	Moves     tally.Distribution `json:"-"` // transactions that moved entries from the journal: nanoseconds
 
 	Log      int64 // bytes of the log's file; what is free in it is used again
+	Journal  int64 // bytes of what only the journal has
 	Snapshot int64 // bytes of the latest snapshot; 0: there is none
 }
 
@@ -21,6 +23,10 @@ type Stats struct {
 func (s *Storage) Stats() Stats {
 	st := Stats{Sync: s.store.syncs.Read(), Snapshot: s.snapshots.size.Load()}
 	st.Writes, st.WriteTime = st.Sync.Count(), time.Duration(st.Sync.Sum)
+	st.Moves = s.store.moves.Read()
+	if s.store.journal != nil {
+		st.Journal = s.store.journal.Stats().Bytes
+	}
 	if info, err := os.Stat(s.path); err == nil {
 		st.Log = info.Size()
 	}

@@ -30,6 +30,7 @@ var baselines = []baseline{
 	{"a824b82", "before limits on memory", notYetLimited, usesLimits, false},
 	{"74617df", "before clients of Redis", notYetRedis, usesRedis, true},
 	{"fa19f24", "before locks", notYetLocked, usesLocks, false},
+	{"59f307c", "before the journal", backAfterKill, nil, false},
 }
 
 // TestUpgrade upgrades a cluster of each baseline, one node at a time and under load: no client of another
@@ -178,6 +179,33 @@ func notYetLimited(t *testing.T, c *harness.Cluster, n *harness.Node) {
 	fails(t, command(t, c, n, "", "user", "quota", "operator", "1MiB"), 1, "not every node of the cluster knows quotas")
 	c.WriteConfig(patient)
 	n.Signal(syscall.SIGHUP)
+}
+
+// backAfterKill kills a node of the present binary, whose newest entries only its journal has then: the baseline refuses the
+// directory, until the journal was flushed.
+func backAfterKill(t *testing.T, c *harness.Cluster, n *harness.Node) {
+	t.Helper()
+	old := harness.Release(t, "59f307c")
+	conn := harness.LoginAs(t, c.Followers(n)[0], "back-"+harness.Unique())
+	for i := range 50 {
+		mustDo(t, conn, "SET back"+strconv.Itoa(i)+" v", "OK")
+	}
+	fails(t, command(t, c, n, "", "journal", "flush"), 1, "in use by another process")
+	n.Kill()
+	n.Use(old)
+	n.Start()
+	if code := n.WaitEnd(harness.StopLimit); code != 65 {
+		t.Errorf("the baseline ends with %d on a directory with a journal, want 65", code)
+	}
+	logged(t, n, "journal")
+	n.Use(harness.Binary(t))
+	does(t, command(t, c, n, "", "journal", "flush"), "can open it")
+	does(t, command(t, c, n, "", "journal", "flush"), "has no journal")
+	n.Use(old)
+	n.Start()
+	n.WaitServing()
+	restartAs(t, n, harness.Binary(t))
+	c.WaitReady()
 }
 
 func refusesOld(t *testing.T, c *harness.Cluster, old string) {

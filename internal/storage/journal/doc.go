@@ -6,7 +6,7 @@
 // were deleted do not come back; and that after a crash at any moment Open finds all entries that were reported as stored,
 // and of those that were not none but the first ones of the last StoreLogs. Bytes that are not what was written are found
 // (ErrDamaged), but for the newest records, behind which nothing tells that they were once synced: they look like the end
-// of an unfinished write. It never interprets an entry, and stores no votes.
+// of an unfinished write. These are of the last second at most, as all that is older has been moved. It never interprets an entry, and stores no votes.
 //
 // # Files
 //

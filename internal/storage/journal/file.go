@@ -91,13 +91,13 @@ func (f *file) header(generation, reached uint64) []byte {
 func (f *file) readHeader(b []byte) error {
 	get := binary.LittleEndian
 	if len(b) < recordsAt || get.Uint32(b) != headSum(0, b[:headerSize]) || string(b[8:24]) != magic {
-		return fmt.Errorf("%w: the header of %s is not what was written", ErrDamaged, fileName(f.number))
+		return damaged(fileName(f.number), "its header is not what was written")
 	}
 	if v := get.Uint32(b[4:]); v != version {
-		return fmt.Errorf("%w: %s has version %d, and this release reads %d", ErrDamaged, fileName(f.number), v, version)
+		return damaged(fileName(f.number), "its version is %d, and this release reads %d", v, version)
 	}
 	if get.Uint32(b[24:]) != uint32(f.number) || get.Uint32(b[28:]) != uint32(f.layout.Files) || get.Uint64(b[32:]) != uint64(f.layout.Size) {
-		return fmt.Errorf("%w: %s is not the file that belongs there", ErrDamaged, fileName(f.number))
+		return damaged(fileName(f.number), "it is not the file that belongs there")
 	}
 	f.generation, f.reached, f.prev, f.end = get.Uint64(b[40:]), get.Uint64(b[48:]), get.Uint32(b), recordsAt
 	return nil
@@ -134,7 +134,7 @@ func (f *file) read() (logs []*raft.Log, err error) {
 	b := make([]byte, f.layout.Size)
 	if n, err := f.ReadAt(b, 0); err != nil && !(errors.Is(err, io.EOF) && n == len(b)) {
 		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("%w: %s ends too early", ErrDamaged, fileName(f.number))
+			err = damaged(fileName(f.number), "it ends too early")
 		}
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (f *file) read() (logs []*raft.Log, err error) {
 			break
 		}
 		if n := len(logs); n > 0 && r.log.Index <= logs[n-1].Index {
-			return nil, fmt.Errorf("%w: %s: entry %d is behind %d", ErrDamaged, fileName(f.number), r.log.Index, logs[n-1].Index)
+			return nil, damaged(fileName(f.number), "entry %d is behind %d", r.log.Index, logs[n-1].Index)
 		}
 		logs = append(logs, r.log)
 		f.end, f.prev, f.last = f.end+r.size, r.sum, r.log.Index
@@ -160,7 +160,7 @@ func (f *file) read() (logs []*raft.Log, err error) {
 func (f *file) checkEnd(b []byte) error {
 	for at := f.end + align; at+headSize <= f.layout.Size; at += align {
 		if r, ok := readHead(b[at:], f.generation); ok && r.synced > f.end {
-			return fmt.Errorf("%w: the record at %d of %s is not what was written", ErrDamaged, f.end, fileName(f.number))
+			return damaged(fileName(f.number), "the record at %d is not what was written", f.end)
 		}
 	}
 	return nil

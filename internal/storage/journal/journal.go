@@ -9,8 +9,23 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// ErrDamaged: what was read is not what was written.
-var ErrDamaged = errors.New("the journal is damaged")
+// ErrDamaged: what was read is not what was written. It is a *Damage.
+var ErrDamaged = errors.New("damaged")
+
+// Damage says what is wrong, and in which file.
+type Damage struct {
+	File string // its name; empty: it is not one file
+	what string
+}
+
+func (d *Damage) Error() string { return d.what }
+
+// Is makes it an ErrDamaged.
+func (d *Damage) Is(target error) bool { return target == ErrDamaged }
+
+func damaged(file, format string, args ...any) error {
+	return &Damage{file, fmt.Sprintf(format, args...)}
+}
 
 var errClosed = errors.New("the journal is closed")
 

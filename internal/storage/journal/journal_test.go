@@ -363,8 +363,8 @@ func TestCreateCut(t *testing.T) {
 	}
 }
 
-// damaged makes a small journal that holds several records, the newest ones synced at once, which begin at newest.
-func damaged(t *testing.T) (w *world, newest int64) {
+// holding makes a small journal that holds several records, the newest ones synced at once, which begin at newest.
+func holding(t *testing.T) (w *world, newest int64) {
 	w = newWorld(t, 1)
 	if err := errors.Join(Create(w.fs, smallLayout), w.open()); err != nil {
 		t.Fatal(err)
@@ -385,7 +385,7 @@ func damaged(t *testing.T) (w *world, newest int64) {
 // newest records are hit, those: nothing tells that they were ever synced.
 func TestDamage(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w, newest := damaged(t)
+		w, newest := holding(t)
 		inode := w.fs.names[fileName(0)]
 		clean := bytes.Clone(inode.now)
 		end := w.j.files[0].end

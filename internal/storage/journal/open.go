@@ -3,7 +3,6 @@ package journal
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -119,7 +118,7 @@ func read(dir FS, store Store, layout Layout, covered uint64) (files []*file, lo
 		f := &file{layout: layout, number: n}
 		f.File, err = dir.Open(fileName(n))
 		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: %s is missing", ErrDamaged, fileName(n))
+			err = damaged(fileName(n), "it is missing")
 		}
 		if err != nil {
 			return files, nil, err
@@ -130,14 +129,14 @@ func read(dir FS, store Store, layout Layout, covered uint64) (files []*file, lo
 			return files, nil, err
 		}
 		if f.reached > last && f.reached > covered {
-			return files, nil, fmt.Errorf("%w: the database ends at %d, and had reached %d when %s was emptied", ErrDamaged, last, f.reached, fileName(n))
+			return files, nil, damaged("", "the log in the database ends at %d, and had reached %d when %s was emptied", last, f.reached, fileName(n))
 		}
 		if part, err = beyond(store, part, last); err != nil {
 			return files, nil, err
 		}
 		if len(part) > 0 {
 			if parts[part[0].Index] != nil {
-				return files, nil, fmt.Errorf("%w: two files begin with entry %d", ErrDamaged, part[0].Index)
+				return files, nil, damaged(fileName(n), "entry %d is in another file too", part[0].Index)
 			}
 			parts[part[0].Index] = part
 		}
@@ -156,7 +155,7 @@ func beyond(store Store, logs []*raft.Log, last uint64) ([]*raft.Log, error) {
 		case err != nil:
 			return nil, err
 		case stored.Term != logs[0].Term:
-			return nil, fmt.Errorf("%w: entry %d is of term %d, and of term %d in the database", ErrDamaged, logs[0].Index, logs[0].Term, stored.Term)
+			return nil, damaged("", "entry %d is of term %d in the journal, and of term %d in the database", logs[0].Index, logs[0].Term, stored.Term)
 		}
 		logs = logs[1:]
 	}
@@ -168,12 +167,12 @@ func join(parts map[uint64][]*raft.Log, last uint64) (logs []*raft.Log, err erro
 	for next := last + 1; len(parts) > 0; {
 		part := parts[next]
 		if part == nil {
-			return nil, fmt.Errorf("%w: entry %d is missing", ErrDamaged, next)
+			return nil, damaged("", "entry %d is neither in the journal nor in the database", next)
 		}
 		delete(parts, next)
 		for _, l := range part {
 			if l.Index != next {
-				return nil, fmt.Errorf("%w: entry %d is missing", ErrDamaged, next)
+				return nil, damaged("", "entry %d is neither in the journal nor in the database", next)
 			}
 			next++
 		}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"ciderd/test/torture/judge"
 	"ciderd/test/torture/rig"
@@ -16,7 +17,7 @@ import (
 
 // damage changes a file of a stopped node. The node may refuse to start, naming the file; or end
 // later, when it meets the damage; or not meet it at all, and then whatever it serves is right. Where
-// the daemon looks at every bit before it goes on, a meta page of raft.db, it must refuse.
+// the daemon looks at every bit before it goes on, a meta page of raft.db or the header of a journal's file, it must refuse.
 func damage(change func(random *rand.Rand, file string) error) func(*Round) error {
 	return func(r *Round) error {
 		n, err := r.target()
@@ -44,8 +45,11 @@ func damage(change func(random *rand.Rand, file string) error) func(*Round) erro
 	}
 }
 
-// fileToDamage draws raft.db or one of the newest snapshot's: its contents, and what describes them.
+// fileToDamage draws raft.db, one of the journal's, or one of the newest snapshot's: its contents, and what describes them.
 func fileToDamage(random *rand.Rand, n *rig.Node) string {
+	if journal, _ := filepath.Glob(filepath.Join(n.Disk.Data(), "journal.*")); len(journal) > 0 && random.IntN(3) == 0 {
+		return journal[random.IntN(len(journal))]
+	}
 	s := n.Disk.Snapshots()
 	if len(s) == 0 || random.IntN(2) == 0 {
 		return filepath.Join(n.Disk.Data(), "raft.db")
@@ -107,10 +111,13 @@ const (
 	countsFrom, countsTo = 10, 16
 )
 
-// metasOf is what raft.db's meta pages say, of any other file nothing. What counts entries and pages behind
-// them in their headers says nothing, and the daemon does not look at it.
+// A file of the journal begins with a header.
+const headerBytes = 56
+
+// metasOf is what raft.db's meta pages say, or the header of a journal's file; of any other file nothing. What counts entries
+// and pages behind them in the meta pages' headers says nothing, and the daemon does not look at it.
 func metasOf(file string) ([]byte, error) {
-	if filepath.Base(file) != "raft.db" {
+	if filepath.Base(file) != "raft.db" && !isJournal(file) {
 		return nil, nil
 	}
 	f, err := os.Open(file)
@@ -118,6 +125,11 @@ func metasOf(file string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
+	if isJournal(file) {
+		header := make([]byte, headerBytes)
+		_, err := f.ReadAt(header, 0)
+		return header, err
+	}
 	var metas []byte
 	for page := range metaPages {
 		var b [metaBytes]byte
@@ -129,8 +141,10 @@ func metasOf(file string) ([]byte, error) {
 	return metas, nil
 }
 
+func isJournal(file string) bool { return strings.HasPrefix(filepath.Base(file), "journal.") }
+
 // flipBits turns one bit over in each of up to 256 places, all in blocks that are not empty; or a single
-// one, in raft.db then mostly one of a meta page.
+// one, in raft.db then mostly one of a meta page, and in the journal of a header.
 func flipBits(random *rand.Rand, file string) error {
 	f, err := os.OpenFile(file, os.O_RDWR, 0)
 	if err != nil {
@@ -147,8 +161,12 @@ func flipBits(random *rand.Rand, file string) error {
 	most, draw := 256, func() int64 { return random.Int64N(info.Size()) }
 	if random.IntN(2) == 0 {
 		most = 1
-		if meta := int64(os.Getpagesize()); filepath.Base(file) == "raft.db" && random.IntN(4) > 0 {
+		switch meta := int64(os.Getpagesize()); {
+		case random.IntN(4) == 0:
+		case filepath.Base(file) == "raft.db":
 			draw = func() int64 { return random.Int64N(metaPages)*meta + random.Int64N(metaBytes) }
+		case isJournal(file):
+			draw = func() int64 { return random.Int64N(headerBytes) }
 		}
 	}
 	var b [1]byte

@@ -24,8 +24,8 @@ func diskFaults() []Fault {
 		{Name: "fsync-error", How: "strace makes fdatasync and fsync return EIO", Act: fsyncError},
 		{Name: "snapshot-install", How: "a follower is down while the others write more than they keep of the log", Act: snapshotInstall},
 		{Name: "snapshot-live", How: "a follower is cut off, and serves reads, while the others write more than they keep of the log", Act: snapshotLive},
-		{Name: "file-truncated", How: "raft.db, or a snapshot or its description, of a stopped node loses its end", Act: damage(truncateFile)},
-		{Name: "file-flipped", How: "one bit, or many, of raft.db (its meta pages above all), or of a snapshot or its description, of a stopped node are turned over", Act: damage(flipBits)},
+		{Name: "file-truncated", How: "raft.db, a file of the journal, or a snapshot or its description, of a stopped node loses its end", Act: damage(truncateFile)},
+		{Name: "file-flipped", How: "one bit, or many, of raft.db (its meta pages above all), of a file of the journal, or of a snapshot or its description, of a stopped node are turned over", Act: damage(flipBits)},
 	}
 }
 
