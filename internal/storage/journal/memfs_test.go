@@ -22,6 +22,20 @@ type power struct {
 	err  error
 }
 
+// cutAt has the power go off at an operation; 0: never.
+func (p *power) cutAt(off int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.off = off
+}
+
+// count returns how many operations were done.
+func (p *power) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done
+}
+
 // use is one more operation. before: the power goes off before it, or it fails; after: it is done, and then the power
 // goes off, so that nobody hears of it.
 func (p *power) use(do func()) error {
