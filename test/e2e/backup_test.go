@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -21,10 +22,16 @@ import (
 // inspectFile asks what is in a backup, which takes no cluster.
 func inspectFile(t *testing.T, file string) said {
 	t.Helper()
+	return program(t, "", "inspect", file)
+}
+
+// program runs ciderd with a verb that takes no cluster.
+func program(t *testing.T, stdin string, args ...string) said {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, harness.Binary(t), "inspect", file)
-	cmd.Env = harness.CleanEnv()
+	cmd := exec.CommandContext(ctx, harness.Binary(t), args...)
+	cmd.Env, cmd.Stdin = append(harness.CleanEnv(), "HOME="+t.TempDir()), strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	s := said{code: exitCode(cmd.Run())}
@@ -279,4 +286,59 @@ func TestRestoreAcrossALeader(t *testing.T) {
 			t.Errorf("%s: %+v", n.Name, s)
 		}
 	}
+}
+
+// TestRestorePartly restores into a cluster whose limit is below what the backup takes: not at all, or as much as fits.
+func TestRestorePartly(t *testing.T) {
+	from := harness.Start(t, harness.Options{})
+	const items = 30 // of 400 KiB for each user
+	for _, user := range []string{"alice", "bob"} {
+		conn := harness.LoginAs(t, from.Nodes[0], user)
+		for i := range items {
+			mustDo(t, conn, fmt.Sprintf("SET k%d %s", i, strings.Repeat("v", 400<<10)), "OK")
+		}
+	}
+	does(t, command(t, from, from.Nodes[0], "", "user", "reserve", "bob", "4MiB"))
+	file := filepath.Join(from.Dir, "backup")
+	does(t, command(t, from, from.Nodes[0], "", "backup", file))
+
+	to := harness.Start(t, harness.Options{Nodes: 3, Config: "limits {\n max_memory = \"16MiB\"\n when_full = \"reject\"\n}\n"})
+	n := to.Followers(to.Leader())[0]
+	stays := harness.LoginAs(t, to.Nodes[0], "carol")
+	mustDo(t, stays, "SET stays "+strings.Repeat("z", 100<<10), "OK")
+	fails(t, command(t, to, n, "", "restore", "-yes", file), 1, "it does not fit: with what stays here it takes", "the limit on memory is 16777216")
+	does(t, command(t, to, n, "", "restore", "-dry-run", "-partial", file), "part    with what stays here it takes")
+	if s := command(t, to, n, "", "user", "show", "alice"); s.code != 1 {
+		t.Errorf("something was restored: %+v", s)
+	}
+	s := command(t, to, n, "", "restore", "-yes", "-partial", "-json", file)
+	does(t, s)
+	var done struct {
+		Contents struct{ Users, Items int }
+		Skipped  int
+	}
+	if err := json.Unmarshal([]byte(s.out), &done); err != nil || done.Skipped == 0 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	harness.Eventually(t, "every node holds what is said to be restored", func() error {
+		for _, on := range to.Nodes {
+			held := 0
+			for _, user := range []string{"alice", "bob"} {
+				var shown struct{ Keys int }
+				s := command(t, to, on, "", "user", "show", "-json", user)
+				if err := json.Unmarshal([]byte(s.out), &shown); err != nil {
+					return fmt.Errorf("%+v", s)
+				}
+				held += shown.Keys
+			}
+			if held != done.Contents.Items || held+done.Skipped != 2*items || held < items/2 {
+				return fmt.Errorf("%s holds %d: %+v", on.Name, held, done)
+			}
+		}
+		return nil
+	})
+	holds(t, n, "carol", map[string]string{"stays": strings.Repeat("z", 100<<10)})
+	holds(t, n, "alice", map[string]string{"k0": strings.Repeat("v", 400<<10)})
+	mustDo(t, harness.LoginAs(t, n, "bob"), "FLUSH ALL", "OK") // its user is let in, and can make room
+	mustDo(t, harness.LoginAs(t, n, "alice"), "SET another a", "OK")
 }
