@@ -87,6 +87,7 @@ install: bin/ciderd ## the binary and all that a service needs, under DESTDIR (a
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/prometheus deploy/prometheus/*.yml
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/grafana deploy/grafana/ciderd.json
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/haproxy deploy/haproxy/haproxy.cfg
 
 .PHONY: try-systemd
 try-systemd: bin/ciderd ## deploy/README.md on three Debian machines (systemd-nspawn; root; some minutes)
