@@ -131,5 +131,5 @@ torture-plants: bin/torture ## the planted bugs, each built into the daemon, and
 WHAT        ?=
 
 .PHONY: measure
-measure: ## failover (KILLS), rolling restart (ROUNDS), catching up (VALUES), Raft's timeouts (TIMEOUTS, ELECTION_SECS, KILLS), a limit on memory (LIMITS, CASES, FILL), hit ratios (TRACES), TLS, clients, neighbours, large keyspaces (KEYS): figures, no verdict (WHAT)
+measure: ## failover (KILLS), rolling restart (ROUNDS), sizing (DATA, OVER), catching up (VALUES), Raft's timeouts (TIMEOUTS, ELECTION_SECS, KILLS), a limit on memory (LIMITS, CASES, FILL), hit ratios (TRACES), TLS, clients, neighbours, large keyspaces (KEYS): figures, no verdict (WHAT)
 	MEASURE=1 $(GO) test -tags e2e -count=1 -v -timeout 1h -run 'TestMeasure$(WHAT)' ./test/measure
