@@ -87,6 +87,7 @@ install: bin/ciderd ## the binary and all that a service needs, under DESTDIR (a
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/prometheus deploy/prometheus/*.yml
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/grafana deploy/grafana/ciderd.json
+	install -D -m 0644 -t $(DESTDIR)$(docdir)/haproxy deploy/haproxy/haproxy.cfg
 
 .PHONY: try-systemd
 try-systemd: bin/ciderd ## deploy/README.md on three Debian machines (systemd-nspawn; root; some minutes)
@@ -130,5 +131,5 @@ torture-plants: bin/torture ## the planted bugs, each built into the daemon, and
 WHAT        ?=
 
 .PHONY: measure
-measure: ## failover (KILLS), rolling restart (ROUNDS), catching up (VALUES), Raft's timeouts (TIMEOUTS, ELECTION_SECS, KILLS), a limit on memory (LIMITS, CASES, FILL), hit ratios (TRACES), TLS, clients, neighbours, large keyspaces (KEYS): figures, no verdict (WHAT)
+measure: ## failover (KILLS), rolling restart (ROUNDS), sizing (DATA, OVER), catching up (VALUES), Raft's timeouts (TIMEOUTS, ELECTION_SECS, KILLS), a limit on memory (LIMITS, CASES, FILL), hit ratios (TRACES), TLS, clients, neighbours, large keyspaces (KEYS): figures, no verdict (WHAT)
 	MEASURE=1 $(GO) test -tags e2e -count=1 -v -timeout 1h -run 'TestMeasure$(WHAT)' ./test/measure

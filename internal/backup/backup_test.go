@@ -281,6 +281,16 @@ func TestPartial(t *testing.T) {
 	if u, _ := to.State.Shares().Of(3); u.Memory > 1<<20 {
 		t.Errorf("%+v", u)
 	}
+	// What is said to be restored is what is there.
+	var there archive.Totals
+	for _, name := range []string{"alice", "bob"} {
+		u, _ := to.State.Lookup([]byte(name))
+		there.Items += int64(to.State.Shares().Keyspace(u.ID).Len())
+	}
+	whole, err := from.Check(bytes.NewReader(file), Options{Replace: true})
+	if err != nil || done.Items != there.Items || done.Items+done.Replies+done.Skipped != whole.Totals.Items+whole.Totals.Replies || done.Bytes >= whole.Totals.Bytes {
+		t.Errorf("%+v is said to be done, of %+v; %d items are there, %v", done, whole.Totals, there.Items, err)
+	}
 }
 
 // While nothing can be written a restore tries on, and then goes on as if nothing had been; what was lost on its way and

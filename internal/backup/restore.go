@@ -27,7 +27,11 @@ func (c Config) Restore(ctx context.Context, file io.Reader, o Options) (Done, e
 	if err == nil {
 		err = r.endUser()
 	}
-	r.done.Skipped = r.send.skipped
+	skipped := r.send.skipped
+	r.done.Items -= skipped.Items
+	r.done.Replies -= skipped.Replies
+	r.done.Bytes -= skipped.Bytes
+	r.done.Skipped = skipped.Items + skipped.Replies
 	if err != nil && r.id != 0 {
 		r.done.Incomplete = r.name
 	}
@@ -89,7 +93,7 @@ func (r *restoring) reply(reply archive.Reply) error {
 	r.done.Replies++
 	return r.failed(r.send.add(&fsm.Command{
 		Op: fsm.OpRestoreOnce, User: r.id, Arg: reply.ID, At: reply.At, Limit: int64(reply.Kind), N: reply.N,
-	}))
+	}, archive.Totals{Replies: 1}))
 }
 
 func (r *restoring) item(i archive.Item) error {
@@ -100,9 +104,10 @@ func (r *restoring) item(i archive.Item) error {
 		r.done.Expired++
 		return nil
 	}
+	brings := archive.Totals{Items: 1, Bytes: int64(len(i.Key) + len(i.Value))}
 	r.done.Items++
-	r.done.Bytes += int64(len(i.Key) + len(i.Value))
-	return r.failed(r.send.add(&fsm.Command{Op: fsm.OpStore, User: r.id, Key: i.Key, Value: i.Value, At: i.Deadline}))
+	r.done.Bytes += brings.Bytes
+	return r.failed(r.send.add(&fsm.Command{Op: fsm.OpStore, User: r.id, Key: i.Key, Value: i.Value, At: i.Deadline}, brings))
 }
 
 // endUser lets the user in, once all that is its has been applied.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"ciderd/internal/backup/archive"
 	"ciderd/internal/fsm"
 )
 
@@ -27,17 +28,19 @@ type sender struct {
 	propose func(fsm.Group) (wait func() ([]fsm.Result, error))
 	partial bool
 	group   fsm.Group
-	sent    []sentGroup // oldest first
-	skipped int64
+	holds   []archive.Totals // what each command of group brings
+	sent    []sentGroup      // oldest first
+	skipped archive.Totals   // what did not fit
 }
 
 type sentGroup struct {
 	group fsm.Group
+	holds []archive.Totals
 	wait  func() ([]fsm.Result, error)
 }
 
-// add takes a command over. Its result, or an earlier one's, may be the error.
-func (s *sender) add(c *fsm.Command) error {
+// add takes a command over, which brings that much. Its result, or an earlier one's, may be the error.
+func (s *sender) add(c *fsm.Command, brings archive.Totals) error {
 	// Encoding takes a few numbers beside the texts.
 	if size := 64 + len(c.Arg) + len(c.Key) + len(c.Value); s.group.Count == groupCommands || s.group.Count > 0 && len(s.group.Commands)+size > groupBytes {
 		if err := s.send(); err != nil {
@@ -46,6 +49,7 @@ func (s *sender) add(c *fsm.Command) error {
 	}
 	s.group.User = c.User
 	s.group.Append(c)
+	s.holds = append(s.holds, brings)
 	return nil
 }
 
@@ -59,8 +63,8 @@ func (s *sender) send() error {
 			return err
 		}
 	}
-	s.sent = append(s.sent, sentGroup{s.group, s.propose(s.group)})
-	s.group = fsm.Group{}
+	s.sent = append(s.sent, sentGroup{s.group, s.holds, s.propose(s.group)})
+	s.group, s.holds = fsm.Group{}, nil
 	return nil
 }
 
@@ -85,11 +89,13 @@ func (s *sender) oldest() error {
 	if err != nil {
 		return err
 	}
-	for _, r := range results {
+	for i, r := range results {
 		switch {
 		case r.Kind == fsm.KindOK, r.Kind == fsm.KindExists:
 		case s.partial && (r.Kind == fsm.KindQuota || r.Kind == fsm.KindAtLimit):
-			s.skipped++
+			s.skipped.Items += first.holds[i].Items
+			s.skipped.Replies += first.holds[i].Replies
+			s.skipped.Bytes += first.holds[i].Bytes
 		default:
 			return why(r.Kind)
 		}
@@ -100,7 +106,7 @@ func (s *sender) oldest() error {
 // one has a single command applied.
 func (s *sender) one(c fsm.Command) (fsm.Result, error) {
 	g := fsm.NewGroup(c)
-	results, err := s.results(sentGroup{g, s.propose(g)})
+	results, err := s.results(sentGroup{group: g, wait: s.propose(g)})
 	if err != nil || len(results) != 1 {
 		return fsm.Result{}, err
 	}

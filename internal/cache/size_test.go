@@ -1,6 +1,9 @@
 package cache
 
 import (
+	"fmt"
+	"os"
+	"regexp"
 	"testing"
 )
 
@@ -47,5 +50,26 @@ func TestClassesAreTheRuntimes(t *testing.T) {
 	}
 	if mean := sum / float64(n); below < 0.87 || above > 1.34 || mean < 0.97 || mean > 1.03 {
 		t.Errorf("from %.3f to %.3f of the runtime's, %.3f on average", below, above, mean)
+	}
+}
+
+// docs/sizing.md says what items count for.
+func TestSizingIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/sizing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile(`(?m)^\| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$`).FindAllStringSubmatch(string(text), -1)
+	if len(rows) < 5 {
+		t.Fatalf("only %d rows", len(rows))
+	}
+	for _, row := range rows {
+		var key, value int
+		if _, err := fmt.Sscan(row[1]+" "+row[2], &key, &value); err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("| %d | %d | %d | %d |", key, value, MemoryOf(key, value, false), MemoryOf(key, value, true)); row[0] != want {
+			t.Errorf("docs/sizing.md has %s, want %s", row[0], want)
+		}
 	}
 }

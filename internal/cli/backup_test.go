@@ -80,6 +80,47 @@ func TestReplaceFile(t *testing.T) {
 	}
 }
 
+// What a killed process has left is removed by the next one for the same file, and nothing else.
+func TestReplaceFileRemovesLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{".f.123.partial", ".f.9.partial", ".f.more.123.partial", ".g.123.partial", ".f.x1.partial", ".f..partial", "f.123.partial"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, ".f.5.partial"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "f")
+	fine := func(*os.File) error { return nil }
+	var inner error
+	err := replaceFile(name, func(w io.Writer) error {
+		if _, err := io.WriteString(w, "outer"); err != nil {
+			return err
+		}
+		// One that is being written is no leftover.
+		inner = replaceFile(name, func(w io.Writer) error { _, err := io.WriteString(w, "inner"); return err }, fine)
+		return nil
+	}, fine)
+	if err != nil || inner != nil {
+		t.Errorf("%v, %v", err, inner)
+	}
+	if got, err := os.ReadFile(name); err != nil || string(got) != "outer" {
+		t.Errorf("%q, %v", got, err)
+	}
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range all {
+		left = append(left, e.Name())
+	}
+	if got, want := strings.Join(left, " "), ".f..partial .f.5.partial .f.more.123.partial .f.x1.partial .g.123.partial f f.123.partial"; got != want {
+		t.Errorf("left are %s, want %s", got, want)
+	}
+}
+
 // aBackup is a file with two users.
 func aBackup(t *testing.T) string {
 	t.Helper()

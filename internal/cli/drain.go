@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"ciderd/internal/admin/api"
@@ -20,7 +21,7 @@ const (
 func Drain() []Verb {
 	return []Verb{
 		{
-			Name: "drain", Args: "[-timeout D]", Summary: "take the node out of traffic: before a restart", Group: ToANode,
+			Name: "drain", Args: "[-timeout D]", Summary: "take the node out of traffic: before a restart", Group: ToANode, Facts: true,
 			Flags: []Flag{{Name: "timeout", Arg: "D"}},
 			Text: `The node is not ready from then on, and leadership goes to another one. Clients
 are sent away between two commands, and so are new ones. It waits until all
@@ -29,7 +30,7 @@ many, and the node goes on draining. A restart, or ciderd undrain, ends it.`,
 			Run: drain,
 		},
 		{
-			Name: "undrain", Summary: "take clients again", Group: ToANode,
+			Name: "undrain", Summary: "take clients again", Group: ToANode, Facts: true,
 			Run: undrain,
 		},
 	}
@@ -37,10 +38,15 @@ many, and the node goes on draining. A restart, or ciderd undrain, ends it.`,
 
 func undrain(c *Call) error {
 	state, err := ask(c, api.Drain, api.DrainRequest{On: false})
-	if err == nil {
-		fmt.Fprintf(c.Out, "%s takes clients again\n", state.Node)
+	if err != nil {
+		return err
 	}
-	return err
+	return c.printDraining(&state, state.Node+" takes clients again")
+}
+
+// printDraining prints how a node is that drains or has, in a sentence; as JSON its facts.
+func (c *Call) printDraining(state *api.Draining, said string) error {
+	return c.Print(state, func(w io.Writer) error { _, err := fmt.Fprintln(w, said); return err })
 }
 
 func drain(c *Call) error {
@@ -63,10 +69,12 @@ func drain(c *Call) error {
 		case !state.Draining:
 			return errors.New("somebody has ended this: the node takes clients again, or was restarted")
 		case isDrained(&state, passed):
-			fmt.Fprintf(c.Out, "%s is drained: no client is left; %s\n", state.Node, whoLeads(&state))
-			return nil
+			return c.printDraining(&state, fmt.Sprintf("%s is drained: no client is left; %s", state.Node, whoLeads(&state)))
 		case passed >= limit:
-			return notDrained(&state, limit)
+			if c.Given("json") { // how it is now, beside the error
+				err = c.printDraining(&state, "")
+			}
+			return errors.Join(err, notDrained(&state, limit))
 		case time.Since(told) > time.Second && isTerminal(c.Err):
 			fmt.Fprintf(c.Err, "ciderd: %s; %s\n", clientsLeft(state.Left), whoLeads(&state))
 			told = time.Now()

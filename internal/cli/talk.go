@@ -33,7 +33,13 @@ input; LOGIN NAME, SIGNUP NAME and PASSWD ask for theirs without showing it.
 	}
 }
 
-const dialTimeout = 5 * time.Second
+const (
+	dialTimeout = 5 * time.Second
+	// bannerTimeout is how long a node may take for its first line, which it sends at once, and replyTimeout how long for
+	// the answer to a login, which may have to wait for its turn.
+	bannerTimeout = 10 * time.Second
+	replyTimeout  = time.Minute
+)
 
 func talk(c *Call) error {
 	t := &talker{call: c, out: c.Out, address: "localhost:8080"}
@@ -129,18 +135,25 @@ func (t *talker) connect() (err error) {
 		return err
 	}
 	t.in = bufio.NewReader(t.conn)
-	if err := t.expect("LOGIN or SIGNUP"); err != nil || t.user == "" {
+	err = t.expect("LOGIN or SIGNUP", bannerTimeout)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("%s says nothing for %v: is it a text port?", t.address, bannerTimeout)
+		if t.tls == nil {
+			err = fmt.Errorf("%w One that encrypts wants -tls", err)
+		}
+	}
+	if err != nil || t.user == "" {
 		return err
 	}
 	if _, err := fmt.Fprintf(t.conn, "LOGIN %s %s\n", t.user, t.password); err != nil {
 		return err
 	}
-	return t.expect("Login successful")
+	return t.expect("Login successful", replyTimeout)
 }
 
-// expect reads a line, and returns another one as an error.
-func (t *talker) expect(want string) error {
-	if err := t.conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+// expect reads a line, within that time, and returns another one as an error.
+func (t *talker) expect(want string, within time.Duration) error {
+	if err := t.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
 	line, err := t.in.ReadString('\n')

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"ciderd/internal/admin/api"
@@ -20,7 +21,7 @@ const (
 func Wait() Verb {
 	return Verb{
 		Name: "wait", Args: "-ready|-leader|-caught-up [-timeout D]", Summary: "for scripts: until that holds",
-		Group: ToANode, Flags: []Flag{{Name: "ready"}, {Name: "leader"}, {Name: "caught-up"}, {Name: "timeout", Arg: "D"}},
+		Group: ToANode, Facts: true, Flags: []Flag{{Name: "ready"}, {Name: "leader"}, {Name: "caught-up"}, {Name: "timeout", Arg: "D"}},
 		Text: `-ready      reads are served here, and it is not draining
 -leader     this node knows a leader
 -caught-up  reads here see every write that anybody was told OK for before this
@@ -71,6 +72,13 @@ func isCaughtUp(client *api.Client) (string, error) {
 	return done.Said, err
 }
 
+// Held is what wait prints as JSON once it has ended.
+type Held struct {
+	For     string // ready, leader or caught-up
+	Said    string // what wait says of it else
+	Seconds float64
+}
+
 func wait(c *Call) error {
 	until, limit, err := waitsFor(c)
 	if err != nil {
@@ -80,8 +88,8 @@ func wait(c *Call) error {
 	for {
 		said, err := c.once(until, limit-time.Since(begun))
 		if err == nil {
-			fmt.Fprintln(c.Out, said)
-			return nil
+			held := Held{For: until.flag, Said: said, Seconds: time.Since(begun).Seconds()}
+			return c.Print(held, func(w io.Writer) error { _, err := fmt.Fprintln(w, said); return err })
 		}
 		var wrong *configError
 		if errors.As(err, &wrong) {

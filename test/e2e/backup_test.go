@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -21,10 +22,16 @@ import (
 // inspectFile asks what is in a backup, which takes no cluster.
 func inspectFile(t *testing.T, file string) said {
 	t.Helper()
+	return program(t, "", "inspect", file)
+}
+
+// program runs ciderd with a verb that takes no cluster.
+func program(t *testing.T, stdin string, args ...string) said {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, harness.Binary(t), "inspect", file)
-	cmd.Env = harness.CleanEnv()
+	cmd := exec.CommandContext(ctx, harness.Binary(t), args...)
+	cmd.Env, cmd.Stdin = append(harness.CleanEnv(), "HOME="+t.TempDir()), strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	s := said{code: exitCode(cmd.Run())}
@@ -279,4 +286,73 @@ func TestRestoreAcrossALeader(t *testing.T) {
 			t.Errorf("%s: %+v", n.Name, s)
 		}
 	}
+}
+
+// TestRestorePartly restores into a cluster whose limit is below what the backup takes: not at all, or as much as fits. Where
+// the cluster evicts, all of it is put back, and what has been used least goes.
+func TestRestorePartly(t *testing.T) {
+	from := harness.Start(t, harness.Options{})
+	const items = 30 // of 400 KiB for each user
+	value := strings.Repeat("v", 400<<10)
+	for _, user := range []string{"alice", "bob"} {
+		conn := harness.LoginAs(t, from.Nodes[0], user)
+		for i := range items {
+			mustDo(t, conn, fmt.Sprintf("SET k%d %s", i, value), "OK")
+		}
+	}
+	file := filepath.Join(from.Dir, "backup")
+	does(t, command(t, from, from.Nodes[0], "", "backup", file))
+	for _, mode := range []string{"reject", "evict"} {
+		t.Run(mode, func(t *testing.T) {
+			to := harness.Start(t, harness.Options{Nodes: 3, Config: "limits {\n max_memory = \"16MiB\"\n when_full = \"" + mode + "\"\n}\n"})
+			n := to.Followers(to.Leader())[0]
+			stays := map[string]string{"stays": strings.Repeat("z", 100<<10)}
+			mustDo(t, harness.LoginAs(t, to.Nodes[0], "carol"), "SET stays "+stays["stays"], "OK")
+			fails(t, command(t, to, n, "", "restore", "-yes", file), 1, "it does not fit: with what stays here it takes", "the limit on memory is 16777216")
+			does(t, command(t, to, n, "", "restore", "-dry-run", "-partial", file), "part    with what stays here it takes")
+			if s := command(t, to, n, "", "user", "show", "alice"); s.code != 1 {
+				t.Errorf("something was restored: %+v", s)
+			}
+			s := command(t, to, n, "", "restore", "-yes", "-partial", "-json", file)
+			does(t, s)
+			var done struct {
+				Contents struct{ Items int }
+				Skipped  int
+			}
+			if err := json.Unmarshal([]byte(s.out), &done); err != nil || done.Contents.Items+done.Skipped != 2*items || (done.Skipped > 0) != (mode == "reject") {
+				t.Fatalf("%+v, %v", s, err)
+			}
+			harness.Eventually(t, "every node holds what fits", func() error {
+				for _, on := range to.Nodes {
+					held := keysOf(t, to, on, "alice") + keysOf(t, to, on, "bob")
+					if held < items/2 || held > 42 || mode == "reject" && held != done.Contents.Items {
+						return fmt.Errorf("%s holds %d: %+v", on.Name, held, done)
+					}
+				}
+				return nil
+			})
+			holds(t, n, "carol", stays)
+			for _, user := range []string{"alice", "bob"} { // they are let in, and what they have is whole
+				conn := harness.LoginAs(t, n, user)
+				whole := 0
+				for i := range items {
+					if got, err := conn.Do(fmt.Sprintf("GET k%d", i)); err == nil && got == value {
+						whole++
+					} else if err != nil || got != "NOT_FOUND" {
+						t.Errorf("%s: k%d is %.40q, %v", user, i, got, err)
+					}
+				}
+				if there := keysOf(t, to, n, user); whole != there {
+					t.Errorf("%s has %d keys, %d of them whole", user, there, whole)
+				}
+			}
+		})
+	}
+}
+
+// keysOf is how many items a user has, as a node says.
+func keysOf(t *testing.T, c *harness.Cluster, n *harness.Node, user string) int {
+	t.Helper()
+	keys, _ := fact(t, command(t, c, n, "", "user", "show", "-json", user), "Keys").(float64)
+	return int(keys)
 }

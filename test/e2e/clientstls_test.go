@@ -131,3 +131,31 @@ func TestProxiedClients(t *testing.T) {
 		}
 	}
 }
+
+// TestCLIEncrypted: `ciderd cli -tls` talks to a node whose certificate is that of an authority that it is told, and to no
+// other one.
+func TestCLIEncrypted(t *testing.T) {
+	e := startEncrypted(t, "")
+	user := "typist-" + harness.Unique()
+	harness.MakeUser(t, e.n, user)
+	cli := func(stdin string, args ...string) said {
+		t.Helper()
+		return program(t, stdin, append([]string{"cli", "-addr", e.addr}, args...)...)
+	}
+	s := cli(harness.Password+"\n", "-tls", "-ca", e.ca(), "-user", user, "-c", `SET k "a b"`)
+	does(t, s)
+	if s.out != "OK\n" {
+		t.Errorf("it prints %q", s.out)
+	}
+	s = cli(harness.Password+"\nGET k\nHAS none\n", "-ca", e.ca(), "-user", user) // -ca says that it is to encrypt
+	does(t, s)
+	if s.out != "a b\nfalse\n" {
+		t.Errorf("it prints %q", s.out)
+	}
+	fails(t, cli("", "-tls", "-c", "PING"), 1, "certificate signed by unknown authority")
+	stranger := harness.New(t, harness.Options{})
+	stranger.MakeCertificates()
+	fails(t, cli("", "-tls", "-ca", stranger.Authority(), "-c", "PING"), 1, "certificate")
+	fails(t, cli("", "-c", "PING"), 1, "One that encrypts wants -tls")
+	fails(t, program(t, "", "cli", "-addr", e.n.Text, "-tls", "-ca", e.ca(), "-c", "PING"), 1, "tls: ")
+}

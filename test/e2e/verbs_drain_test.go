@@ -79,6 +79,24 @@ func TestDrainALeader(t *testing.T) {
 	does(t, command(t, c, n, "", "wait", "-ready"), n.Name+" is ready")
 	mustDo(t, harness.LoginAs(t, n, user), "GET k", "v")
 	does(t, command(t, c, n, "", "drain", "-timeout", "1m"), n.Name+" is drained")
+	s = command(t, c, n, "", "drain", "-json")
+	does(t, s)
+	if fact(t, s, "Node") != n.Name || fact(t, s, "Draining") != true || fact(t, s, "Left") != 0.0 || fact(t, s, "Leads") != false {
+		t.Errorf("drain -json: %s", s.out)
+	}
+	s = command(t, c, n, "", "undrain", "-json")
+	does(t, s)
+	if fact(t, s, "Node") != n.Name || fact(t, s, "Draining") != false {
+		t.Errorf("undrain -json: %s", s.out)
+	}
+	for _, flag := range []string{"ready", "leader", "caught-up"} {
+		s = command(t, c, n, "", "wait", "-"+flag, "-json")
+		does(t, s)
+		if said, _ := fact(t, s, "Said").(string); fact(t, s, "For") != flag || said == "" {
+			t.Errorf("wait -%s -json: %s", flag, s.out)
+		}
+	}
+	does(t, command(t, c, n, "", "drain"), n.Name+" is drained")
 	n.Stop(harness.StopLimit)
 	fails(t, command(t, c, n, "", "drain"), 1, "no node is running")
 	n.Start()
@@ -111,6 +129,11 @@ func TestDrainWithoutAQuorum(t *testing.T) {
 	}
 	stuck := command(t, c, last, "", "drain", "-timeout", "2s")
 	fails(t, stuck, 1, last.Name+" is not drained after 2s: 1 connection is left; it goes on draining")
+	stuck = command(t, c, last, "", "drain", "-timeout", "1s", "-json")
+	fails(t, stuck, 1, "1 connection is left")
+	if fact(t, stuck, "Left") != 1.0 {
+		t.Errorf("drain -json: %s", stuck.out)
+	}
 	if s := command(t, c, last, "", "transfer"); s.code != 2 {
 		t.Errorf("transfer: %+v", s)
 	}
