@@ -69,6 +69,10 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 e2e: ## real processes, real clients: three nodes, killed and restarted
 	$(GO) test -tags e2e -p 1 -timeout 30m -count=1 $(TESTFLAGS) ./test/...
 
+.PHONY: alerts
+alerts: ## each alert of deploy/prometheus fires by a real fault, and none without (prometheus; root; a quarter of an hour)
+	ALERTS=1 $(GO) test -tags e2e -count=1 -v -timeout 1h -run 'Alert|Quicker|Healthy' $(TESTFLAGS) ./test/e2e
+
 .PHONY: cluster
 cluster: ## three nodes on this machine, until Ctrl-C; data in ./ciderd-data (SHIFT=1000: on other ports)
 	@deploy/cluster-local.sh check

@@ -78,6 +78,8 @@ one_machine() {
 	check "survives kill -9" killed 1
 	check "with its data" within 5 says '^bar' talk 10.0.0.11 'LOGIN alice secret' 'GET foo'
 	one_machine_configuration
+	one_machine_operators
+	one_machine_hangs
 	check "stops in time" quick 10 on 1 systemctl stop ciderd
 	check "with exit code 0" is "$(property 1 ExecMainStatus) $(property 1 Result)" "0 success"
 	one_machine_mistakes
@@ -91,15 +93,64 @@ one_machine_configuration() {
 	pid=$(property 1 MainPID)
 	printf '%s\n' 'listen { text = ":8080" }' 'limits { max_value_size = "1KiB" }' >"$file"
 	check "reload" follow 1 reload
+	check "the journal has what changed" within 5 says 'changed: limits.max_value_size: 1KiB' journal 1
 	check "took effect" within 5 says '^ERR VALUE_TOO_LARGE' talk 10.0.0.11 'LOGIN alice secret' "SET big $(printf '%1500s' '' | tr ' ' x)"
 	echo 'limits { max_value_sise = "1KiB" }' >>"$file"
 	check "reload of a wrong file fails" fails on 1 systemctl reload ciderd
 	check "and says where" within 5 says 'cluster.hcl:3' journal 1
+	check "and that nothing was taken over" within 5 says 'nothing was taken over' journal 1
 	check "the node runs on" is "$(property 1 MainPID) $(property 1 ActiveState)" "$pid active"
 }
 
-# one_machine_mistakes has the wrong file of before.
+as() { on 1 runuser -u "$1" -- "${@:2}"; } # as USER COMMAND …
+
+# one_machine_operators: root and the group ciderd are operators, nobody else is, and the log has who did what.
+one_machine_operators() {
+	local uid
+	on 1 useradd -G ciderd oscar
+	on 1 useradd eve
+	uid=$(on 1 id -u oscar)
+	echo 'listen { text = ":8080" }' >"$dir/machine-1/etc/ciderd/cluster.hcl"
+	check "the socket's rights" is "$(on 1 stat -c '%a %U %G' /run/ciderd /run/ciderd/admin.sock | xargs)" \
+		"750 ciderd ciderd 660 ciderd ciderd"
+	check "root asks for the status" says '^HEALTHY' on 1 ciderd status
+	check "so does a member of the group" says '^HEALTHY' as oscar ciderd status
+	check "others may not" says 'is for root, the daemon.s user and, under systemd, its group' as eve ciderd status
+	check "and fail" fails as eve ciderd status
+	check "a member reloads" says '^changed: limits.max_value_size' as oscar ciderd reload -config /etc/ciderd/cluster.hcl
+	check "the log says who" within 5 says "uid.{1,3}$uid\\b.* verb.{1,3}reload\\b.* outcome.{1,3}done|\"outcome\":\"done\",\"uid\":\"$uid\",\"verb\":\"reload\"" journal 1
+	check "systemd reloads as the service's user" within 5 says \
+		"uid.{1,3}$(on 1 id -u ciderd)\\b.* verb.{1,3}reload\\b|\"uid\":\"$(on 1 id -u ciderd)\",\"verb\":\"reload\"" journal 1
+	check "a member drains" says ' is drained: no client is left' as oscar ciderd drain
+	check "it serves nobody" fails serving 1
+	check "the status line has it" within 5 says 'Status:.*is draining' on 1 systemctl status --no-pager ciderd
+	check "and is back" as oscar ciderd undrain
+	check "it serves" within 5 serving 1
+}
+
+# one_machine_hangs: the unit's WatchdogSec is a minute, here it is four seconds.
+one_machine_hangs() {
+	local pid unit=$dir/machine-1/etc/systemd/system/ciderd.service.d
+	check "a watchdog" is "$(property 1 WatchdogUSec)" 1min
+	mkdir -p "$unit"
+	printf '%s\n' '[Service]' 'WatchdogSec=4s' >"$unit/quick.conf"
+	on 1 systemctl daemon-reload
+	on 1 systemctl restart ciderd
+	pid=$(property 1 MainPID)
+	sleep 10
+	check "a node that lives is left alone" is "$(property 1 MainPID) $(property 1 NRestarts)" "$pid 0"
+	on 1 kill -STOP "$pid"
+	check "one that hangs is started again" within 20 restarted 1 "$pid"
+	check "the journal says why" says 'Watchdog timeout' on 1 journalctl --no-pager -u ciderd
+	check "and has what it was doing" says 'SIGABRT: abort' on 1 journalctl --no-pager -u ciderd
+	check "with its data" within 5 says '^bar' talk 10.0.0.11 'LOGIN alice secret' 'GET foo'
+	rm -r "$unit"
+	on 1 systemctl daemon-reload
+	on 1 systemctl restart ciderd
+}
+
 one_machine_mistakes() {
+	printf '%s\n' 'listen { text = ":8080" }' 'limits { max_value_sise = "1KiB" }' >"$dir/machine-1/etc/ciderd/cluster.hcl"
 	check "a wrong file: start fails" fails on 1 systemctl start ciderd
 	sleep 4 # four times RestartSec
 	check "with 78, and is not tried again" is \
@@ -112,7 +163,7 @@ one_machine_mistakes() {
 # one_machine_ends: after whatever end that is not systemctl stop it is started again, but for a data directory
 # that needs a person.
 one_machine_ends() {
-	local before data=$dir/machine-1/var/lib/ciderd
+	local before data=$dir/machine-1/var/lib/ciderd/ciderd-data # a single node's own
 	before=$(property 1 MainPID)
 	on 1 kill -TERM "$before"
 	check "an end that looks clean: it is started again" within 15 restarted 1 "$before"
@@ -144,7 +195,7 @@ three_machines() {
 	cp "$dir/machine-1/etc/ciderd/cluster.hcl" "$dir/machine-2/etc/ciderd/"
 	cp "$dir/machine-1/etc/ciderd/cluster.hcl" "$dir/machine-3/etc/ciderd/"
 	check "machine 3 comes first, READY at once" quick 5 follow 3 start
-	check "and says whom it waits for" within 5 says 'waiting for cider-1, cider-2' journal 3
+	check "and says whom it waits for" within 5 says 'waiting for cider-1: .*; cider-2: ' journal 3
 	check "machine 1" quick 5 follow 1 start
 	check "machine 1 waits for the last" within 5 says 'Status:.*cider-2' on 1 systemctl status --no-pager ciderd
 	check "machine 2" quick 5 follow 2 start

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"ciderd/internal/report"
 )
 
 // tested is a program with all verbs of this package and two more, what it printed, and what was called.
@@ -174,6 +176,26 @@ func checkScreen(t *testing.T, what, text string) {
 	for line := range strings.Lines(text) {
 		if len(line) > 80 {
 			t.Errorf("%s: %d columns: %s", what, len(line)-1, line)
+		}
+	}
+}
+
+// A leader that has no majority is none: NO QUORUM is 2, whatever the node that was asked believes.
+func TestExitOfStatus(t *testing.T) {
+	for _, c := range []struct {
+		leader, verdict string
+		want            error
+	}{
+		{"n1", report.Healthy, nil},
+		{"n1", report.Degraded, ExitError(ExitFailed)},
+		{"n1", report.NoQuorum, ExitError(ExitNoLeader)},
+		{"", report.NoQuorum, ExitError(ExitNoLeader)},
+		{"", report.Degraded, ExitError(ExitNoLeader)},
+	} {
+		var r report.Full
+		r.Leader, r.Overview.Verdict = c.leader, c.verdict
+		if got := exitOf(&r); got != c.want {
+			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }

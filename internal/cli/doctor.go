@@ -17,7 +17,7 @@ sync times, memory, login queues, descriptors, connections, clocks,
 certificates, versions, and files that differ. What is worst comes first.
 
 Exit codes, as those of status: 0 healthy (advice leaves it so), 1 degraded or
-no node at the socket, 2 no leader known.`,
+no node at the socket, 2 no leader known, or none that has a majority.`,
 		Run: examine,
 	}
 }

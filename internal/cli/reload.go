@@ -22,8 +22,9 @@ Exit codes: 78 mistakes in the file, 1 certificates that do not work any more.`,
 
 func reload(c *Call) error {
 	answer, err := ask(c, api.Reload, struct{}{})
+	var wrong *configError // the file that the command reads, to find the socket, is the node's
 	switch {
-	case errors.Is(err, api.ErrConfig):
+	case errors.Is(err, api.ErrConfig), errors.As(err, &wrong):
 		return &configError{fmt.Errorf("%w\nciderd: nothing was taken over", err)}
 	case err != nil:
 		return err

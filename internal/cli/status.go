@@ -22,7 +22,8 @@ the whole. Rates are of the last ten seconds, percentiles of the last minute;
 P99 R/W is of reads and of writes, in milliseconds. -watch shows it again every
 two seconds, until Ctrl-C.
 
-Exit codes: 0 healthy, 1 degraded or no node at the socket, 2 no leader known.`,
+Exit codes: 0 healthy, 1 degraded or no node at the socket, 2 no leader known,
+or none that has a majority (NO QUORUM).`,
 		Run: status,
 	}
 }
@@ -54,7 +55,7 @@ func status(c *Call) error {
 // exitOf is how the exit code tells what a report says: nil if the cluster is healthy.
 func exitOf(r *report.Full) error {
 	switch {
-	case r.Leader == "":
+	case r.Leader == "", r.Overview.Verdict == report.NoQuorum: // a leader that the others do not answer is none
 		return ExitError(ExitNoLeader)
 	case r.Overview.Verdict != report.Healthy:
 		return ExitError(ExitFailed)

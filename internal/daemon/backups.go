@@ -21,6 +21,8 @@ type operatedBackups struct {
 	backup  backup.Config
 	cluster string
 	name    string // of this node
+	// within is how long something may take that takes so long if there is a leader: without one hardly at all.
+	within func(time.Duration) time.Duration
 }
 
 // backupNode is what backups need of a node beside its state.
@@ -32,13 +34,14 @@ type backupNode interface {
 
 func newOperatedBackups(d *Daemon) operatedBackups {
 	node := sessionsNode{Node: d.node}
+	within := patience(func() bool { return d.node.Status().Leader != "" })
 	timeout := func() time.Duration { // it may change by a reload
 		d.runtime.Lock()
 		defer d.runtime.Unlock()
-		return d.config.Timeouts.Write
+		return within(d.config.Timeouts.Write)
 	}
 	return operatedBackups{
-		node: node, cluster: d.config.ClusterName, name: d.config.NodeName,
+		node: node, cluster: d.config.ClusterName, name: d.config.NodeName, within: within,
 		backup: backup.Config{
 			State: d.node.FSM(), Now: d.node.Clock().Now, Release: d.version,
 			Propose: func(g fsm.Group) func() ([]fsm.Result, error) { return node.Propose(g, timeout()).Wait },
@@ -46,18 +49,32 @@ func newOperatedBackups(d *Daemon) operatedBackups {
 	}
 }
 
+// patience shortens a limit while no leader is known.
+func patience(led func() bool) func(limit time.Duration) time.Duration {
+	return func(limit time.Duration) time.Duration {
+		if led() {
+			return limit
+		}
+		return min(limit, leaderlessFor)
+	}
+}
+
 var errOlder = fmt.Errorf("%w: not every node of the cluster knows backups yet: upgrade all of them first", api.ErrRefused)
 
-// syncFor is how long a backup waits for what other nodes have acknowledged. Without a leader it is of what is here.
-const syncFor = 3 * time.Second
+const (
+	// syncFor is how long a backup waits for what other nodes have acknowledged. Without a leader it is of what is here.
+	syncFor = 3 * time.Second
+	// leaderlessFor is how long a leader is waited for when none is known: as long as most elections take.
+	leaderlessFor = time.Second
+)
 
 // Save writes a backup of all that this node has applied.
 func (b operatedBackups) Save(ctx context.Context, w io.Writer, begin func()) error {
 	if !b.node.Ready() {
 		return fmt.Errorf("%w: %w; try again, or on another node", api.ErrRefused, accounts.ErrLoading)
 	}
-	within, cancel := context.WithTimeout(ctx, syncFor)
-	_ = b.node.Sync(within)
+	soon, cancel := context.WithTimeout(ctx, b.within(syncFor))
+	_ = b.node.Sync(soon)
 	cancel()
 	_, err := b.backup.Save(ctx, &begins{w: w, begin: begin}, archive.Head{Release: b.backup.Release, Cluster: b.cluster, Node: b.name})
 	if errors.Is(err, fsm.ErrRestoring) {
@@ -130,9 +147,9 @@ func (b operatedBackups) restorable(ctx context.Context) error {
 	if !b.node.Reads(fsm.OpRestore.Since()) {
 		return errOlder
 	}
-	within, cancel := context.WithTimeout(ctx, syncFor)
+	soon, cancel := context.WithTimeout(ctx, b.within(syncFor))
 	defer cancel()
-	switch err := b.node.Sync(within); {
+	switch err := b.node.Sync(soon); {
 	case errors.Is(err, cluster.ErrNoLeader):
 		return fmt.Errorf("%w answers; nothing was done", api.ErrNoLeader)
 	case err != nil:

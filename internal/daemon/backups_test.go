@@ -17,7 +17,7 @@ import (
 
 func operatedBackupsOf(node *nodetest.Node) operatedBackups {
 	return operatedBackups{
-		node: node, cluster: "prod", name: "n1",
+		node: node, cluster: "prod", name: "n1", within: patience(func() bool { return true }),
 		backup: backup.Config{
 			State: node.FSM(), Now: node.Clock().Now, Release: "1.0.0",
 			Propose: func(g fsm.Group) func() ([]fsm.Result, error) { return node.Propose(g, time.Second).Wait },
@@ -77,5 +77,35 @@ func TestOperatedBackups(t *testing.T) {
 	again := operatedBackupsOf(nodetest.New())
 	if _, err := again.Restore(ctx, api.RestoreRequest{}, strings.NewReader("no backup")); err == nil {
 		t.Error("what is no backup was restored")
+	}
+}
+
+// Without a leader nobody waits for what only a leader has.
+func TestBackupPatience(t *testing.T) {
+	node := nodetest.New()
+	b, led := operatedBackupsOf(node), true
+	b.within = patience(func() bool { return led })
+	var left time.Duration
+	node.OnSync = func(ctx context.Context) error {
+		until, _ := ctx.Deadline()
+		left = time.Until(until)
+		return cluster.ErrNoLeader
+	}
+	for _, led = range []bool{true, false} {
+		if err := b.Save(t.Context(), io.Discard, func() {}); err != nil {
+			t.Fatal(err)
+		}
+		if long := left > leaderlessFor; long != led {
+			t.Errorf("with a leader: %v; it waits %v", led, left)
+		}
+		if _, err := b.Restore(t.Context(), api.RestoreRequest{}, strings.NewReader("")); err == nil {
+			t.Error("without a leader a restore begins")
+		}
+		if long := left > leaderlessFor; long != led {
+			t.Errorf("with a leader: %v; a restore waits %v", led, left)
+		}
+	}
+	if got := b.within(time.Millisecond); got != time.Millisecond {
+		t.Errorf("what may take a millisecond may take %v", got)
 	}
 }

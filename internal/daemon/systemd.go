@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"time"
 )
 
 const (
 	stopping = "STOPPING=1"
 	ready    = "READY=1"
+	alive    = "WATCHDOG=1"
 	// notifyLimit is how long systemd may take to read: its socket may be full.
 	notifyLimit = 200 * time.Millisecond
 )
@@ -38,15 +40,38 @@ const (
 	statusEvery = 200 * time.Millisecond
 )
 
+// pulse is how systemd hears that this process lives, if its unit has WatchdogSec=.
+type pulse struct {
+	every time.Duration // 0: systemd does not want to hear
+	last  time.Time
+}
+
+// newPulse has a quarter of the time in which systemd wants to hear: a beat may be late.
+func newPulse() pulse {
+	us, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64)
+	whose := os.Getenv("WATCHDOG_PID") // of another process: it is not for this one
+	if err != nil || us <= 0 || whose != "" && whose != strconv.Itoa(os.Getpid()) {
+		return pulse{}
+	}
+	return pulse{every: time.Duration(us) * time.Microsecond / 4}
+}
+
+// beat tells systemd, if it is time. What could not be sent is sent again.
+func (p *pulse) beat(now time.Time) {
+	if p.every > 0 && now.Sub(p.last) >= p.every && notify(alive) == nil {
+		p.last = now
+	}
+}
+
 // tellSystemd reports READY once the listeners are bound on an empty disk, or once a known one has caught up, and
-// keeps a line on what the node is doing for systemctl status.
+// keeps a line on what the node is doing for systemctl status. A node that cannot say how it is does not live.
 func (d *Daemon) tellSystemd(ctx context.Context) {
 	if !d.empty {
 		waiting, cancel := context.WithTimeout(ctx, readyAnyway)
 		_ = d.WaitReady(waiting) // on a timeout go on as well
 		cancel()
 	}
-	said, prefix := "", ready+"\n"
+	said, prefix, pulse := "", ready+"\n", newPulse()
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for {
@@ -54,6 +79,7 @@ func (d *Daemon) tellSystemd(ctx context.Context) {
 		if line := d.statusLine(); line != said && notify(prefix+"STATUS="+line) == nil {
 			said, prefix = line, ""
 		}
+		pulse.beat(time.Now())
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"net"
+	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -35,5 +37,50 @@ func TestNotifyFullSocket(t *testing.T) {
 	}
 	if err := notify(ready); err != nil {
 		t.Errorf("with room again: %v", err)
+	}
+}
+
+// systemd hears a beat in each quarter of its time, and only the process that it means sends them.
+func TestPulse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	t.Setenv("NOTIFY_SOCKET", path)
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, c := range []struct {
+		usec, pid string
+		beats     int
+	}{
+		{"", "", 0}, {"0", "", 0}, {"soon", "", 0}, {"8000000", strconv.Itoa(os.Getpid() + 1), 0},
+		{"8000000", "", 3}, {"8000000", strconv.Itoa(os.Getpid()), 3},
+	} {
+		t.Setenv("WATCHDOG_USEC", c.usec)
+		t.Setenv("WATCHDOG_PID", c.pid)
+		p, now := newPulse(), time.Now()
+		for range 50 { // 5 seconds: at 0, 2 and 4
+			p.beat(now)
+			now = now.Add(100 * time.Millisecond)
+		}
+		if err := notify("END"); err != nil {
+			t.Fatal(err)
+		}
+		beats, b := 0, make([]byte, 100)
+		for {
+			n, err := l.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(b[:n]) == "END" {
+				break
+			}
+			if beats++; string(b[:n]) != alive {
+				t.Errorf("%q", b[:n])
+			}
+		}
+		if beats != c.beats {
+			t.Errorf("%+v: %d beats", c, beats)
+		}
 	}
 }

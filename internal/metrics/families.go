@@ -56,6 +56,7 @@ var families = []family{
 	gauge("ciderd_users", "Accounts.", nil, always(func(r *reading) float64 { return float64(r.Users) })),
 	gauge("ciderd_memory_bytes", "Memory that items and accounts count for.", nil, always(func(r *reading) float64 { return float64(r.State.Memory) })),
 	gauge("ciderd_memory_limit_bytes", "limits.max_memory that is in force; 0: none.", nil, always(func(r *reading) float64 { return float64(r.State.MemoryLimit) })),
+	gauge("ciderd_memory_rejects", "1 if what would grow beyond the limit is refused; 0: items are evicted.", nil, always(func(r *reading) float64 { return truth(r.State.Reject) })),
 	counter("ciderd_evicted_total", "Items that this node has evicted as leader, for the limit on memory or a user's quota.", []string{"reason"}, func(r *reading, emit emit) {
 		emit(float64(r.Log.Eviction.Victims-r.Log.Eviction.Quota), "limit")
 		emit(float64(r.Log.Eviction.Quota), "quota")
@@ -107,6 +108,7 @@ var families = []family{
 			emit(float64(at.Unix()), filepath.Clean(file))
 		}
 	}),
+	gauge("ciderd_backup_timestamp_seconds", "The time of the last backup that the cluster knows of, in Unix time; 0: there was none.", nil, always(func(r *reading) float64 { return float64(r.State.Backup.At) / 1000 })),
 	gauge("ciderd_start_time_seconds", "When this node started, in Unix time.", nil, always(func(r *reading) float64 { return float64(r.Started) })),
 	gauge("ciderd_build_info", "Always 1.", []string{"version", "go"}, func(r *reading, emit emit) { emit(1, r.Version, runtime.Version()) }),
 }

@@ -17,14 +17,13 @@ const (
 	filesTold   = 0.9                    // of descriptors
 	changesTold = 3                      // of the leader, in a quarter of an hour
 	wrongTold   = 100                    // logins with wrong passwords, in a minute
-	diskTold    = 10                     // parts of what the log and two snapshots take
 	expiresTold = 30 * 24 * time.Hour
 	backupTold  = 7 * 24 * time.Hour
 )
 
 // checks are what is looked at. Each is told all that is known, and returns what it finds.
 var checks = []func(*Overview) []Finding{
-	noLeaderKnown, silentNodes, perNode(notReady), perNode(draining), perNode(diskFull), perNode(lagging),
+	noLeaderKnown, silentNodes, perNode(notReady), noWrites, perNode(draining), perNode(diskFull), perNode(lagging),
 	perNode(slowDisk), perNode(loginQueue), perNode(memory), perNode(machineMemory), perNode(descriptors), perNode(connections),
 	clocks, perNode(expiring), perNode(diskSmall), perNode(snapshots), perNode(guessing),
 	leaderChanges, versions, settingsDiffer, noLimit, noBackup, notices,
@@ -84,6 +83,20 @@ func notReady(n *NodeView) *Finding {
 		Severity: Broken, Kind: "not-ready", What: n.Name + " serves no reads: " + n.Own.NotReady,
 		Why: "its clients have to go to other nodes", Cure: "wait while it catches up (ciderd wait -ready on it); else see its log (journalctl -u ciderd)",
 	}
+}
+
+// noWrites looks for nodes that take no writes while others do.
+func noWrites(o *Overview) (all []Finding) {
+	for _, n := range o.Nodes {
+		if o.Leads == "" || n.Own == nil || n.Own.NotReady != "" || n.Own.NotWritable == "" {
+			continue
+		}
+		all = append(all, Finding{
+			Severity: Broken, Kind: "not-writable", Node: n.Name, What: n.Name + " takes no writes, though others do: " + n.Own.NotWritable,
+			Why: "its clients can only read", Cure: "see whether the others reach its peer port, and it theirs (firewalls, certificates: journalctl -u ciderd)",
+		})
+	}
+	return all
 }
 
 func draining(n *NodeView) *Finding {
@@ -237,7 +250,7 @@ func expiring(n *NodeView) *Finding {
 
 func diskSmall(n *NodeView) *Finding {
 	need := n.Own.LogBytes + 2*n.Own.SnapshotBytes
-	if n.Own.NoSpace || n.Own.DiskFree == 0 || int64(n.Own.DiskFree) > need/diskTold {
+	if n.Own.NoSpace || n.Own.DiskFree == 0 || int64(n.Own.DiskFree) > need {
 		return nil
 	}
 	return &Finding{

@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -96,12 +94,7 @@ func TestDoctor(t *testing.T) {
 	c.WaitReady()
 	n1, n2, n3 := c.Nodes[0], c.Nodes[1], c.Nodes[2]
 	finds(t, c, n1, "backup", "no backup")
-	harness.Eventually(t, "a backup", func() error {
-		if s := command(t, c, n1, "", "backup", filepath.Join(c.Dir, "backup")); s.code != 0 {
-			return fmt.Errorf("%+v", s)
-		}
-		return nil
-	})
+	backedUp(t, c)
 	harness.Eventually(t, "doctor finds nothing", func() error {
 		d, err := diagnosed(t, c, n1)
 		for _, f := range d.Findings {
@@ -156,50 +149,26 @@ func TestDoctor(t *testing.T) {
 func fewDescriptors(t *testing.T, c *harness.Cluster, n *harness.Node) {
 	t.Helper()
 	harness.Need(t, "prlimit")
-	limit := func(soft int) error {
-		out, err := exec.Command("prlimit", "--pid", strconv.Itoa(n.Pid()), "--nofile="+strconv.Itoa(soft)+":").CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("prlimit: %w: %s", err, out)
-		}
-		return nil
-	}
 	kind := "descriptors " + n.Name
 	harness.Eventually(t, "doctor finds "+kind, func() error {
 		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", n.Pid()))
-		if err == nil {
-			err = limit(len(open) + 2) // each time, as it opens and closes some
-		}
 		if err != nil {
 			return err
 		}
+		limitDescriptors(t, n, len(open)+2) // each time, as it opens and closes some
 		return found(t, c, c.Nodes[0], kind, "file descriptors are open")
 	})
-	if err := limit(4096); err != nil {
-		t.Fatal(err)
-	}
+	limitDescriptors(t, n, 4096)
 	heals(t, c, c.Nodes[0], kind)
 }
 
 // loginQueue has more clients log in at a time, again and again, than the node's processors check.
 func loginQueue(t *testing.T, c *harness.Cluster, n *harness.Node) {
 	t.Helper()
-	stop := make(chan struct{})
-	var clients sync.WaitGroup
-	for i := range 200 {
-		clients.Go(func() {
-			for !stopped(stop) {
-				client, err := n.Dial()
-				if err != nil {
-					continue // it is busy
-				}
-				_ = client.Login(fmt.Sprintf("nobody%d", i), "wrong") // whatever is said
-				_ = client.Close()
-			}
-		})
-	}
+	clients := newCrew(t)
+	clients.guess(n, 200)
 	finds(t, c, c.Nodes[0], "login-queue "+n.Name, "logins wait")
-	close(stop)
-	clients.Wait()
+	clients.home()
 	heals(t, c, c.Nodes[0], "login-queue "+n.Name)
 }
 

@@ -58,6 +58,27 @@ func Release(t testing.TB, commit string) string {
 	return path
 }
 
+// Stamped gives the path of the daemon of this checkout with another commit in its version, as a release of another day
+// has.
+func Stamped(t testing.TB, commit string) string {
+	t.Helper()
+	root, dir, err := places()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "ciderd-stamped-"+commit)
+	fresh := fmt.Sprintf("%s.%d", out, os.Getpid())
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.commit="+commit, "-o", fresh, "./cmd/ciderd")
+	cmd.Dir = root
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building ciderd as of %s: %v\n%s", commit, err, msg)
+	}
+	if err := os.Rename(fresh, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 var errNoHistory = errors.New("this clone has no such commit")
 
 func release(commit string) (string, error) {

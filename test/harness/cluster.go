@@ -81,7 +81,7 @@ func (c *Cluster) WriteConfig(extra string) {
 	for _, n := range c.Nodes {
 		fmt.Fprintf(&b, "  node %q {\n    address = \"127.0.0.1:%d\"\n    peer = \"127.0.0.1:%d\"\n"+
 			"    text = %q\n    admin = %q\n    data_dir = %q\n%s  }\n",
-			n.Name, n.peer, n.peer, n.Text, n.Admin, n.DataDir, c.redisLine(n)+c.pairLines(n))
+			n.Name, n.reached, n.peer, n.Text, n.Admin, n.DataDir, c.redisLine(n)+c.pairLines(n))
 	}
 	b.WriteString("}\n" + c.tlsBlock() + extra + "\n")
 	if err := os.WriteFile(c.ConfigPath(), []byte(b.String()), 0o666); err != nil {

@@ -26,22 +26,26 @@ type Node struct {
 	Admin    string // host:port of health and metrics
 	DataDir  string
 	LogPath  string // output of all runs, appended
+	Relay    *Relay // what stands before its peer port; nil: nothing, see RelayPeers
 
 	t      testing.TB
 	bin    string
 	config string
 	env    []string
 	peer   int
-	proc   *Process
-	paused atomic.Bool
-	tracer *Process // makes the disk hang; nil: it does not
+	// reached is where others reach that port: the same, unless there is a Relay.
+	reached int
+	proc    *Process
+	paused  atomic.Bool
+	tracer  *Process // makes the disk hang; nil: it does not
 }
 
 func newNode(t testing.TB, dir, bin string, i int) *Node {
 	name := "n" + strconv.Itoa(i+1)
 	loopback := func() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(FreePort(t))) }
+	peer := FreePort(t)
 	return &Node{
-		Name: name, Text: loopback(), TextTLS: loopback(), Redis: loopback(), RedisTLS: loopback(), Admin: loopback(), peer: FreePort(t),
+		Name: name, Text: loopback(), TextTLS: loopback(), Redis: loopback(), RedisTLS: loopback(), Admin: loopback(), peer: peer, reached: peer,
 		DataDir: filepath.Join(dir, name), LogPath: filepath.Join(dir, name+".log"),
 		t: t, bin: bin, config: filepath.Join(dir, "cluster.hcl"),
 	}
