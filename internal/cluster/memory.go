@@ -42,23 +42,24 @@ func (p *pressure) machines(ctx context.Context) (memory []int64, missing []stri
 
 // run tells the evictor what the nodes really take, while this node leads.
 func (p *pressure) run(ctx context.Context) {
-	tick := time.NewTicker(eviction.PressEvery)
-	defer tick.Stop()
-	for {
+	next := time.NewTimer(eviction.PressEvery)
+	defer next.Stop()
+	for every := eviction.PressEvery; ; next.Reset(every) {
 		select {
-		case <-tick.C:
+		case <-next.C:
 		case <-ctx.Done():
 			return
 		}
+		every = eviction.PressEvery
 		n := p.node
 		if limits, _ := n.fsm.Shares().Limits(); limits.MaxMemory == 0 || limits.Reject || !n.raft.Leads() {
 			continue
 		}
 		var nodes []eviction.Real
 		for _, s := range n.peers.Each(ctx, p.servers(), peerstate.OneTimeout) {
-			nodes = append(nodes, eviction.Real{Heap: s.Heap, Counted: s.Counted, Writing: s.Writing})
+			nodes = append(nodes, eviction.Real{Heap: s.Heap, Taken: s.Taken, Counted: s.Counted, Writing: s.Writing})
 		}
-		n.evictor.Press(nodes)
+		every = n.evictor.Press(nodes)
 	}
 }
 

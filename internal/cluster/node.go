@@ -67,6 +67,8 @@ type Config struct {
 	MachineMemory func() int64
 	// Heap returns the live heap and what lies unused between its objects, in bytes; 0, or nil: not known.
 	Heap func() (live, unused int64)
+	// Taken returns the memory of the process that no file stands behind, in bytes; 0, or nil: not known.
+	Taken func() int64
 	// Collections returns how many garbage collections there have been; nil: always another number.
 	Collections func() uint64
 	// Reports is what nodes say of themselves; nil: this one says nothing. It belongs to this node from then on.
@@ -197,6 +199,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Heap == nil {
 		c.Heap = func() (live, unused int64) { return 0, 0 }
+	}
+	if c.Taken == nil {
+		c.Taken = func() int64 { return 0 }
 	}
 	if c.Clock == nil {
 		c.Clock = clock.New(nil)

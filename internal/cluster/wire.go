@@ -126,7 +126,7 @@ func (n *Node) wireOthers() {
 		s := peerstate.State{
 			LastIndex: n.raft.LastIndex(), Settled: n.clock.Settled(), Now: n.clock.Now(), Wall: n.clock.Wall(),
 			Entries: fsm.EntryVersion, Role: n.raft.role(), Draining: n.config.Draining(),
-			Machine: n.config.MachineMemory(), Heap: live + unused, Counted: n.fsm.Shares().Memory(), Writing: n.snapshots.writing.Load(), Limits: (*peerstate.FileLimits)(&file),
+			Machine: n.config.MachineMemory(), Heap: live + unused, Taken: n.config.Taken(), Counted: n.fsm.Shares().Memory(), Writing: n.snapshots.writing.Load(), Limits: (*peerstate.FileLimits)(&file),
 		}
 		n.membership.Describe(&s, from.ServerID)
 		n.space.Describe(&s)

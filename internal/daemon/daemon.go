@@ -163,7 +163,7 @@ func (d *Daemon) openNode(peerListener net.Listener, reports *cluster.Reports) e
 	}
 	file := fileLimits(d.config)
 	c.Members, c.Limits = members(d.config), &file
-	c.MachineMemory, c.Heap, c.Collections = machineMemory, heap, machine.Collections
+	c.MachineMemory, c.Heap, c.Taken, c.Collections = machineMemory, heap, taken, machine.Collections
 	c.PeerSecurity, c.Draining = d.peers, d.draining.Load
 	c.Reports = reports
 	var err error

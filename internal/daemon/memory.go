@@ -164,6 +164,8 @@ func heap() (live, unused int64) {
 	return use.Live, use.Unused
 }
 
+func taken() int64 { return machine.Taken(machine.Root()).Anonymous }
+
 func fileLimits(c *config.Config) limits.File {
 	return limits.File{MaxMemory: int64(c.Limits.MaxMemory), Reject: c.Limits.RejectWhenFull, Quota: int64(c.Limits.Quota)}
 }

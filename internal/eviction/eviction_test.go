@@ -532,6 +532,23 @@ func TestBrake(t *testing.T) {
 			t.Errorf("heap %.3f of the limit, a snapshot %v: entries wait %v, want %v", tc.heap, tc.writing, got, tc.want)
 		}
 	}
+	for _, tc := range []struct {
+		taken, limit int64
+		want         time.Duration
+		again        time.Duration
+	}{
+		{0, limit, 0, PressEvery}, {limit + limit*20/64, limit, 0, PressEvery}, {limit + limit*26/64, limit, 0, PressClosely},
+		{limit + limit*28/64, limit, brakeMost / 2, PressClosely}, {limit + limit*31/64, limit, brakeMost, PressClosely},
+		{140 << 20, 64 << 20, 0, PressClosely}, {220 << 20, 64 << 20, brakeMost, PressClosely}, {9 << 30, 0, 0, PressEvery},
+	} {
+		g := newLog(t, fsm.Limits{MaxMemory: tc.limit})
+		g.settle()()
+		again := g.Press([]Real{{Heap: tc.limit / 2, Counted: tc.limit}, {Heap: tc.limit / 2, Counted: tc.limit, Taken: tc.taken}})
+		if got := time.Duration(g.brake.Load()); got != tc.want || again != tc.again {
+			t.Errorf("%d MiB taken at a limit of %d: entries wait %v, want %v; again after %v, want %v",
+				tc.taken>>20, tc.limit>>20, got, tc.want, again, tc.again)
+		}
+	}
 	g.Press([]Real{{Heap: 2 * limit, Counted: limit, Writing: true}})
 	user := g.user("alice")
 	g.write(fsm.Command{Op: fsm.OpSet, User: user, Key: []byte("k"), Value: []byte("v")})

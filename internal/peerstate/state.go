@@ -36,6 +36,7 @@ type State struct {
 	Machine int64       // how much memory there is for its process, in bytes; 0: not known
 	Heap    int64       // how much its heap keeps from others, in bytes; 0: not known
 	Counted int64       // what its state counts for, in bytes
+	Taken   int64       // what its process takes of the machine for data, in bytes; 0: it does not say
 	Writing bool        // it is writing a snapshot
 	Limits  *FileLimits // nil: of a release without them
 }
