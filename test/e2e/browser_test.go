@@ -31,7 +31,7 @@ func openBrowser(t *testing.T, url string) *browser {
 		t.Skip("LEFT OUT:", err)
 	}
 	buildOnce(t, "browser", "npm", "ci", "--no-audit", "--no-fund")
-	cmd := exec.CommandContext(t.Context(), "node", "drive.mjs", program, url)
+	cmd := exec.Command("node", "drive.mjs", program, url) // not of the test's context, which ends before it has closed the browser
 	cmd.Dir, cmd.Stderr = "browser", os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
