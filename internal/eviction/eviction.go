@@ -51,8 +51,9 @@ type Evictor struct {
 	config  Config
 	target  atomic.Int64 // the limit to work to; 0: the limit itself
 	low     atomic.Bool  // it is much below that
-	brake   atomic.Int64 // how long each entry waits, as a time.Duration
-	braking sync.Mutex
+	brake   atomic.Int64 // how long brakeBytes of entries wait, as a time.Duration
+	braking sync.Mutex   // owed
+	owed    time.Duration
 	counts  counts
 	unseen  atomic.Bool // entries were given that flight does not know, or were lost
 
@@ -114,7 +115,7 @@ func (e *Evictor) Admit(entry []byte, give func() error) error {
 		return give()
 	}
 	if b.working > 0 {
-		e.slow()
+		e.slow(len(entry))
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -129,14 +130,22 @@ func (e *Evictor) Admit(entry []byte, give func() error) error {
 	return nil
 }
 
-// slow waits, one entry after the other, while the brake is on.
-func (e *Evictor) slow() {
-	if e.brake.Load() == 0 {
+// slow waits for an entry of so many bytes, one entry after the other, while the brake is on. What is less than a sleep is
+// good for is owed.
+func (e *Evictor) slow(bytes int) {
+	brake := e.brake.Load()
+	if brake == 0 {
 		return
 	}
 	e.braking.Lock()
 	defer e.braking.Unlock()
-	time.Sleep(time.Duration(e.brake.Load()))
+	e.owed += time.Duration(float64(brake) * float64(bytes) / brakeBytes)
+	if e.owed < time.Millisecond {
+		return
+	}
+	wait := min(e.owed, brakeLongest)
+	e.owed = 0
+	time.Sleep(wait)
 }
 
 // Lose says that Raft may not have kept an entry that it was given: what is in flight has to be counted anew.

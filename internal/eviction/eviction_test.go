@@ -537,8 +537,8 @@ func TestBrake(t *testing.T) {
 		want         time.Duration
 		again        time.Duration
 	}{
-		{0, limit, 0, PressEvery}, {limit + limit*20/64, limit, 0, PressEvery}, {limit + limit*26/64, limit, 0, PressClosely},
-		{limit + limit*28/64, limit, brakeMost / 2, PressClosely}, {limit + limit*31/64, limit, brakeMost, PressClosely},
+		{0, limit, 0, PressEvery}, {limit + limit*14/64, limit, 0, PressEvery}, {limit + limit*20/64, limit, 0, PressClosely},
+		{limit + limit*24/64, limit, brakeMost / 2, PressClosely}, {limit + limit*31/64, limit, brakeMost, PressClosely},
 		{140 << 20, 64 << 20, 0, PressClosely}, {220 << 20, 64 << 20, brakeMost, PressClosely}, {9 << 30, 0, 0, PressEvery},
 	} {
 		g := newLog(t, fsm.Limits{MaxMemory: tc.limit})

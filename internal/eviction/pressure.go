@@ -17,16 +17,20 @@ const (
 	// lower limit. With garbage, of which a sixth is allowed, that stays below one and a half of the limit.
 	allowed = 3
 	besides = 24 << 20 // heap that has nothing to do with items, in bytes
-	// Where a node that writes a snapshot takes brakeFrom 16ths more than the limit, entries wait, up to brakeMost each from
-	// brakeUpto 16ths on: to work to a lower limit does not help against what the snapshot keeps.
+	// Where a node that writes a snapshot takes brakeFrom 16ths more than the limit, entries wait, up to brakeMost for each
+	// brakeBytes from brakeUpto 16ths on: to work to a lower limit does not help against what the snapshot keeps. Memory
+	// fills by bytes, so a small entry waits for next to nothing.
 	brakeFrom, brakeUpto = 3, 6
-	brakeMost            = 40 * time.Millisecond
+	brakeMost            = 60 * time.Millisecond
+	brakeBytes           = 256 << 10
+	// brakeLongest bounds what one entry waits, however large.
+	brakeLongest = 250 * time.Millisecond
 	// brakeLater is how many 16ths later that is where no snapshot is written: the lower limit has helped by then, or
 	// items change faster than the places that they leave can be put to use.
 	brakeLater = 2
 	// Where a process takes takenFrom 64ths more than the limit the collector does not keep up with what is written, or soon
-	// will not: entries wait, up to brakeMost each from takenUpto 64ths on. One and a half of the limit are 32.
-	takenFrom, takenUpto = 26, 30
+	// will not: entries wait, up to brakeMost from takenUpto 64ths on. One and a half of the limit are 32.
+	takenFrom, takenUpto = 20, 28
 	// recoverEach is the part of the limit by which the target rises at most with each look.
 	recoverEach = 64
 )
@@ -72,8 +76,8 @@ func (e *Evictor) Press(nodes []Real) time.Duration {
 	return PressEvery
 }
 
-// brake returns how long each entry waits where so much is taken: from no time at from parts of the limit to brakeMost at
-// upto.
+// brake returns how long brakeBytes of entries wait where so much is taken: from no time at from parts of the limit to
+// brakeMost at upto.
 func brake(taken, limit, from, upto, parts int64) time.Duration {
 	over := parts*taken - from*limit
 	if limit == 0 || over <= 0 {
