@@ -78,12 +78,14 @@ func appendRecord(b []byte, l *raft.Log, at place) ([]byte, uint32) {
 
 // record is one that was read.
 type record struct {
-	log    *raft.Log
-	sum    uint32
-	prev   uint32
-	synced int64
-	size   int64
+	log  *raft.Log
+	sum  uint32
+	prev uint32
+	size int64
 }
+
+// syncedOf returns up to where the file was synced when the record was written that b begins with, if it does.
+func syncedOf(b []byte) int64 { return int64(binary.LittleEndian.Uint32(b[16:])) }
 
 // readHead reads the head that b begins with; false: it is none of this generation.
 func readHead(b []byte, generation uint64) (r record, ok bool) {
@@ -92,7 +94,7 @@ func readHead(b []byte, generation uint64) (r record, ok bool) {
 	}
 	get := binary.LittleEndian
 	r = record{
-		sum: get.Uint32(b), prev: get.Uint32(b[12:]), synced: int64(get.Uint32(b[16:])),
+		sum: get.Uint32(b), prev: get.Uint32(b[12:]),
 		log: &raft.Log{Index: get.Uint64(b[24:]), Term: get.Uint64(b[32:]), Type: raft.LogType(b[48])},
 	}
 	if at := int64(get.Uint64(b[40:])); at != 0 {

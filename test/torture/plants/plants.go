@@ -23,6 +23,12 @@ type Check struct {
 	Test    string // as -run takes it; empty: all tests of Package
 }
 
+var plantNoJournalSync = overlay.Edit{
+	File: "internal/storage/journal/sync_linux.go",
+	Find: "func syncContents(f *os.File) error {\n",
+	Put:  "func syncContents(f *os.File) error {\nif f != nil {\nreturn nil\n}\n",
+}
+
 // All are the planted bugs, in the order in which they are tried. README.md lists them too.
 var All = []Plant{
 	{
@@ -54,9 +60,29 @@ var All = []Plant{
 				File: "internal/storage/storage.go",
 				Find: "MsgpackUseNewTimeFormat: true,\n",
 				Put:  "MsgpackUseNewTimeFormat: true,\nNoSync: true,\n",
-			}},
+			}, plantNoJournalSync},
 		},
 		CaughtBy: []Check{{Faults: "power-loss", Rounds: 9}, {Faults: "power-torn", Rounds: 9}},
+	},
+	{
+		Change: overlay.Change{
+			Name:  "nosync-journal",
+			Does:  "no fsync of the journal; the database's are there",
+			Edits: []overlay.Edit{plantNoJournalSync},
+		},
+		CaughtBy: []Check{{Faults: "power-loss", Rounds: 9}},
+	},
+	{
+		Change: overlay.Change{
+			Name: "journal-kept",
+			Does: "the journal keeps entries of the log's end that are deleted",
+			Edits: []overlay.Edit{{
+				File: "internal/storage/journal/journal.go",
+				Find: "\tif err := j.renewAll(reached); err != nil {\n\t\treturn err\n\t}\n\tif err := j.store.DeleteRange",
+				Put:  "\t_ = reached\n\tif err := j.store.DeleteRange",
+			}},
+		},
+		CaughtBy: []Check{{Package: "./internal/storage/journal", Test: "TestOverwrite|TestPowerCut|TestNoSpace"}},
 	},
 	{
 		Change: overlay.Change{
