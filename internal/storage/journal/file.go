@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -155,10 +156,16 @@ func (f *file) read() (logs []*raft.Log, err error) {
 	return logs, f.checkEnd(b)
 }
 
+// zeros is much of what is behind the end of most files.
+var zeros [4096]byte
+
 // checkEnd looks for what would not be there if the records ended at f.end: a record behind it that was written when more
 // than that was synced.
 func (f *file) checkEnd(b []byte) error {
 	for at := f.end + align; at+headSize <= f.layout.Size; at += align {
+		if at%int64(len(zeros)) == 0 && bytes.HasPrefix(b[at:], zeros[:]) {
+			at += int64(len(zeros)) - headSize // to what is not all in here
+		}
 		if synced := syncedOf(b[at:]); synced <= f.end || synced > at {
 			continue // which costs next to nothing, and almost everything is one of these
 		}
