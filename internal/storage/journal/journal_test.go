@@ -464,6 +464,32 @@ func TestOverwrite(t *testing.T) {
 	})
 }
 
+// TestDeletedEnd: entries of the log's end that were deleted do not come back, and others take their place, also after a
+// crash.
+func TestDeletedEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		if err := errors.Join(Create(w.fs, smallLayout), w.open(), w.append(4, 40)); err != nil {
+			t.Fatal(err)
+		}
+		w.was = w.next
+		if err := w.delete(3, 4); err != nil {
+			t.Fatal(err)
+		}
+		w.was = w.next
+		w.steps = 99 // another term
+		if err := w.append(1, 40); err != nil {
+			t.Fatal(err)
+		}
+		w.was = w.next
+		w.was.some = false
+		w.check()
+		w.next = w.was
+		w.recover()
+		w.end()
+	})
+}
+
 // TestGap: entries that went past the journal are missed if the database has lost them.
 func TestGap(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -82,7 +82,7 @@ var All = []Plant{
 				Put:  "\t_ = reached\n\tif err := j.store.DeleteRange",
 			}},
 		},
-		CaughtBy: []Check{{Package: "./internal/storage/journal", Test: "TestOverwrite|TestPowerCut|TestNoSpace"}},
+		CaughtBy: []Check{{Package: "./internal/storage/journal", Test: "TestDeletedEnd"}},
 	},
 	{
 		Change: overlay.Change{
