@@ -23,9 +23,9 @@ func flushJournal(call *cli.Call) error {
 		return err
 	}
 	facts := struct {
-		DataDir string `json:"data_dir"`
-		Journal bool   `json:"journal"`
-		Entries int    `json:"entries"`
+		DataDir string
+		Journal bool // there was one
+		Entries int  // that only it had
 	}{c.DataDir, there, entries}
 	return call.Print(facts, func(w io.Writer) error {
 		if !there {
