@@ -14,21 +14,20 @@ import (
 func TestNoServerIsSentWhatItDoesNotRead(t *testing.T) {
 	c := newTestCluster(t, 3)
 	c.startAll()
-	leader, other := c.leader(), c.followers()[0]
+	leader, other, down := c.leader(), c.followers()[0], c.followers()[1]
 	for _, n := range c.nodes {
 		eventually(t, "all known", func() bool { return n.Reads(fsm.EntryVersion) })
 	}
 	if leader.Reads(fsm.EntryVersion + 1) {
 		t.Error("who reads the next one?")
 	}
-	// As of the release before. The leader hears the truth again within recoveryPoll, so it is told until it is asked.
-	older := func() { leader.formats.note(other.raft.self, oldest) }
+	// One is as of the release before, for the leader alone. It is down: so the leader does not hear the truth again from it.
+	c.stop(down.config.Node)
 	eventually(t, "taken out", func() bool {
-		older()
+		leader.formats.note(down.raft.self, oldest)
 		if leader.Reads(fsm.OpRegister.Since()) {
 			return false
 		}
-		older()
 		results, err := other.Propose(fsm.NewGroup(fsm.Command{Op: fsm.OpRegister, Name: []byte("new"), Value: []byte("hash")}), patience).Wait()
 		if err != nil {
 			t.Fatal(err)
@@ -38,6 +37,7 @@ func TestNoServerIsSentWhatItDoesNotRead(t *testing.T) {
 	if used := other.fsm.InUse(); used != oldest {
 		t.Errorf("the log has held an entry of version %d", used)
 	}
+	c.start(down.config.Node)
 	command := fsm.NewUser("bob", []byte("hash"), 0, func(int) bool { return true })
 	eventually(t, "the truth heard, and so done", func() bool {
 		results, err := other.Propose(fsm.NewGroup(command), patience).Wait()

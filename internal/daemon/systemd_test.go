@@ -9,18 +9,25 @@ import (
 	"time"
 )
 
-// What systemd does not read is not waited for, and not taken for said.
-func TestNotifyFullSocket(t *testing.T) {
+// listenAsSystemd has what this process tells systemd come to a socket.
+func listenAsSystemd(t *testing.T) *net.UnixConn {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "notify")
 	t.Setenv("NOTIFY_SOCKET", path)
 	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// What systemd does not read is not waited for, and not taken for said.
+func TestNotifyFullSocket(t *testing.T) {
+	l := listenAsSystemd(t)
 	for i := range 10000 {
 		began := time.Now()
-		if err = notify("STATUS=x"); err != nil {
+		if err := notify("STATUS=x"); err != nil {
 			if took := time.Since(began); took > 10*notifyLimit {
 				t.Errorf("waited %v for a full socket", took)
 			}
@@ -42,13 +49,7 @@ func TestNotifyFullSocket(t *testing.T) {
 
 // systemd hears a beat in each quarter of its time, and only the process that it means sends them.
 func TestPulse(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "notify")
-	t.Setenv("NOTIFY_SOCKET", path)
-	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := listenAsSystemd(t)
 	for _, c := range []struct {
 		usec, pid string
 		beats     int

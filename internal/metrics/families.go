@@ -86,7 +86,7 @@ var families = []family{
 		only(func(r *reading) tally.Distribution { return r.Log.Pipeline.Commit })),
 	histogram("ciderd_batch_commands", "Commands in each of this node's batches.", nil, ones, only(func(r *reading) tally.Distribution { return r.Log.Pipeline.Sizes })),
 	histogram("ciderd_log_sync_seconds", "Writes of log entries and votes that Raft waits for, with their sync.", nil, nanoseconds, only(func(r *reading) tally.Distribution { return r.Log.Disk.Sync })),
-	histogram("ciderd_journal_move_seconds", "Moves of log entries from the journal into the log's file, behind the writes' back.", nil, nanoseconds,
+	histogram("ciderd_journal_move_seconds", "Transactions that put entries into the log's file: from the journal, for which no write waits, and what is too large for that.", nil, nanoseconds,
 		only(func(r *reading) tally.Distribution { return r.Log.Disk.Moves })),
 	counter("ciderd_forwarded_total", "As leader: batches of other nodes that were accepted, and their connections that were ended with a reason.", []string{"result"}, func(r *reading, emit emit) {
 		emit(float64(r.Log.Forwarded), "accepted")

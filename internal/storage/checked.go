@@ -53,7 +53,7 @@ type checked struct {
 	journal *journal.Journal // that log is; nil: it is the database
 
 	syncs *tally.Histogram // how long writes took that Raft waited for
-	moves *tally.Histogram // how long it took to move entries from the journal
+	moves *tally.Histogram // how long it took to put entries into the database, where there is a journal before it
 }
 
 // newChecked returns a checked that never waits and keeps no reserve.

@@ -44,7 +44,7 @@ type entryLog interface {
 // database is the entries in BoltDB.
 type database struct {
 	c     *checked
-	syncs *tally.Histogram // how long transactions with entries took
+	syncs *tally.Histogram // how long it took to store entries
 }
 
 func (d database) FirstIndex() (uint64, error)            { return d.c.backend.FirstIndex() }
@@ -56,7 +56,7 @@ func (d database) StoreLogs(logs []*raft.Log) error {
 }
 
 func (d database) DeleteRange(first, last uint64) error {
-	return d.c.timed(d.syncs, "truncating the log", func() error { return d.c.backend.DeleteRange(first, last) })
+	return d.c.write("truncating the log", func() error { return d.c.backend.DeleteRange(first, last) })
 }
 
 // openJournal puts the journal in front of the database, and moves what it holds. covered is the index that the newest

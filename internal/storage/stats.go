@@ -12,7 +12,7 @@ type Stats struct {
 	Writes    uint64             // that Raft waited for, to the journal or the database, synced or failed
 	WriteTime time.Duration      // total time of all of them
 	Sync      tally.Distribution `json:"-"` // of the same: nanoseconds
-	Moves     tally.Distribution `json:"-"` // transactions that moved entries from the journal: nanoseconds
+	Moves     tally.Distribution `json:"-"` // transactions that put entries into the database, behind the journal: nanoseconds
 
 	Log      int64 // bytes of the log's file; what is free in it is used again
 	Journal  int64 // bytes of what only the journal has

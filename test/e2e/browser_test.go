@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bufio"
 	"io"
 	"os"
 	"os/exec"
@@ -33,33 +32,8 @@ func openBrowser(t *testing.T, url string) *browser {
 	buildOnce(t, "browser", "npm", "ci", "--no-audit", "--no-fund")
 	cmd := exec.Command("node", "drive.mjs", program, url) // not of the test's context, which ends before it has closed the browser
 	cmd.Dir, cmd.Stderr = "browser", os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	b := &browser{t: t, in: in, answers: make(chan string)}
-	go func() {
-		defer close(b.answers)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			b.answers <- lines.Text()
-		}
-	}()
-	t.Cleanup(func() {
-		_ = in.Close() // and it closes the browser
-		late := time.AfterFunc(harness.Limit, func() { _ = cmd.Process.Kill() })
-		defer late.Stop()
-		for range b.answers {
-		}
-		_ = cmd.Wait()
-	})
-	return b
+	in, answers := startTalking(t, cmd) // at the end of its input it closes the browser
+	return &browser{t: t, in: in, answers: answers}
 }
 
 // does has the browser do something, and wants all to be well with it.

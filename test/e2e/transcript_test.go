@@ -77,6 +77,14 @@ func newConsole(t *testing.T, dir string) *console {
 	cmd := exec.Command("bash", "--norc", "--noprofile")
 	cmd.Dir = dir
 	cmd.Env = append(harness.CleanEnv(), "LC_ALL=C.UTF-8", "TZ=UTC", "HOME="+dir)
+	in, codes := startTalking(t, cmd)
+	return &console{t: t, dir: dir, in: in, codes: codes}
+}
+
+// startTalking starts a process that is spoken to in lines, and ends when there will be no more of them: with the test. The
+// channel has the lines that it prints, and is closed behind the last one.
+func startTalking(t *testing.T, cmd *exec.Cmd) (in io.WriteCloser, lines chan string) {
+	t.Helper()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -88,22 +96,22 @@ func newConsole(t *testing.T, dir string) *console {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &console{t: t, dir: dir, in: in, codes: make(chan string)}
+	lines = make(chan string)
 	go func() {
-		defer close(s.codes)
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			s.codes <- lines.Text()
+		defer close(lines)
+		for scanner := bufio.NewScanner(out); scanner.Scan(); {
+			lines <- scanner.Text()
 		}
 	}()
 	t.Cleanup(func() {
 		_ = in.Close()
 		late := time.AfterFunc(harness.Limit, func() { _ = cmd.Process.Kill() })
 		defer late.Stop()
-		for range s.codes { // until it has ended
+		for range lines { // until it has ended
 		}
 		_ = cmd.Wait()
 	})
-	return s
+	return in, lines
 }
 
 // run does one command, and returns what it has printed and its exit code.
