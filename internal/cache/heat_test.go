@@ -49,6 +49,30 @@ func TestHeat(t *testing.T) {
 	}
 }
 
+// What clean need not look at is neither marked nor about to wrap, in whatever slot, and whatever is in the others.
+func TestStirred(t *testing.T) {
+	for b := range 256 {
+		for epoch := uint64(100); epoch < 100+heatEpochs; epoch++ {
+			h, calm := heat(b), makeHeat(maxFrequency, epoch)
+			want := h&heatDirty != 0 || h.age(epoch) > coldEpochs
+			for slot := range groupSlots {
+				var g group
+				for i := range groupSlots {
+					g.heats.set(i, calm)
+					g.setCtrl(i, 0x80)
+				}
+				g.heats.set(slot, h)
+				if g.stirred(epoch) != want {
+					t.Fatalf("%#x in slot %d in epoch %d: stirred %v, want %v", b, slot, epoch, !want, want)
+				}
+				if g.setCtrl(slot, ctrlTombstone); g.stirred(epoch) {
+					t.Fatalf("%#x in slot %d in epoch %d: stirred by what is not there", b, slot, epoch)
+				}
+			}
+		}
+	}
+}
+
 // heatMachine holds the heat of a keyspace's items to a map of it.
 type heatMachine struct {
 	tb    testing.TB

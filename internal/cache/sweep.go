@@ -155,21 +155,36 @@ func (c *content) Dirty(from Cursor, slots int, fn func(key []byte, frequency ui
 	epoch := c.store.HeatEpoch()
 	for ; slots > 0; slots -= groupSlots {
 		var g *group
-		g, from = c.group(from)
-		for i := range g.slots {
-			r := g.slots[i].Load()
-			if r == nil {
-				continue
-			}
-			if h := g.heats.sweep(i, epoch); g.heats.clean(i) {
-				fn(r.key(), h.frequency(epoch))
-			}
+		if g, from = c.group(from); g.stirred(epoch) {
+			g.clean(epoch, fn)
 		}
 		if from == 0 {
 			break
 		}
 	}
 	return from
+}
+
+// stirred reports whether clean has anything to do, without a look at any record: a round of all items may come by
+// several times a second.
+func (g *group) stirred(epoch uint64) bool {
+	w := g.heats.word.Load()
+	ages := ((epoch%heatEpochs+heatEpochs)*low1s - w&low4s) & low4s // each byte is one slot's
+	aged := (ages + (heatEpochs-coldEpochs-1)*low1s) << 3           // the top bits of those above coldEpochs
+	return (w|aged)&g.ctrl.Load()&high1s != 0
+}
+
+// clean takes the marks from the group's slots, and calls fn as Dirty does.
+func (g *group) clean(epoch uint64, fn func(key []byte, frequency uint8)) {
+	for i := range g.slots {
+		r := g.slots[i].Load()
+		if r == nil {
+			continue
+		}
+		if h := g.heats.sweep(i, epoch); g.heats.clean(i) {
+			fn(r.key(), h.frequency(epoch))
+		}
+	}
 }
 
 // Warmed follows another process's report: it raises the frequency of key's item to at least this one, as of the

@@ -12,6 +12,7 @@ const (
 	groupLoad  = 7   // slots in use of a group's 8, on average, at most
 
 	low1s  = 0x0101010101010101
+	low4s  = 0x0f0f0f0f0f0f0f0f
 	high1s = 0x8080808080808080
 
 	ctrlTombstone = 0x01 // 0x00: empty; 0x80 and up: full, with 7 bits of the hash

@@ -93,8 +93,8 @@ func (e *Evictor) give(b *bounds, l *list) bool {
 		out.Victims, ids = l.victims, l.ids
 		out.Room = l.room
 		growth = fsm.Growth{Total: -l.freed, Users: l.users}
-		// Half of the items have gone: those that are left have had their time.
-		if e.choice.evicted += len(ids); e.choice.evicted > b.Items()/2 {
+		// As many as there are have gone: those that are left have had their time.
+		if e.choice.evicted += len(ids); e.choice.evicted > b.Items() {
 			e.choice.evicted = 0
 			out.Epoch++
 		}

@@ -19,11 +19,15 @@ const (
 	// up to 64 KiB, in which a report takes four thirds.
 	reportBytes  = 256 << 10
 	messageBytes = 46 << 10
+	// calmBytes is what a tick sends while nothing is evicted: there is time.
+	calmBytes = reportBytes / 4
 	// step is how many slots are looked at before the report's size is: with keys of 1 KiB less than messageBytes.
 	step = 32
-	// roundLeast and roundMost are how long a walk through all items takes, by their number.
+	// roundLeast and roundMost are how long a walk through all items takes, by their number, and by how fast they are
+	// evicted: there are roundsAnEpoch in the time in which as many are as there are.
 	roundLeast, roundMost = 200 * time.Millisecond, 10 * time.Second
 	slotsASecond          = 2_000_000
+	roundsAnEpoch         = 16
 	// closeTo: below so many percent of the limit nothing will be evicted soon.
 	closeTo = 90
 )
@@ -62,19 +66,40 @@ func nearLimit(s fsm.Shares) bool {
 type walk struct {
 	users []uint64 // that are to come in this round, the last one first
 	at    cache.Cursor
+
+	pace pace
+}
+
+// pace is how fast items are evicted, which is how soon reports are needed. While nothing is evicted, nodes near their
+// limit would otherwise look at all items several times a second for nothing.
+type pace struct {
+	evicted uint64 // as the state counts it, at the last tick
+	rate    uint64 // evicted of late, in one tick
+}
+
+// next returns how long a round takes from here on, and how many bytes this tick may send.
+func (p *pace) next(evicted uint64, items int) (round time.Duration, most int) {
+	now := evicted - min(p.evicted, evicted) // a restored state may have counted less
+	p.evicted, p.rate = evicted, max(now, p.rate-(p.rate+3)/4)
+	if p.rate == 0 {
+		return roundMost, calmBytes
+	}
+	epoch := time.Duration(float64(items) / float64(p.rate) * float64(reportEvery))
+	least := max(time.Duration(items)*time.Second/slotsASecond, roundLeast)
+	return min(max(epoch/roundsAnEpoch, least), roundMost), reportBytes
 }
 
 // report calls send with what was read of the part that comes next, in reports of at most messageBytes each; only the
 // items of one step may be more.
 func (w *walk) report(s fsm.Shares, send func(report []byte)) {
-	round := min(max(time.Duration(s.Items())*time.Second/slotsASecond, roundLeast), roundMost)
+	round, most := w.pace.next(s.Evicted(), s.Items())
 	slots := int(int64(s.Items()+1) * 2 * int64(reportEvery) / int64(round))
 	if len(w.users) == 0 {
 		s.Each(func(id uint64, _ fsm.Usage) { w.users = append(w.users, id) })
 	}
 	var out []byte
 	sent := 0
-	for ; slots > 0 && len(w.users) > 0 && sent+len(out) < reportBytes; slots -= step {
+	for ; slots > 0 && len(w.users) > 0 && sent+len(out) < most; slots -= step {
 		user, before := w.users[len(w.users)-1], len(out)
 		if out = w.part(out, s.Keyspace(user), user); len(out) > messageBytes && before > 0 {
 			send(out[:before])

@@ -99,7 +99,7 @@ func TestReportsFit(t *testing.T) {
 			}
 		})
 		bytes, ticks := 0, 0
-		for w := (walk{}); ticks == 0 || len(w.users) > 0; ticks++ {
+		for w := (walk{pace: pace{rate: 1 << 40}}); ticks == 0 || len(w.users) > 0; ticks++ {
 			tick := 0
 			w.report(s, func(report []byte) {
 				tick += len(report)
@@ -116,6 +116,32 @@ func TestReportsFit(t *testing.T) {
 		}
 		unlock()
 	}
+}
+
+// The faster items are evicted the sooner reads are reported; while none are a round takes its time, and little is sent.
+func TestPace(t *testing.T) {
+	const items = 800_000
+	var p pace
+	check := func(evicted uint64, least, upto time.Duration, want int) {
+		t.Helper()
+		if round, most := p.next(evicted, items); round < least || round > upto || most != want {
+			t.Errorf("rounds of %v and %d bytes, want %v to %v and %d", round, most, least, upto, want)
+		}
+	}
+	check(0, roundMost, roundMost, calmBytes)
+	check(1, roundMost, roundMost, reportBytes)
+	at := uint64(1)
+	for range 3 { // 40,000 a second: all of them in twenty
+		at += 10_000
+		check(at, time.Second, 2*time.Second, reportBytes)
+	}
+	at += items // all of them in one tick
+	check(at, 400*time.Millisecond, 400*time.Millisecond, reportBytes)
+	check(at-items, 400*time.Millisecond, 500*time.Millisecond, reportBytes) // of a restored state
+	for range 50 {
+		p.next(at-items, items)
+	}
+	check(at-items, roundMost, roundMost, calmBytes)
 }
 
 // Nothing is sent while memory is far from its limit.
