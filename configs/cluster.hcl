@@ -50,6 +50,7 @@ auth {
 
 timeouts {
   write = "5s" # after that a write is answered TIMEOUT
+  # election = "1s" # "auto" by default: how long a follower hears nothing of its leader before it asks for votes
 }
 
 log {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -23,6 +24,16 @@ type consensus struct {
 	storage *storage.Storage
 	fsm     *fsm.FSM
 	stopped <-chan struct{} // closed when the node stops: Raft may not answer its futures after that
+	tuning  sync.Mutex
+}
+
+// tune changes settings of the running Raft, which reads and takes them as a whole.
+func (c *consensus) tune(change func(*raft.ReloadableConfig)) error {
+	c.tuning.Lock()
+	defer c.tuning.Unlock()
+	settings := c.ReloadableConfig()
+	change(&settings)
+	return c.ReloadConfig(settings)
 }
 
 // Leads reports whether this node leads, as far as it knows.

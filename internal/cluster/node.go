@@ -77,6 +77,8 @@ type Config struct {
 	Draining func() bool
 	// Timing overrides Raft's timeouts; the zero value is DefaultTiming.
 	Timing Timing
+	// AdaptElection has a follower wait longer where its leader's messages come late; see electionWait.
+	AdaptElection bool
 	// Polls overrides how often this node checks itself; zero fields are those of DefaultPolls.
 	Polls Polls
 }
@@ -106,6 +108,7 @@ type Node struct {
 	forwards     *forwards
 	transfers    *transfers
 	campaigner   *campaigner
+	electionWait *electionWait // nil: timeouts stay as they are
 	readIndex    *readIndex
 	evictor      *eviction.Evictor
 	limits       *limits.Keeper

@@ -25,12 +25,13 @@ type receiver struct {
 	log      hclog.Logger
 	own      func() progress
 	network  *peer.Network
-	ended    func(serverID string) // called for each ended connection of another server
+	ended    func(serverID string)            // called for each ended connection of another server
+	answered func(term uint64, now time.Time) // called once Raft has answered a leader's message
 	consumer chan raft.RPC
 }
 
 func newReceiver(ctx context.Context, log hclog.Logger, own func() progress, n *peer.Network, ended func(string)) *receiver {
-	return &receiver{ctx: ctx, log: log, own: own, network: n, ended: ended, consumer: make(chan raft.RPC)}
+	return &receiver{ctx: ctx, log: log, own: own, network: n, ended: ended, answered: func(uint64, time.Time) {}, consumer: make(chan raft.RPC)}
 }
 
 // What a message begins with.
@@ -106,6 +107,9 @@ func (c *exchange) next() error {
 		return err // Raft may still be reading
 	}
 	c.in.EndStream()
+	if request, ok := command.(*raft.AppendEntriesRequest); ok && response.Error == nil {
+		c.answered(request.Term, time.Now())
+	}
 	return c.answer(response)
 }
 

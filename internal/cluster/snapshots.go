@@ -112,9 +112,7 @@ func (s *snapshots) take(bytes, entries uint64) bool {
 	if average := bytes / max(entries, 1); average > 0 {
 		trailing = min(max(trailingBytes/average, minTrailing), maxTrailing)
 	}
-	c := s.raft.ReloadableConfig()
-	c.TrailingLogs = trailing
-	if err := s.raft.ReloadConfig(c); err != nil {
+	if err := s.raft.tune(func(c *raft.ReloadableConfig) { c.TrailingLogs = trailing }); err != nil {
 		s.log.Warn("cannot set how much log is kept", "error", err)
 	}
 	start := time.Now()

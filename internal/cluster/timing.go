@@ -34,10 +34,19 @@ type Timing struct {
 // process shows at once, whatever the value (see campaigner). Election is longer because it also limits how long a
 // transfer of leadership may take.
 //
-// They are not settings: a value that is right on an idle machine is wrong on a busy one.
+// A value that is right on an idle machine is wrong on a busy one: see electionWait.
 var DefaultTiming = Timing{
 	Heartbeat: 300 * time.Millisecond, Election: 400 * time.Millisecond,
 	Lease: 225 * time.Millisecond, Commit: 50 * time.Millisecond,
+}
+
+// TimingFor returns DefaultTiming in another size, by how long a follower hears nothing of its leader. The lease, three
+// quarters of it, must be at least 5 ms.
+func TimingFor(heartbeat time.Duration) Timing {
+	scale := func(d time.Duration) time.Duration {
+		return time.Duration(float64(d) * float64(heartbeat) / float64(DefaultTiming.Heartbeat))
+	}
+	return Timing{Heartbeat: heartbeat, Election: scale(DefaultTiming.Election), Lease: scale(DefaultTiming.Lease), Commit: DefaultTiming.Commit}
 }
 
 const aloneTimeout = 50 * time.Millisecond

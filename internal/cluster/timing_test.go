@@ -9,7 +9,6 @@ import (
 // A node that is told nothing of timeouts runs with those of timing.go, and Raft's demands on them (a
 // lease no longer than the heartbeat, an election no shorter) hold for it, and for one that is alone.
 func TestTimingOfANode(t *testing.T) {
-	t.Setenv("TESTTIMING_HEARTBEAT", "100ms") // which only daemons that are built for tests look at
 	for size, want := range map[int]Timing{
 		1: {Heartbeat: aloneTimeout, Election: aloneTimeout, Lease: aloneTimeout, Commit: DefaultTiming.Commit},
 		3: DefaultTiming,

@@ -88,6 +88,10 @@ func (n *Node) wireLeadership() {
 	}
 	n.streams = newStreams(n.ctx, n.network)
 	n.receiver = newReceiver(n.ctx, n.log, n.raft.progress, n.network, n.campaigner.connectionEnded)
+	if n.config.AdaptElection && len(n.config.Members) > 1 {
+		n.electionWait = &electionWait{raft: n.raft, base: n.config.Timing, electionIn: n.config.Timing.Heartbeat, log: n.log}
+		n.receiver.answered = n.electionWait.answered
+	}
 	n.campaigner.receiver = n.receiver
 }
 
@@ -149,6 +153,9 @@ func (n *Node) loops() []func(context.Context) {
 // leaderChanged is called with the leader, after every change and every second.
 func (n *Node) leaderChanged(leader string) {
 	n.notifier.follow(n.raft.Servers())
+	if n.electionWait != nil {
+		n.electionWait.look(n.raft.Leads(), time.Now())
+	}
 	n.readIndex.endOldQuestion(leader)
 	n.pipeline.LeaderChanged()
 }

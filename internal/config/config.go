@@ -32,6 +32,9 @@ type Config struct {
 	DataDir   string // as written; a relative one is relative to the working directory
 	LogFormat string // LogAuto, LogText or LogJSON
 
+	// Election is how long a follower hears nothing of its leader before it asks for votes, 50 ms to 10 s; 0: as usual, and
+	// longer while the leader's messages come late.
+	Election time.Duration
 	Runtime
 
 	options Options           // that it was loaded with, see Again

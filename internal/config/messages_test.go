@@ -38,6 +38,8 @@ func TestMessages(t *testing.T) {
 		{"size too large", "limits {\n  max_value_size = \"2MiB\"\n}", `f.hcl:2: max_value_size: "2MiB" is out of range: from 1KiB to 1MiB`},
 		{"size too small", "limits {\n  max_value_size = \"1023B\"\n}", `f.hcl:2: max_value_size: "1023B" is out of range: from 1KiB to 1MiB`},
 		{"size absurd", "limits {\n  max_value_size = \"99999999999999GiB\"\n}", `f.hcl:2: max_value_size: "99999999999999GiB" is far too large`},
+		{"election as a word", "timeouts {\n  election = \"aut\"\n}", `f.hcl:2: election: "aut" is neither auto nor a duration, like "50ms"; did you mean "auto"?`},
+		{"election range", "timeouts {\n  election = \"11s\"\n}", `f.hcl:2: election: "11s" is out of range: from 50ms to 10s, or auto`},
 		{"duration range", "timeouts {\n  write = \"1ms\"\n}", `f.hcl:2: write: "1ms" is out of range: from 10ms to 365d`},
 		{"number range", "auth {\n  bcrypt_cost = 31\n}", `f.hcl:2: bcrypt_cost: 31 is out of range: from 4 to 15`},
 		{"empty", "", `f.hcl:1: the file is empty: without a file ciderd is a single node for trying out, with an empty one it is a mistake`},

@@ -69,6 +69,7 @@ var settings = []setting{
 	whileRunning(count("auth.bcrypt_cost", func(c *Config) *int { return &c.Auth.BcryptCost }, 4, 15)),
 	whileRunning(duration("timeouts.write", func(c *Config) *time.Duration { return &c.Timeouts.Write }, 10*time.Millisecond)),
 	whileRunning(duration("timeouts.shutdown", func(c *Config) *time.Duration { return &c.Timeouts.Shutdown }, 0)),
+	durationOr("timeouts.election", "auto", func(c *Config) *time.Duration { return &c.Election }, 50*time.Millisecond, 10*time.Second),
 	whileRunning(choice("log.level", func(c *Config) *slog.Level { return &c.LogLevel }, []option[slog.Level]{
 		{"debug", slog.LevelDebug}, {"info", slog.LevelInfo}, {"warn", slog.LevelWarn}, {"error", slog.LevelError}})),
 	choice("log.format", func(c *Config) *string { return &c.LogFormat }, same(LogAuto, LogText, LogJSON)),
@@ -219,6 +220,37 @@ func duration(key string, ref func(*Config) *time.Duration, least time.Duration)
 			return err
 		},
 		get: func(c *Config) string { return durations.format(int64(*ref(c))) },
+	}
+}
+
+// durationOr is a setting that is a duration or a word, which stands for 0.
+func durationOr(key, word string, ref func(*Config) *time.Duration, least, most time.Duration) setting {
+	return setting{
+		key:     key,
+		literal: measured,
+		set: func(c *Config, text string) error {
+			if text == word {
+				*ref(c) = 0
+				return nil
+			}
+			if number := strings.TrimLeft(text, "0123456789."); number == text {
+				return fmt.Errorf("%q is neither %s nor a duration, like %q%s", text, word, durations.format(int64(least)), didYouMean(text, []string{word}))
+			}
+			v, err := durations.parse(text)
+			if err == nil && (v < int64(least) || v > int64(most)) {
+				return fmt.Errorf("%q is out of range: from %s to %s, or %s", text, durations.format(int64(least)), durations.format(int64(most)), word)
+			}
+			if err == nil {
+				*ref(c) = time.Duration(v)
+			}
+			return err
+		},
+		get: func(c *Config) string {
+			if *ref(c) == 0 {
+				return word
+			}
+			return durations.format(int64(*ref(c)))
+		},
 	}
 }
 

@@ -44,6 +44,7 @@ var other = map[string]string{
 	"auth.bcrypt_cost":                   "4",
 	"timeouts.write":                     "250ms",
 	"timeouts.shutdown":                  "2m",
+	"timeouts.election":                  "1s",
 	"log.level":                          "debug",
 	"log.format":                         "json",
 }

@@ -166,6 +166,11 @@ func (d *Daemon) openNode(peerListener net.Listener, reports *cluster.Reports) e
 	c.MachineMemory, c.Heap, c.Taken, c.Collections = machineMemory, heap, taken, machine.Collections
 	c.PeerSecurity, c.Draining = d.peers, d.draining.Load
 	c.Reports = reports
+	if e := d.config.Election; e > 0 {
+		c.Timing = cluster.TimingFor(e)
+	} else {
+		c.AdaptElection = true
+	}
 	var err error
 	d.node, err = cluster.Open(c)
 	if err == nil {

@@ -69,6 +69,7 @@ var families = []family{
 	gauge("ciderd_ready", "1 if this node serves reads.", nil, always(func(r *reading) float64 { return truth(r.NotReady() == "") })),
 	gauge("ciderd_writable", "1 if this node takes writes, as far as it knows.", nil, always(func(r *reading) float64 { return truth(r.NotWritable() == "") })),
 	counter("ciderd_leader_changes_total", "How often another leader was seen.", nil, always(func(r *reading) float64 { return float64(r.Log.LeaderChanges) })),
+	gauge("ciderd_election_timeout_seconds", "How long this node, as a follower, hears nothing of its leader before it asks for votes, and up to twice that. It follows the machines unless timeouts.election is set.", nil, always(func(r *reading) float64 { return r.Log.ElectionWait.Seconds() })),
 	gauge("ciderd_applied_index", "The log index that reads on this node see.", nil, always(func(r *reading) float64 { return float64(r.Applied) })),
 	gauge("ciderd_lag_entries", "On the leader: how many log entries each other node was behind when it last answered. A node that does not answer has none.", []string{"node"}, func(r *reading, emit emit) {
 		if r.Leader == "" || r.Leader != r.Node {

@@ -75,7 +75,6 @@ func TestChanges(t *testing.T) {
 		test, packages string
 	}{
 		{MovableClock, "^TestSkew$", "./internal/clock"},
-		{MovableTiming, "^TestTimingOfTheEnvironment$", "./internal/cluster"},
 	} {
 		t.Run(c.change.Name, func(t *testing.T) {
 			output, err := Go(t.Context(), root, []Change{c.change}, "test", "-v", "-run", c.test, c.packages)
@@ -91,7 +90,7 @@ func TestChanges(t *testing.T) {
 
 // The names of the variables stand in both: what is added to the program is no package that could be imported.
 func TestVariables(t *testing.T) {
-	for variable, text := range map[string]string{ClockFile: clockSkew, Heartbeat: clusterTiming} {
+	for variable, text := range map[string]string{ClockFile: clockSkew} {
 		if !strings.Contains(text, `"`+variable+`"`) {
 			t.Errorf("%s is in no file that is added", variable)
 		}

@@ -16,7 +16,7 @@ func Build(ctx context.Context, root, out string, planted ...Plant) error {
 // Compile compiles the program with all changes for tests at once: they do not exclude each other. If that
 // fails it compiles each alone, and the error names those that are broken.
 func Compile(ctx context.Context, root string) error {
-	all := append(with(All), overlay.MovableTiming)
+	all := with(All)
 	err := compile(ctx, root, all)
 	if err == nil {
 		return nil

@@ -22,7 +22,7 @@ func TestPlantsFit(t *testing.T) {
 			t.Errorf("with the clock: %v", err)
 		}
 	}
-	if _, err := overlay.Write(root, t.TempDir(), append(with(All), overlay.MovableTiming)...); err != nil {
+	if _, err := overlay.Write(root, t.TempDir(), with(All)...); err != nil {
 		t.Errorf("all at once: %v", err)
 	}
 }
