@@ -82,6 +82,7 @@ var rooms = map[string]room{
 		"it takes signals and says what a process does: what is wired, daemon wires, so that tests can too (recovery is there for the words of what it prints)"},
 	"test/nodetest": {[]string{"accounts", "fsm", "clock"}, "it stands in for a node in the tests of what a node serves"},
 	"test/overlay":  {nil, "it changes sources by their text: it must not know the program, which it may break"},
+	"test/peers":    {[]string{"bench"}, "it says how others are spoken to: it must not know who measures what"},
 	"test/harness":  {[]string{"test/overlay"}, "it runs nodes for tests from outside, as people do: it must not look into them"},
 	"test/torture": {[]string{"test/harness", "test/torture/faults", "test/torture/judge", "test/torture/load", "test/torture/rig"},
 		"it deals faults and reports: it must not look into the nodes that it breaks"},
