@@ -3,10 +3,13 @@ package bench
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"iter"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -219,6 +222,36 @@ func TestAnswersInPieces(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	})
+}
+
+// With TLS it is the same, and a certificate that nobody has vouched for is refused.
+func TestTLS(t *testing.T) {
+	s := serve(t, server.Config{})
+	other := httptest.NewTLSServer(nil) // for its certificate
+	defer other.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.server.ServeTLS(l, func() *tls.Config { return other.TLS.Clone() }) }()
+	trusted := x509.NewCertPool()
+	trusted.AddCert(other.Certificate())
+	c := Config{
+		Driver: &Stream{Dialect: Text{user, password}, TLS: &tls.Config{RootCAs: trusted}}, Addresses: []string{l.Addr().String()}, Connections: 3,
+		Pipeline: 10, Mix: mix(t, "get=1,set=1"), Contents: Contents{Prefix: "bench:", Keys: 10, Sizes: Sizes{1, 20_000}}, Requests: 500,
+	}
+	load := open(t, c)
+	if err := load.Fill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := load.Run(t.Context()); r.Answered != 500 || len(r.Errors) > 0 || r.Operations["get"].Missed > 0 {
+		t.Errorf("%+v", r)
+	}
+	c.Driver = &Stream{Dialect: Text{user, password}, TLS: &tls.Config{}}
+	var unknown x509.UnknownAuthorityError
+	if _, err := Open(t.Context(), c); !errors.As(err, &unknown) {
+		t.Errorf("a stranger's certificate: %v", err)
+	}
 }
 
 // A password that is wrong is tried once, whatever the number of connections.

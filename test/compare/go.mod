@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	ciderd v0.0.0
+	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
 	go.etcd.io/etcd/client/v3 v3.7.3
 	go.uber.org/zap v1.27.1
 	golang.org/x/sys v0.50.0

@@ -52,11 +52,7 @@ func main() {
 	if echo != "" {
 		fatal(peers.ServeEcho(echo))
 	}
-	usual := 2.0
-	if growth {
-		usual = 1.5
-	}
-	s.Seconds, s.Rounds = fromEnv("SECS", usual), int(fromEnv("ROUNDS", 3))
+	s.Seconds, s.Rounds = fromEnv("SECS", 1.5), int(fromEnv("ROUNDS", 3))
 	s.Kills, s.Keys, s.Most = int(fromEnv("KILLS", 10)), int(fromEnv("KEYS", 1_000_000)), int(fromEnv("KEYS", 1_000_000))
 	if !draw {
 		fatal(s.measure(growth))

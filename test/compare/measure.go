@@ -12,11 +12,12 @@ import (
 
 // Comparison is what make compare finds.
 type Comparison struct {
-	About  About
-	Shapes []Shape
-	Cells  []*Cell
-	Memory []Memory
-	Gaps   []Gap
+	About    About
+	Shapes   []Shape
+	Cells    []*Cell
+	Profiles []Profile
+	Memory   []Memory
+	Gaps     []Gap
 }
 
 // Shape is a shape of load: a row, or a column, of the tables.
@@ -96,6 +97,9 @@ func (c *Comparison) measure(ctx context.Context, s *settings) error {
 				}
 			}
 		}
+	}
+	if err := c.profiles(ctx, s, all[0]); err != nil {
+		return err
 	}
 	if err := c.leaderless(ctx, s, all); err != nil {
 		return err

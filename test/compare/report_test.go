@@ -28,6 +28,7 @@ func compared() *Comparison {
 			}
 		}
 	}
+	c.Profiles = []Profile{{"SET 1 x 1", 0.5, map[string]float64{"sessions": 0.25, "else": 0.75}}}
 	c.Memory = []Memory{{"ciderd", 1_000_000, 105.4, 5}, {"Redis", 1_000_000, 110, 2}}
 	c.Gaps = []Gap{{"ciderd", []float64{40, 10, 30, 20, 50}, nil}}
 	return c
@@ -91,6 +92,7 @@ func TestPage(t *testing.T) {
 	}
 	for _, want := range []string{
 		"| ciderd, leader | **4,000** (0.02 / 1 / 21) |", "Left out: etcd: not installed.", "| ciderd | 1,000,000 | **105** | 200,000/s |",
+		"| processors taken | 0.50 |", "| sessions | 25 % |", "| collecting garbage | 0 % |",
 		"| ciderd | 5 | **30 ms** | 50 ms | 50 ms |", "| GET 50 x 1, answers a second: ciderd, leader | an echo in Go | **0.50** | 0.50 to 0.50 |",
 		"| SET 64 x 1, answers a second: ciderd, leader | Redis, fsync always | **0.67** |",
 	} {
@@ -109,6 +111,23 @@ func TestPage(t *testing.T) {
 	}
 	if _, err := fill("nothing", parts); err == nil {
 		t.Error("a page without places is filled")
+	}
+}
+
+// A sample belongs to the first part that it fits.
+func TestParts(t *testing.T) {
+	for stack, want := range map[string]string{
+		"syscall.Syscall internal/poll.(*FD).Write net.(*conn).Write ciderd/internal/server.(*socket).send":                                          "clients' sockets (kernel)",
+		"syscall.Syscall internal/poll.(*FD).Write net.(*conn).Write ciderd/internal/peer.(*conn).write":                                             "sockets between nodes (kernel)",
+		"ciderd/internal/cache.(*Keyspace).Get ciderd/internal/session.get ciderd/internal/server.(*Server).serve":                                   "the state: applying, looking up",
+		"runtime.memmove go.etcd.io/bbolt.(*Tx).Commit ciderd/internal/storage/journal.(*Journal).doRound":                                              "moving the journal into BoltDB",
+		"syscall.Fdatasync ciderd/internal/storage/journal.(*Journal).Append ciderd/internal/storage github.com/hashicorp/raft.(*Raft).dispatchLogs": "the journal, with its syncs",
+		"runtime.findRunnable runtime.schedule runtime.mcall":                                                                                        "Go's scheduler and timers",
+		"main.main": "else",
+	} {
+		if got := partOf(strings.Fields(stack)); got != want {
+			t.Errorf("%s: %s, want %s", stack, got, want)
+		}
 	}
 }
 
