@@ -34,8 +34,33 @@ type served struct {
 
 type facts struct{ *nodetest.Node }
 
-func (facts) Self() (name, role string)        { return "n1", "leader" }
-func (facts) Facts() iter.Seq2[string, string] { return func(func(name, value string) bool) {} }
+func (facts) Self() (name, role string) { return "n1", "leader" }
+func (facts) Facts() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) { _ = yield("memory", "300") && yield("memory_limit", "1000") }
+}
+
+// What there is room for is told by the text port; a node without a limit has none.
+func TestRoom(t *testing.T) {
+	each(t, func(t *testing.T, s *served, c Config) {
+		stream := c.Driver.(*Stream)
+		bytes, limited, err := stream.Dialect.(Keeper).Room(t.Context(), stream, c.Addresses[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, text := stream.Dialect.(Text); text && (bytes != 700 || !limited) || !text && limited {
+			t.Errorf("%d, %v", bytes, limited)
+		}
+	})
+	for _, x := range []struct {
+		used, limit string
+		bytes       int64
+		limited     bool
+	}{{"1", "5", 4, true}, {"5", "1", 0, true}, {"5", "-", 0, false}, {"5", "0", 0, false}, {"", "", 0, false}} {
+		if bytes, limited := room(x.used, x.limit); bytes != x.bytes || limited != x.limited {
+			t.Errorf("%+v: %d, %v", x, bytes, limited)
+		}
+	}
+}
 
 const user, password = "bench", `se"cret word`
 
@@ -431,9 +456,7 @@ func TestInterrupted(t *testing.T) {
 func TestSomeKey(t *testing.T) {
 	each(t, func(t *testing.T, s *served, c Config) {
 		stream := c.Driver.(*Stream)
-		keeper := stream.Dialect.(interface {
-			SomeKey(context.Context, *Stream, string, string) (string, error)
-		})
+		keeper := stream.Dialect.(Keeper)
 		look := func() string {
 			t.Helper()
 			key, err := keeper.SomeKey(t.Context(), stream, c.Addresses[0], "bench:")

@@ -46,6 +46,14 @@ type Dialect interface {
 	Answer(o Operation, b []byte, seen int) (size int, end Outcome, err string)
 }
 
+// Keeper is what else can be asked of a node, so that nobody's data is lost by a load. The Dialects of ciderd are that.
+type Keeper interface {
+	// SomeKey returns a key that begins with the prefix, which has no special character; empty: there is none.
+	SomeKey(ctx context.Context, s *Stream, address, prefix string) (string, error)
+	// Room returns how many bytes can be stored before a limit on all memory is reached, and whether there is one.
+	Room(ctx context.Context, s *Stream, address string) (bytes int64, limited bool, err error)
+}
+
 // Stream is a Driver for servers with a Dialect.
 type Stream struct {
 	Dialect Dialect

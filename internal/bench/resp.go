@@ -101,7 +101,7 @@ func (RESP) Answer(o Operation, b []byte, seen int) (size int, end Outcome, err 
 	return size, Done, ""
 }
 
-// SomeKey returns a key that begins with the prefix, which has no special character; empty: there is none.
+// SomeKey implements Keeper.
 func (d RESP) SomeKey(ctx context.Context, s *Stream, address, prefix string) (key string, err error) {
 	err = aside(ctx, s, address, func(c net.Conn) error {
 		r := bufio.NewReader(c)
@@ -122,6 +122,24 @@ func (d RESP) SomeKey(ctx context.Context, s *Stream, address, prefix string) (k
 		}
 	})
 	return key, err
+}
+
+// Room implements Keeper.
+func (RESP) Room(ctx context.Context, s *Stream, address string) (bytes int64, limited bool, err error) {
+	err = aside(ctx, s, address, func(c net.Conn) error {
+		if _, err := c.Write(words("INFO", "memory")); err != nil {
+			return err
+		}
+		text, err := respBulk(bufio.NewReader(c))
+		facts := map[string]string{}
+		for line := range strings.Lines(text) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+			facts[name] = value
+		}
+		bytes, limited = room(facts["used_memory"], facts["maxmemory"])
+		return err
+	})
+	return bytes, limited, err
 }
 
 // scanned reads a reply to SCAN.

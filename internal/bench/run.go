@@ -59,14 +59,14 @@ func (r *run) watch(ctx context.Context, over <-chan struct{}) *shard {
 			}
 			done = nil
 		case now := <-ticks.C:
-			if r.load.config.Progress == nil {
+			at, _ := r.at(now)
+			if r.load.config.Progress == nil || at >= 0 && at-last < tick/2 {
 				continue
 			}
 			second := newShard()
 			for _, s := range r.load.shards {
 				s.drainInto(total, second)
 			}
-			at, _ := r.at(now)
 			r.load.config.Progress(second.progress(at, at-last))
 			last = max(at, 0)
 		}

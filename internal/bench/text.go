@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -96,7 +97,7 @@ func (Text) Answer(o Operation, b []byte, seen int) (size int, end Outcome, err 
 	return size, Done, ""
 }
 
-// SomeKey returns a key that begins with the prefix, which has no special character; empty: there is none.
+// SomeKey implements Keeper.
 func (d Text) SomeKey(ctx context.Context, s *Stream, address, prefix string) (key string, err error) {
 	err = aside(ctx, s, address, func(c net.Conn) error {
 		if _, err := fmt.Fprintf(c, "KEYS %s* LIMIT 1\n", prefix); err != nil {
@@ -112,6 +113,37 @@ func (d Text) SomeKey(ctx context.Context, s *Stream, address, prefix string) (k
 		return err
 	})
 	return key, err
+}
+
+// Room implements Keeper.
+func (Text) Room(ctx context.Context, s *Stream, address string) (bytes int64, limited bool, err error) {
+	err = aside(ctx, s, address, func(c net.Conn) error {
+		if _, err := fmt.Fprint(c, "STATUS\n"); err != nil {
+			return err
+		}
+		facts := map[string]string{}
+		for r := bufio.NewReader(c); ; {
+			line, err := r.ReadString('\n')
+			line = strings.TrimRight(line, "\r\n")
+			if err != nil || line == "END" {
+				bytes, limited = room(facts["memory"], facts["memory_limit"])
+				return err
+			}
+			name, value, _ := strings.Cut(line, " ")
+			facts[name] = value
+		}
+	})
+	return bytes, limited, err
+}
+
+// room is the difference between two numbers, if there are such: no limit is no number, or 0.
+func room(used, limit string) (bytes int64, limited bool) {
+	have, err := strconv.ParseInt(used, 10, 64)
+	most, e := strconv.ParseInt(limit, 10, 64)
+	if err != nil || e != nil || most == 0 {
+		return 0, false
+	}
+	return max(most-have, 0), true
 }
 
 // aside does something on a connection that has logged in.

@@ -162,10 +162,10 @@ func (b *benched) run(ctx context.Context) (err error) {
 		return ended(ctx, err)
 	}
 	defer load.Close()
+	if err := b.harmless(ctx); err != nil {
+		return ended(ctx, err)
+	}
 	if !c.Given("keep") {
-		if err := b.nobodys(ctx); err != nil {
-			return ended(ctx, err)
-		}
 		defer func() {
 			// By then ctx may be over; another signal ends the process.
 			if e := load.Remove(context.Background()); e != nil {
@@ -201,12 +201,21 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// nobodys returns an error if there is a key that begins with the prefix.
-func (b *benched) nobodys(ctx context.Context) error {
-	keeper := b.stream.Dialect.(interface {
-		SomeKey(ctx context.Context, s *bench.Stream, address, prefix string) (string, error)
-	})
-	key, err := keeper.SomeKey(ctx, b.stream, b.config.Addresses[0], b.config.Contents.Prefix)
+// harmless returns an error if something could be lost by this: a key that begins with the prefix, or, for want of memory,
+// what anybody has stored.
+func (b *benched) harmless(ctx context.Context) error {
+	keeper, address := b.stream.Dialect.(bench.Keeper), b.config.Addresses[0]
+	room, limited, err := keeper.Room(ctx, b.stream, address)
+	if err != nil {
+		return err
+	}
+	if need := b.memory(); limited && need > room {
+		return fmt.Errorf("that would take about %s, and there is room for %s below the limit on memory; take fewer -keys, or smaller ones", about(need), about(room))
+	}
+	if b.call.Given("keep") {
+		return nil
+	}
+	key, err := keeper.SomeKey(ctx, b.stream, address, b.config.Contents.Prefix)
 	if err == nil && key != "" {
 		err = fmt.Errorf("there is %s already: take another -prefix, or -keep, if such keys may be overwritten and are to stay", key)
 	}

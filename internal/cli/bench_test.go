@@ -27,10 +27,15 @@ type benchNode struct {
 	*nodetest.Node
 	accounts   *accounts.Accounts
 	text, resp string
+	limit      string // on memory, as STATUS tells it
 }
 
-func (benchNode) Self() (name, role string)        { return "n1", "leader" }
-func (benchNode) Facts() iter.Seq2[string, string] { return func(func(name, value string) bool) {} }
+func (*benchNode) Self() (name, role string) { return "n1", "leader" }
+func (n *benchNode) Facts() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		_ = yield("memory", "1000") && yield("memory_limit", n.limit)
+	}
+}
 
 func startBenchNode(t *testing.T) *benchNode {
 	t.Helper()
@@ -38,7 +43,7 @@ func startBenchNode(t *testing.T) *benchNode {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &benchNode{Node: nodetest.New()}
+	n := &benchNode{Node: nodetest.New(), limit: "-"}
 	n.accounts = accounts.New(accounts.Config{WriteTimeout: time.Minute}, n.Node, h)
 	if err := n.accounts.Add(t.Context(), accounts.Credentials{Name: "bob", Password: []byte("secret")}); err != nil {
 		t.Fatal(err)
@@ -153,6 +158,22 @@ func TestBenchLeavesKeysAlone(t *testing.T) {
 	}
 	if code, _, errs := runBench(t, t.Context(), "secret", args("-prefix", "b:")...); code != 0 || n.FSM().Stats().Items != 10 {
 		t.Errorf("another prefix: %d, %q, %d keys", code, errs, n.FSM().Stats().Items)
+	}
+}
+
+// What does not fit below the limit on memory would have others' keys evicted.
+func TestBenchHasRoom(t *testing.T) {
+	n := startBenchNode(t)
+	n.limit = "2000"
+	args := []string{"-addr", n.text, "-user", "bob", "-ops", "10", "-conns", "1", "-warm", "0", "-keep", "-keys"}
+	if code, out, errs := runBench(t, t.Context(), "secret", append(args, "100")...); code != 1 || out != "" || !strings.Contains(errs, "there is room for 1000B below the limit") {
+		t.Errorf("100 keys: %d, %q, %q", code, out, errs)
+	}
+	if len(n.Groups()) > 1 { // the account
+		t.Errorf("%d writes", len(n.Groups()))
+	}
+	if code, _, errs := runBench(t, t.Context(), "secret", append(args, "5")...); code != 0 {
+		t.Errorf("5 keys: %d, %q", code, errs)
 	}
 }
 
