@@ -99,7 +99,7 @@ func TestMixes(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	for s, want := range map[Sizes][2]int{{5, 5}: {1, 5}, {1, 3}: {3, 3}, {16, 512 << 10}: {64, 512 << 10}} {
+	for s, want := range map[Sizes][2]int{{5, 5}: {1, 5}, {1, 3}: {3, 3}, {16, 512 << 10}: {64, 512 << 10}, {1, 48 << 20}: {2, 48 << 20}} {
 		all := s.steps()
 		if len(all) != want[0] || all[0] != s.Min || all[len(all)-1] != want[1] {
 			t.Errorf("%v: %v", s, all)

@@ -92,12 +92,16 @@ func (m Mix) only() (one Operation, ok bool) {
 // Sizes are those of the values: from Min to Max bytes, all as often.
 type Sizes struct{ Min, Max int }
 
-// sizeSteps is how many sizes there are of a range: each has a template.
-const sizeSteps = 64
+const (
+	// sizeSteps is how many sizes there are of a range: each has a template,
+	sizeSteps = 64
+	// and these take no more than that, if there are at least two of them.
+	templateBytes = 64 << 20
+)
 
 // steps returns the sizes that are used.
 func (s Sizes) steps() (all []int) {
-	n := min(sizeSteps, s.Max-s.Min+1)
+	n := min(sizeSteps, s.Max-s.Min+1, max(templateBytes/s.Max, 2))
 	for i := range n {
 		all = append(all, s.Min+int(float64(s.Max-s.Min)*float64(i)/float64(max(n-1, 1))))
 	}

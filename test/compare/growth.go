@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Growth is what make growth finds.
@@ -16,6 +17,8 @@ type GrowthChart struct {
 	Name   string // of the file: connections, keys, sizes, nodes
 	Of     string // what grows
 	Series []Series
+	// Profiles are of the leader, where it begins and ends.
+	Profiles []Profile
 }
 
 // Series is one shape of load.
@@ -54,12 +57,23 @@ func (c *cluster) asked() *system {
 }
 
 // add measures a point, and puts it where it belongs.
-func (g *Growth) add(ctx context.Context, s *settings, one *system, chart, of, series string, at float64, shape Shape, keys, size int) error {
+func (g *Growth) add(ctx context.Context, s *settings, one *system, chart, of, series string, at float64, shape Shape, keys, size int, end bool) error {
 	cell := &Cell{}
 	for range s.Rounds {
 		if err := cell.run(ctx, one, shape, s.Seconds, contents(keys, size)); err != nil {
 			return fmt.Errorf("%s, %s %v: %w", series, of, at, err)
 		}
+	}
+	if end {
+		profiled, err := one.profiled(ctx, s, shape, contents(keys, size))
+		if err != nil {
+			return err
+		}
+		if profiled.Shape = series + ", " + amount(of, at); !strings.HasPrefix(of, "bytes") {
+			profiled.Shape += " " + of
+		}
+		c := g.chart(chart, of)
+		c.Profiles = append(c.Profiles, profiled)
 	}
 	p := Point{At: at, PerSecond: median(cell.PerSecond), CPU: median(cell.CPU)}
 	for i := range cell.Latency {
@@ -95,7 +109,7 @@ func (g *Growth) connections(ctx context.Context, s *settings, one *system) erro
 	for _, n := range []int{10, 100, 1000, 10_000} {
 		for _, mix := range []string{"get", "set"} {
 			shape := Shape{fmt.Sprintf("%s %d x 1", mix, n), mix, n, 1}
-			if err := g.add(ctx, s, one, "connections", "connections", mix+", one at a time", float64(n), shape, 1000, valueSize); err != nil {
+			if err := g.add(ctx, s, one, "connections", "connections", mix+", one at a time", float64(n), shape, 1000, valueSize, n == 10 || n == 10_000); err != nil {
 				return err
 			}
 		}
@@ -111,7 +125,7 @@ func (g *Growth) sizes(ctx context.Context, s *settings, one *system) error {
 		}
 		for _, mix := range []string{"get", "set"} {
 			shape := Shape{fmt.Sprintf("%s %d bytes", mix, size), mix, 20, 1}
-			if err := g.add(ctx, s, one, "sizes", "bytes of a value", mix+", 20 x 1", float64(size), shape, keys, size); err != nil {
+			if err := g.add(ctx, s, one, "sizes", "bytes of a value", mix+", 20 x 1", float64(size), shape, keys, size, size == 16 || size == 512<<10); err != nil {
 				return err
 			}
 		}
@@ -127,7 +141,7 @@ func (g *Growth) keys(ctx context.Context, s *settings, one *system) error {
 		for _, mix := range []string{"get", "set"} {
 			for _, pipeline := range []int{1, 128} {
 				shape := Shape{fmt.Sprintf("%s x%d %d keys", mix, pipeline, keys), mix, 50, pipeline}
-				if err := g.add(ctx, s, one, "keys", "keys", fmt.Sprintf("%s, 50 x %d", mix, pipeline), float64(keys), shape, keys, valueSize); err != nil {
+				if err := g.add(ctx, s, one, "keys", "keys", fmt.Sprintf("%s, 50 x %d", mix, pipeline), float64(keys), shape, keys, valueSize, pipeline > 1 && (keys == 1000 || keys*10 > s.Most)); err != nil {
 					return err
 				}
 			}
@@ -143,10 +157,11 @@ func (g *Growth) nodes(ctx context.Context, s *settings) error {
 			return err
 		}
 		one := c.asked()
+		one.name = fmt.Sprintf("ciderd, %d nodes", nodes)
 		err = one.fillWith(ctx, contents(usualKeys, valueSize))
 		for _, shape := range shapes {
 			if err == nil {
-				err = g.add(ctx, s, one, "nodes", "nodes", shape.Name, float64(nodes), shape, usualKeys, valueSize)
+				err = g.add(ctx, s, one, "nodes", "nodes", shape.Name, float64(nodes), shape, usualKeys, valueSize, nodes != 3 && shape.Mix == "set")
 			}
 		}
 		c.kill()

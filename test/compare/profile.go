@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"ciderd/internal/bench"
 )
 
 // Profile is what the leader's processors did under one load.
@@ -67,32 +69,41 @@ func partOf(stack []string) string {
 // profiles takes one of the leader for each shape.
 func (c *Comparison) profiles(ctx context.Context, s *settings, one *system) error {
 	for _, shape := range shapes {
-		leader, err := one.cluster.leader()
+		p, err := one.profiled(ctx, s, shape, contents(one.keys, valueSize))
 		if err != nil {
 			return err
 		}
-		load, err := one.open(ctx, shape, time.Hour.Seconds(), contents(one.keys, valueSize))
-		if err != nil {
-			return err
-		}
-		running, stop := context.WithCancel(ctx)
-		over := make(chan struct{})
-		go func() {
-			load.Run(running)
-			close(over)
-		}()
-		p, err := takeProfile(ctx, s, filepath.Dir(one.cluster.nodes[leader].log), fmt.Sprintf("n%d", leader+1))
-		stop()
-		<-over
-		load.Close()
-		if err != nil {
-			return fmt.Errorf("a profile under %s: %w", shape.Name, err)
-		}
-		p.Shape = shape.Name
 		c.Profiles = append(c.Profiles, p)
-		say("%s: the leader takes %.2f processors", shape.Name, p.Used)
 	}
 	return nil
+}
+
+// profiled returns what the leader does under a load.
+func (one *system) profiled(ctx context.Context, s *settings, shape Shape, contents bench.Contents) (p Profile, err error) {
+	leader, err := one.cluster.leader()
+	if err != nil {
+		return p, err
+	}
+	load, err := one.open(ctx, shape, time.Hour.Seconds(), contents)
+	if err != nil {
+		return p, err
+	}
+	defer load.Close()
+	running, stop := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		load.Run(running)
+		close(over)
+	}()
+	p, err = takeProfile(ctx, s, filepath.Dir(one.cluster.nodes[leader].log), fmt.Sprintf("n%d", leader+1))
+	stop()
+	<-over
+	if err != nil {
+		return p, fmt.Errorf("a profile under %s: %w", shape.Name, err)
+	}
+	p.Shape = shape.Name
+	say("%s: the leader takes %.2f processors", shape.Name, p.Used)
+	return p, nil
 }
 
 // takeProfile asks a node for what it gives for a ticket, and takes the profile out of that.
@@ -157,14 +168,14 @@ func shares(taken *profile.Profile) Profile {
 }
 
 // profileTable has a row for each part.
-func (c *Comparison) profileTable() string {
+func profileTable(all []Profile) string {
 	var b strings.Builder
 	b.WriteString("| |")
-	for _, p := range c.Profiles {
+	for _, p := range all {
 		fmt.Fprintf(&b, " %s |", p.Shape)
 	}
-	b.WriteString("\n|---|" + strings.Repeat("---|", len(c.Profiles)) + "\n| processors taken |")
-	for _, p := range c.Profiles {
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(all)) + "\n| processors taken |")
+	for _, p := range all {
 		fmt.Fprintf(&b, " %.2f |", p.Used)
 	}
 	b.WriteString("\n")
@@ -174,7 +185,7 @@ func (c *Comparison) profileTable() string {
 	}
 	for _, name := range append(names, otherWork) {
 		fmt.Fprintf(&b, "| %s |", name)
-		for _, p := range c.Profiles {
+		for _, p := range all {
 			fmt.Fprintf(&b, " %.0f %% |", 100*p.Parts[name])
 		}
 		b.WriteString("\n")

@@ -96,7 +96,7 @@ func (c *Comparison) parts(parts, charts map[string]string) {
 	}
 	parts["cpu"] = c.table("", func(cell *Cell) string { return number(median(cell.CPU)) })
 	parts["ratios"] = c.ratios()
-	parts["profile"] = c.profileTable()
+	parts["profile"] = profileTable(c.Profiles)
 	order := []string{"SET 1 x 1", "SET 64 x 1", "GET 1 x 1", "GET 50 x 1"}
 	charts["latency"] = dotChart("How long an answer takes", "full dot: half of all (p50); open dots: p99, p99.9; medians of the rounds", c.spreads(order), order)
 	parts["memory"], charts["memory"] = c.memoryParts()
@@ -271,6 +271,7 @@ func (g *Growth) parts(parts, charts map[string]string) {
 			}
 			b.WriteString("\n")
 		}
+		b.WriteString("\nWhere the leader's processors go:\n\n" + profileTable(chart.Profiles))
 		parts["growth-"+chart.Name] = b.String()
 	}
 }

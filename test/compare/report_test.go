@@ -38,6 +38,7 @@ func growing() *Growth {
 	g := &Growth{}
 	for _, name := range []string{"connections", "keys", "sizes", "nodes"} {
 		c := g.chart(name, map[string]string{"sizes": "bytes of a value"}[name])
+		c.Profiles = []Profile{{"set, 10 connections", 1, nil}}
 		c.Series = []Series{
 			{"get & <set>", []Point{{10, 1000, 1, 2, 5}, {1000, 2000, 1, 2, 0}}},
 			{"the same", []Point{{10, 1000, 1, 2, 5}, {1000, 2000, 1, 2, 0.001}}},
@@ -120,7 +121,7 @@ func TestParts(t *testing.T) {
 		"syscall.Syscall internal/poll.(*FD).Write net.(*conn).Write ciderd/internal/server.(*socket).send":                                          "clients' sockets (kernel)",
 		"syscall.Syscall internal/poll.(*FD).Write net.(*conn).Write ciderd/internal/peer.(*conn).write":                                             "sockets between nodes (kernel)",
 		"ciderd/internal/cache.(*Keyspace).Get ciderd/internal/session.get ciderd/internal/server.(*Server).serve":                                   "the state: applying, looking up",
-		"runtime.memmove go.etcd.io/bbolt.(*Tx).Commit ciderd/internal/storage/journal.(*Journal).doRound":                                              "moving the journal into BoltDB",
+		"runtime.memmove go.etcd.io/bbolt.(*Tx).Commit ciderd/internal/storage/journal.(*Journal).doRound":                                           "moving the journal into BoltDB",
 		"syscall.Fdatasync ciderd/internal/storage/journal.(*Journal).Append ciderd/internal/storage github.com/hashicorp/raft.(*Raft).dispatchLogs": "the journal, with its syncs",
 		"runtime.findRunnable runtime.schedule runtime.mcall":                                                                                        "Go's scheduler and timers",
 		"main.main": "else",
