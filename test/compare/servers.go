@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -317,8 +318,10 @@ func startAll(s *settings) (all []*system, left []string, err error) {
 	start := func(c *cluster, e error, then func(*cluster)) {
 		switch {
 		case errors.Is(e, errMissing):
-			left = append(left, e.Error())
-			say("left out: %v", e)
+			if !slices.Contains(left, e.Error()) {
+				left = append(left, e.Error())
+				say("left out: %v", e)
+			}
 		case e != nil:
 			err = joined(err, e)
 		default:
