@@ -72,6 +72,9 @@ func (g *Growth) add(ctx context.Context, s *settings, one *system, chart, of, s
 		if profiled.Shape = series + ", " + amount(of, at); !strings.HasPrefix(of, "bytes") {
 			profiled.Shape += " " + of
 		}
+		if at == 1 {
+			profiled.Shape = strings.TrimSuffix(profiled.Shape, "s")
+		}
 		c := g.chart(chart, of)
 		c.Profiles = append(c.Profiles, profiled)
 	}
