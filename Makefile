@@ -42,6 +42,7 @@ bin/ciderd: $(sources)
 .PHONY: test
 test: ## all tests but e2e, with the race detector
 	$(GO) test -race -timeout 9m -p $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2)) $(TESTFLAGS) ./...
+	cd test/compare && $(GO) test -timeout 2m $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, and that it builds for Linux and macOS
@@ -50,6 +51,7 @@ lint: ## gofmt, go vet, staticcheck, and that it builds for Linux and macOS
 	$(GO) vet -tags e2e ./...
 	$(staticcheck) ./...
 	$(staticcheck) -tags e2e ./...
+	cd test/compare && $(GO) vet ./... && $(staticcheck) ./...
 	CGO_ENABLED=0 $(GO) run ./test/torture/plants/cmd -compile
 	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
 		echo "go build for $$target"; \
@@ -89,6 +91,7 @@ install: bin/ciderd ## the binary and all that a service needs, under DESTDIR (a
 	install -D -m 0644 deploy/ciderd.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/ciderd.conf
 	install -D -m 0644 -t $(DESTDIR)$(docdir) deploy/README.md deploy/OPERATIONS.md configs/cluster.hcl
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/docs docs/*.md
+	$(if $(wildcard docs/performance/*.svg),install -D -m 0644 -t $(DESTDIR)$(docdir)/docs/performance docs/performance/*.svg)
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/prometheus deploy/prometheus/*.yml
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/grafana deploy/grafana/ciderd.json
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/haproxy deploy/haproxy/haproxy.cfg
@@ -137,3 +140,22 @@ WHAT        ?=
 .PHONY: measure
 measure: ## failover (KILLS), rolling restart (ROUNDS), sizing (DATA, OVER), catching up (VALUES), Raft's timeouts (TIMEOUTS, ELECTION_SECS, KILLS), a limit on memory (LIMITS, CASES, FILL), hit ratios (TRACES), TLS, clients, neighbours, large keyspaces (KEYS): figures, no verdict (WHAT)
 	MEASURE=1 $(GO) test -tags e2e -count=1 -v -timeout 1h -run 'TestMeasure$(WHAT)' ./test/measure
+
+# Servers that are not installed are left out: redis-server, memcached, etcd-server (Debian's packages). What it has found
+# is written to docs/performance/*.json, and from there to docs/performance.md and its charts. The binary is built in any case, so that its version is the commit's.
+.PHONY: compare
+compare: build bin/compare ## ciderd beside Redis, memcached and etcd, for docs/performance.md: 12 minutes (SECS, ROUNDS, KILLS, KEYS)
+	cd test/compare && ../../bin/compare
+
+.PHONY: growth
+growth: build bin/compare ## what a command costs with more connections, keys, bytes and nodes, for docs/performance.md: 8 minutes (SECS, ROUNDS, KEYS)
+	cd test/compare && ../../bin/compare -growth
+
+# The table and the charts anew, from results that are there.
+.PHONY: redraw
+redraw: bin/compare
+	cd test/compare && ../../bin/compare -draw
+
+.PHONY: bin/compare
+bin/compare:
+	cd test/compare && $(GO) build -o ../../bin/compare .

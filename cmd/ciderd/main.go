@@ -41,7 +41,7 @@ and every mistake with its file and line.`,
 		cli.Help(),
 	}
 	verbs = append(verbs, cli.Status(), cli.Doctor(), cli.Wait(), cli.Leader())
-	verbs = append(verbs, cli.Top(), cli.Talk())
+	verbs = append(verbs, cli.Top(), cli.Talk(), cli.Bench(interruptible))
 	verbs = append(verbs, cli.Members()...)
 	verbs = append(verbs, cli.Drain()...)
 	verbs = append(verbs, cli.Reload(), cli.Limits(), cli.Debug())

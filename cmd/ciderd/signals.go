@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"syscall"
@@ -47,4 +48,11 @@ func (s signals) run(caught <-chan os.Signal, endNow func(os.Signal)) {
 			endNow(sig)
 		}
 	}
+}
+
+// interruptible returns a context that ends at the first signal to stop. The second one ends the process.
+func interruptible() (ctx context.Context, stop context.CancelFunc) {
+	ctx, stop = signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }

@@ -34,3 +34,24 @@ func TestSecondSignal(t *testing.T) {
 		close(caught)
 	})
 }
+
+// A verb that can be interrupted is told of the first signal, and is over by itself then.
+func TestInterruptible(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		ctx, stop := interruptible()
+		if err := syscall.Kill(os.Getpid(), sig); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Second):
+			t.Errorf("%v is not told", sig)
+		}
+		stop()
+	}
+	ctx, stop := interruptible()
+	stop()
+	if ctx.Err() == nil {
+		t.Error("it goes on after its end")
+	}
+}

@@ -19,7 +19,7 @@ func tested(t *testing.T, run func(*Call) error) (p *Program, out, errs *strings
 		Help(),
 	}
 	out, errs = &strings.Builder{}, &strings.Builder{}
-	verbs = append(append(append(verbs, Status(), Doctor(), Debug(), Wait(), Leader(), Reload(), Limits()), Members()...), append(append(Drain(), Users()...), Backups("1")...)...)
+	verbs = append(append(append(verbs, Talk(), Bench(nil), Status(), Doctor(), Debug(), Wait(), Leader(), Reload(), Limits()), Members()...), append(append(Drain(), Users()...), Backups("1")...)...)
 	return &Program{Verbs: verbs, Default: "run", In: os.Stdin, Out: out, Err: errs}, out, errs
 }
 

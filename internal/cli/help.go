@@ -37,6 +37,7 @@ var shared = map[string]struct {
 	summary string
 }{
 	"version": {[]string{"help"}, "the version; this, or more about one command"},
+	"cli":     {[]string{"bench"}, "talk to a node's text port; measure under load"},
 	"status":  {[]string{"top"}, "show how the cluster and each of its nodes are"},
 	"doctor":  {[]string{"debug"}, "what is wrong, and the cure; a file for a ticket"},
 	"leader":  {[]string{"transfer"}, "who leads; hand leadership over"},

@@ -50,7 +50,7 @@ func talk(c *Call) error {
 	input := bufio.NewReader(c.In)
 	if t.user != "" {
 		var err error
-		if t.password, err = t.askPassword(input, interactive); err != nil {
+		if t.password, err = c.askPassword(t.user, input, interactive); err != nil {
 			return err
 		}
 	}
@@ -79,21 +79,15 @@ type talker struct {
 func (t *talker) configure() error {
 	v := t.call.values
 	t.user = v["user"]
-	if strings.ContainsAny(t.user, " \t\r\n") {
-		return Usage("a user's name has no blanks")
+	if strings.ContainsAny(t.user, blanks) {
+		return errBlanks
 	}
-	if t.call.Given("tls") || v["ca"] != "" {
-		t.address, t.tls = "localhost:8443", &tls.Config{}
+	secret, err := t.call.clientTLS()
+	if err != nil {
+		return err
 	}
-	if file := v["ca"]; file != "" {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		t.tls.RootCAs = x509.NewCertPool()
-		if !t.tls.RootCAs.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("%s has no certificate", file)
-		}
+	if t.tls = secret; secret != nil {
+		t.address = "localhost:8443"
 	}
 	if v["addr"] != "" {
 		t.address = v["addr"]
@@ -108,8 +102,33 @@ func (t *talker) configure() error {
 	return nil
 }
 
+// blanks are in no user's name.
+const blanks = " \t\r\n"
+
+var errBlanks = Usage("a user's name has no blanks")
+
+// clientTLS returns how a client is to encrypt, by -tls and -ca; nil: not at all.
+func (c *Call) clientTLS() (*tls.Config, error) {
+	file := c.values["ca"]
+	if !c.Given("tls") && file == "" {
+		return nil, nil
+	}
+	config := &tls.Config{}
+	if file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s has no certificate", file)
+		}
+	}
+	return config, nil
+}
+
 // askPassword asks a person without an echo, and takes a script's first line.
-func (t *talker) askPassword(in *bufio.Reader, interactive bool) (string, error) {
+func (c *Call) askPassword(user string, in *bufio.Reader, interactive bool) (string, error) {
 	if !interactive {
 		line, err := in.ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -117,9 +136,9 @@ func (t *talker) askPassword(in *bufio.Reader, interactive bool) (string, error)
 		}
 		return strings.TrimRight(line, "\r\n"), nil
 	}
-	fmt.Fprintf(t.call.Err, "Password of %s: ", t.user)
-	password, err := term.ReadPassword(int(t.call.In.Fd()))
-	fmt.Fprintln(t.call.Err)
+	fmt.Fprintf(c.Err, "Password of %s: ", user)
+	password, err := term.ReadPassword(int(c.In.Fd()))
+	fmt.Fprintln(c.Err)
 	return string(password), err
 }
 

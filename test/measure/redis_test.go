@@ -12,17 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"ciderd/internal/bench"
 	"ciderd/test/harness"
 )
-
-// speaksRESP is a port for clients of Redis.
-func speaksRESP(name, address, first string) spoken {
-	return spoken{
-		name: name, address: address, first: first, lines: strings.Count(first, "AUTH"), got: 2,
-		get: func(key int) string { return harness.RESP("GET", "k"+strconv.Itoa(key)) },
-		set: func(key int) string { return harness.RESP("SET", "k"+strconv.Itoa(key), speedValue) },
-	}
-}
 
 const releaseLock = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
@@ -36,17 +28,15 @@ func TestMeasureRedis(t *testing.T) {
 	follower := three.Followers(three.Leader())[0]
 	harness.MakeUser(t, one.Nodes[0], "speed")
 	harness.MakeUser(t, follower, "speed")
-	login := harness.RESP("AUTH", "speed", harness.Password)
+	resp := func(name, address string) spoken {
+		return spoken{name: name, address: address, dialect: bench.RESP{User: "speed", Password: harness.Password}, redis: true}
+	}
 	text := func(name, address string) spoken {
-		return spoken{
-			name: name, address: address, first: "LOGIN speed " + harness.Password + "\n", lines: 2, got: 1,
-			get: func(key int) string { return "GET k" + strconv.Itoa(key) + "\n" },
-			set: func(key int) string { return "SET k" + strconv.Itoa(key) + " " + speedValue + "\n" },
-		}
+		return spoken{name: name, address: address, dialect: bench.Text{User: "speed", Password: harness.Password}}
 	}
 	all := []spoken{
-		speaksRESP("RESP", one.Nodes[0].Redis, login), text("text", one.Nodes[0].Text),
-		speaksRESP("RESP, three", follower.Redis, login), text("text, three", follower.Text),
+		resp("RESP", one.Nodes[0].Redis), text("text", one.Nodes[0].Text),
+		resp("RESP, three", follower.Redis), text("text, three", follower.Text),
 		startRedis(t, one.Dir, "redis"), startRedis(t, one.Dir, "redis, always", "--appendonly", "yes", "--appendfsync", "always"),
 	}
 	for i := range all {
@@ -56,10 +46,10 @@ func TestMeasureRedis(t *testing.T) {
 		gets, sets, locks := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 		for range speedRounds {
 			for _, s := range all {
-				gets[s.name] = append(gets[s.name], s.rate(t, load.conns, load.pipe, s.get, s.got))
-				sets[s.name] = append(sets[s.name], s.rate(t, load.conns, load.pipe, s.set, 1))
-				if s.got == 2 && load.pipe == 1 {
-					locks[s.name] = append(locks[s.name], s.rate(t, load.conns, 1, func(key int) string {
+				gets[s.name] = append(gets[s.name], s.rate(t, load.conns, load.pipe, "get"))
+				sets[s.name] = append(sets[s.name], s.rate(t, load.conns, load.pipe, "set"))
+				if s.redis && load.pipe == 1 {
+					locks[s.name] = append(locks[s.name], s.asks(t, load.conns, func(key int) string {
 						lock := "l" + strconv.Itoa(key)
 						return harness.RESP("SET", lock, "token") + harness.RESP("EVAL", releaseLock, "1", lock, "token")
 					}, 2))
@@ -104,9 +94,9 @@ func startRedis(t *testing.T, dir, name string, args ...string) spoken {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Signal(os.Kill) })
-	s := speaksRESP(name, "127.0.0.1:"+port, "")
+	s := spoken{name: name, address: "127.0.0.1:" + port, dialect: bench.RESP{}, redis: true}
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if conn, _, err := s.dial(); err == nil {
+		if conn, err := s.dial(); err == nil {
 			_ = conn.Close()
 			return s
 		}

@@ -3,108 +3,124 @@
 package measure
 
 import (
-	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"ciderd/internal/bench"
 )
 
 const (
 	speedKeys   = 100_000
 	speedFor    = 2 * time.Second // each measurement
 	speedRounds = 3
+	speedSize   = 32 // bytes of a value
 )
 
-// spoken is a port, and how SET and GET are said there.
+// spoken is a port, and how it is spoken to.
 type spoken struct {
 	name    string
 	address string
+	dialect bench.Dialect
 	secret  *tls.Config // nil: without TLS
-	first   string      // what is sent to begin with
-	lines   int         // of answers to that, with a banner
-	get     func(key int) string
-	got     int  // lines of an answer to GET
-	alone   bool // it answers only one request at a time: with TLS memcached 1.6.18 stops at more
-	set     func(key int) string
+	alone   bool        // it answers only one request at a time: with TLS memcached 1.6.18 stops at more
+	redis   bool        // it runs scripts, as Redis does
 }
 
-const speedValue = "0123456789abcdef0123456789abcdef"
+func (s *spoken) stream() *bench.Stream { return &bench.Stream{Dialect: s.dialect, TLS: s.secret} }
 
-func (s *spoken) dial() (net.Conn, *bufio.Reader, error) {
-	var conn net.Conn
-	var err error
-	if s.secret == nil {
-		conn, err = net.Dial("tcp", s.address)
-	} else {
-		conn, err = tls.Dial("tcp", s.address, s.secret)
-	}
+func (s *spoken) dial() (net.Conn, error) { return s.stream().Dial(context.Background(), s.address) }
+
+func (s *spoken) open(t *testing.T, conns, pipe int, mix string) *bench.Load {
+	t.Helper()
+	m, err := bench.ParseMix(mix)
 	if err != nil {
-		return nil, nil, err
+		t.Fatal(err)
 	}
-	r := bufio.NewReaderSize(conn, 64<<10)
-	_, err = conn.Write([]byte(s.first))
-	for range s.lines {
-		if err == nil {
-			_, err = r.ReadSlice('\n')
-		}
+	var driver bench.Driver = s.stream()
+	if s.alone {
+		driver = alone{driver}
 	}
-	return conn, r, err
-}
-
-// fill stores all keys: answers about those that are not there may have fewer lines.
-func (s *spoken) fill(t *testing.T) {
-	conn, r, err := s.dial()
+	load, err := bench.Open(t.Context(), bench.Config{
+		Driver: driver, Addresses: []string{s.address}, Connections: conns, Pipeline: pipe, Mix: m, For: speedFor,
+		Contents: bench.Contents{Prefix: "k", Keys: speedKeys, Sizes: bench.Sizes{Min: speedSize, Max: speedSize}, TTL: time.Hour},
+	})
 	if err != nil {
 		t.Fatalf("%s: %v", s.name, err)
 	}
-	defer func() { _ = conn.Close() }()
-	for key := range speedKeys {
-		most := 100 // at once
-		if s.alone {
-			most = 1
-		}
-		if _, err = conn.Write([]byte(s.set(key))); err == nil && key%most == most-1 {
-			for range most {
-				_, err = r.ReadSlice('\n')
-			}
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", s.name, err)
-		}
+	return load
+}
+
+// fill stores all keys.
+func (s *spoken) fill(t *testing.T) {
+	t.Helper()
+	load := s.open(t, 8, 1, "set")
+	defer load.Close()
+	if err := load.Fill(t.Context()); err != nil {
+		t.Fatalf("%s: %v", s.name, err)
 	}
 }
 
-// rate returns how many requests a second are answered to connections that have so many in flight each. What is sent is
-// made before, and of the answers only line ends are counted: who asks shares the cores with who answers, and should take
-// little of them.
-func (s *spoken) rate(t *testing.T, conns, pipe int, request func(int) string, lines int) float64 {
+// rate returns how many requests a second are answered to connections that have so many in flight each.
+func (s *spoken) rate(t *testing.T, conns, pipe int, mix string) float64 {
+	t.Helper()
+	load := s.open(t, conns, pipe, mix)
+	defer load.Close()
+	r := load.Run(t.Context())
+	for _, p := range r.Errors {
+		t.Errorf("%s: %d times %s", s.name, p.Count, p.Example)
+	}
+	return r.PerSecond
+}
+
+// alone is a Driver that sends the requests of a burst one by one.
+type alone struct{ bench.Driver }
+
+func (a alone) Connect(ctx context.Context, address string) (bench.Conn, error) {
+	conn, err := a.Driver.Connect(ctx, address)
+	return aloneConn{conn}, err
+}
+
+type aloneConn struct{ bench.Conn }
+
+func (c aloneConn) Do(b *bench.Burst, answered func(from, to int)) error {
+	for i := range b.Requests {
+		one := bench.Burst{Requests: b.Requests[i : i+1], Outcomes: b.Outcomes[i : i+1]}
+		if err := c.Conn.Do(&one, func(int, int) {}); err != nil {
+			return err
+		}
+		b.Errors = append(b.Errors, one.Errors...)
+		answered(i, i+1)
+	}
+	return nil
+}
+
+// asks returns how many requests a second are answered that bench has no word for: each has so many lines of answers.
+func (s *spoken) asks(t *testing.T, conns int, request func(key int) string, lines int) float64 {
+	t.Helper()
 	var wg sync.WaitGroup
 	var count atomic.Int64
-	all := make([]net.Conn, conns)
-	bursts := make([][][]byte, conns)
+	end := time.Now().Add(speedFor)
 	for i := range conns {
-		conn, _, err := s.dial()
+		conn, err := s.dial()
 		if err != nil {
 			t.Fatalf("%s: %v", s.name, err)
 		}
-		all[i], bursts[i] = conn, requests(i, pipe, request)
-	}
-	end := time.Now().Add(speedFor)
-	for i, conn := range all {
 		_ = conn.SetDeadline(end.Add(10 * time.Second)) // one that hangs should say so
 		wg.Go(func() {
 			defer func() { _ = conn.Close() }()
-			answers := make([]byte, 64<<10)
-			for n := 0; time.Now().Before(end); n++ {
-				if err := exchange(conn, bursts[i][n%len(bursts[i])], pipe*lines, answers); err != nil {
+			answers := make([]byte, 4<<10)
+			for key := i * 7919; time.Now().Before(end); key += 7907 {
+				if err := exchange(conn, []byte(request(key%speedKeys)), lines, answers); err != nil {
 					t.Errorf("%s: %v", s.name, err)
 					return
 				}
-				count.Add(int64(pipe))
+				count.Add(1)
 			}
 		})
 	}
@@ -112,23 +128,9 @@ func (s *spoken) rate(t *testing.T, conns, pipe int, request func(int) string, l
 	return float64(count.Load()) / speedFor.Seconds()
 }
 
-// requests returns bursts of so many requests for keys all over the place, for one of the connections.
-func requests(conn, pipe int, request func(int) string) [][]byte {
-	const ready = 4096 // requests
-	bursts := make([][]byte, max(ready/pipe, 1))
-	key := conn * 7919
-	for i := range bursts {
-		for range pipe {
-			bursts[i] = append(bursts[i], request(key%speedKeys)...)
-			key += 7907
-		}
-	}
-	return bursts
-}
-
-// exchange sends a burst, and reads so many lines.
-func exchange(conn net.Conn, burst []byte, lines int, into []byte) error {
-	if _, err := conn.Write(burst); err != nil {
+// exchange sends a request, and reads so many lines.
+func exchange(conn net.Conn, request []byte, lines int, into []byte) error {
+	if _, err := conn.Write(request); err != nil {
 		return err
 	}
 	for lines > 0 {

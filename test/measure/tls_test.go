@@ -5,7 +5,6 @@ package measure
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -17,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"ciderd/internal/bench"
 	"ciderd/test/harness"
+	"ciderd/test/peers"
 )
 
 const (
@@ -43,12 +44,7 @@ func TestMeasureTLS(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(text)
 	secret := &tls.Config{RootCAs: pool, ServerName: n.Name}
-	login := "LOGIN tls " + harness.Password + "\n"
-	plain := spoken{
-		name: "ciderd", address: n.Text, first: login, lines: 2, got: 1,
-		get: func(key int) string { return "GET k" + strconv.Itoa(key) + "\n" },
-		set: func(key int) string { return "SET k" + strconv.Itoa(key) + " " + speedValue + "\n" },
-	}
+	plain := spoken{name: "ciderd", address: n.Text, dialect: bench.Text{User: "tls", Password: harness.Password}}
 	encrypted := plain
 	encrypted.name, encrypted.address, encrypted.secret = "ciderd TLS", n.TextTLS, secret
 	all := append([]spoken{plain, encrypted}, others(t, c, secret)...)
@@ -62,8 +58,8 @@ func TestMeasureTLS(t *testing.T) {
 				if s.alone && load.pipe > 1 {
 					continue
 				}
-				gets[s.name] = append(gets[s.name], s.rate(t, load.conns, load.pipe, s.get, s.got))
-				sets[s.name] = append(sets[s.name], s.rate(t, load.conns, load.pipe, s.set, 1))
+				gets[s.name] = append(gets[s.name], s.rate(t, load.conns, load.pipe, "get"))
+				sets[s.name] = append(sets[s.name], s.rate(t, load.conns, load.pipe, "set"))
 			}
 		}
 		for _, s := range all {
@@ -108,25 +104,10 @@ func others(t *testing.T, c *harness.Cluster, secret *tls.Config) (all []spoken)
 		all = append(all, s)
 	}
 	port := strconv.Itoa(harness.FreePort(t))
-	bulk := func(words ...string) string {
-		text := "*" + strconv.Itoa(len(words)) + "\r\n"
-		for _, w := range words {
-			text += "$" + strconv.Itoa(len(w)) + "\r\n" + w + "\r\n"
-		}
-		return text
-	}
-	start(spoken{
-		name: "Redis TLS", address: "127.0.0.1:" + port, got: 2,
-		get: func(key int) string { return bulk("GET", "k"+strconv.Itoa(key)) },
-		set: func(key int) string { return bulk("SET", "k"+strconv.Itoa(key), speedValue) },
-	}, "redis-server", "--port", "0", "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", keyFile,
+	start(spoken{name: "Redis TLS", address: "127.0.0.1:" + port, dialect: bench.RESP{}}, "redis-server", "--port", "0", "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", keyFile,
 		"--tls-ca-cert-file", c.Authority(), "--tls-auth-clients", "no", "--save", "")
 	port = strconv.Itoa(harness.FreePort(t))
-	start(spoken{
-		name: "memcached TLS", address: "127.0.0.1:" + port, got: 3, alone: true,
-		get: func(key int) string { return "get k" + strconv.Itoa(key) + "\r\n" },
-		set: func(key int) string { return fmt.Sprintf("set k%d 0 0 %d\r\n%s\r\n", key, len(speedValue), speedValue) },
-	}, "memcached", "-u", "root", "-l", "127.0.0.1", "-p", port, "-U", "0", "-Z", "-o", "ssl_chain_cert="+certFile+",ssl_key="+keyFile)
+	start(spoken{name: "memcached TLS", address: "127.0.0.1:" + port, dialect: peers.Memcached{}, alone: true}, "memcached", "-u", "root", "-l", "127.0.0.1", "-p", port, "-U", "0", "-Z", "-o", "ssl_chain_cert="+certFile+",ssl_key="+keyFile)
 	return all
 }
 
@@ -156,7 +137,7 @@ func handshakes(t *testing.T, address string, secret *tls.Config) float64 {
 func idle(t *testing.T, n *harness.Node, s *spoken) float64 {
 	before := resident(t, n)
 	for range tlsIdle {
-		conn, _, err := s.dial()
+		conn, err := s.dial()
 		if err != nil {
 			t.Fatal(err)
 		}
