@@ -125,7 +125,16 @@ func misread(v []byte) bool {
 func scan(v []byte) (plain, isUTF8 bool) {
 	high := false
 	for rest := v; len(rest) > 0; {
-		if len(rest) >= 8 && harmless(binary.LittleEndian.Uint64(rest)) {
+		// Large values are read for each GET: half the time of one of 512 KiB went here, eight bytes at a time.
+		for len(rest) >= 32 {
+			a, b := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
+			c, d := binary.LittleEndian.Uint64(rest[16:]), binary.LittleEndian.Uint64(rest[24:])
+			if (suspects(a)|suspects(b)|suspects(c)|suspects(d))&tops != 0 {
+				break
+			}
+			rest = rest[32:]
+		}
+		if len(rest) >= 8 && suspects(binary.LittleEndian.Uint64(rest))&tops == 0 {
 			rest = rest[8:]
 			continue
 		}
@@ -143,12 +152,13 @@ func scan(v []byte) (plain, isUTF8 bool) {
 
 func isControl(c byte) bool { return c < 0x20 || c == 0x7f }
 
-// harmless reports whether all eight bytes of x are printable ASCII. Each subtraction sets the top
-// bit of the lowest byte that is not; what that byte borrows from its neighbours does not matter.
-func harmless(x uint64) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
+const ones, tops = 0x0101010101010101, 0x8080808080808080
+
+// suspects has one of tops if not all eight bytes of x are printable ASCII. Each subtraction sets the top bit of the
+// lowest byte that is not; what that byte borrows from its neighbours does not matter.
+func suspects(x uint64) uint64 {
 	del := x ^ ones*0x7f
-	return (x|(x-ones*0x20)|(del-ones))&tops == 0
+	return x | (x - ones*0x20) | (del - ones)
 }
 
 func appendQuoted(dst, v []byte, isUTF8 bool) []byte {
