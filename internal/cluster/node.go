@@ -77,6 +77,8 @@ type Config struct {
 	Draining func() bool
 	// Timing overrides Raft's timeouts; the zero value is DefaultTiming.
 	Timing Timing
+	// JournalSize overrides the size of a new journal's files, in bytes; see storage.OpenWith. 0: the usual one.
+	JournalSize int64
 	// Polls overrides how often this node checks itself; zero fields are those of DefaultPolls.
 	Polls Polls
 }
@@ -131,7 +133,7 @@ func Open(c Config) (*Node, error) {
 	if c.RaftLog == nil {
 		c.RaftLog = c.Log
 	}
-	st, err := storage.Open(c.DataDir, c.RaftLog, c.fatal)
+	st, err := storage.OpenWith(c.DataDir, c.JournalSize, c.RaftLog, c.fatal)
 	if err != nil {
 		return nil, err
 	}
