@@ -61,7 +61,8 @@ gotest       = $(GO) test -timeout 20m -p $$((($$(getconf _NPROCESSORS_ONLN) * 3
 test: ## all tests but e2e, with the race detector
 	@[ -n "$(RACE)" ] || echo "without the race detector: it needs a C compiler, such as gcc"
 	$(call tell,$(RACE),all that the tests need takes some minutes more)
-	$(if $(RACE),$(gotest) -run '^($(apart_names))$$' $(TESTFLAGS) $(addprefix ./,$(sort $(dir $(apart)))))
+	$(if $(RACE),@echo "first the tests that the race detector is of no use to: without it")
+	$(if $(RACE),@$(gotest) -run '^($(apart_names))$$' $(TESTFLAGS) $(addprefix ./,$(sort $(dir $(apart)))))
 	$(gotest) $(RACE) $(TESTFLAGS) ./...
 
 .PHONY: lint
@@ -149,6 +150,25 @@ bin/torture-ciderd: $(sources) $(wildcard test/overlay/*.go test/overlay/testdat
 torture-plants: bin/torture ## the planted bugs, each built into the daemon, and what catches it (root; minutes)
 	$(GO) build -o bin/torture-plants ./test/torture/plants/cmd
 	bin/torture-plants || [ $$? = 3 ]
+
+# make bench BENCH=Apply COUNT=10: which, and how often each. Times are those of this machine and this hour: what is
+# allocated is the same everywhere.
+BENCH       ?= Get|Set|SetOverwrite|ReadAndParse|ReadAndLookup|AppendValue|Reply|Encode|ApplySets|Coldest|Evict|StoreFreeze|Snapshot|Restore|StoreLogs?
+COUNT       ?= 6
+BENCHTIME   ?= 0.2s
+RECORD      ?=
+benched      = $(addprefix ./internal/,protocol/text protocol/resp cache fsm storage/journal storage cluster server)
+stored      := test/bench/stored.txt
+benchstat   := $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+.PHONY: bench
+bench: ## Go benchmarks of the hot paths beside a stored run (BENCH, COUNT, BENCHTIME; RECORD=1 stores this one): no verdict
+	$(call tell,,all that the benchmarks need takes a minute or two)
+	@mkdir -p bin
+	@{ echo "date: $$(date -u +%F)"; echo "commit: $(COMMIT)"; echo "machine: $$(getconf _NPROCESSORS_ONLN) processors, $$(uname -sr)"; } >bin/bench.txt
+	$(GO) test -p 1 -run '^$$' -short -bench '^Benchmark($(BENCH))$$' -benchmem -count $(COUNT) -benchtime $(BENCHTIME) -timeout 30m $(benched) | tee -a bin/bench.txt
+	$(benchstat) -table pkg -ignore date,commit,machine,cpu,goos,goarch stored=$(stored) now=bin/bench.txt
+	$(if $(RECORD),cp bin/bench.txt $(stored))
 
 # One of them alone: make measure WHAT=Timeouts. What each takes from the environment is told beside it, in
 # test/measure.
