@@ -53,8 +53,8 @@ bin/portable/ciderd: $(sources)
 
 # The tests in which the race detector is of no use (test/norace) run without it, and all others with it. They wait for
 # elections and disks: half as many packages again as there are processors.
-apart        = $(shell grep -rl 'norace[.][AB]' --include='*_test.go' internal)
-apart_names  = $(shell awk -F '[^A-Za-z0-9_]+' '/^func Test/ { name = $$2 } /norace[.][AB]/ && !seen[name]++ { print name }' $(apart) | paste -s -d '|')
+apart        = $(shell grep -rl 'norace[.][ABM]' --include='*_test.go' internal)
+apart_names  = $(shell awk -F '[^A-Za-z0-9_]+' '/^func Test/ { name = $$2 } /norace[.][ABM]/ && !seen[name]++ { print name }' $(apart) | paste -s -d '|')
 gotest       = $(GO) test -timeout 20m -p $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2))
 
 .PHONY: test

@@ -288,7 +288,7 @@ func TestClosingWaitsForNobody(t *testing.T) {
 			end(w, owner)
 			owner.conn.Close()
 			until(t, "all sessions have ended", func() bool { return w.server.Stats().Connections == 0 })
-			if d := time.Since(begin); d > 4*lingerTime {
+			if d := time.Since(begin); d >= 5*time.Second { // which is how long crypto/tls would wait
 				t.Errorf("it took %v", d)
 			}
 		})

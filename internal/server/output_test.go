@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"ciderd/test/norace"
 )
 
 // quoted is a value that has to be quoted, four bytes for one.
@@ -35,6 +37,7 @@ func (w *world) stuck() int {
 
 // What clients do not read of large values takes little memory, however they are printed.
 func TestUnreadLargeValuesTakeLittle(t *testing.T) {
+	norace.Memory(t)
 	onEach(t, func(t *testing.T, start starter) {
 		w := start(t, Config{})
 		w.user("u").talk("> SET large \"" + quoted + "\"\nOK")
@@ -82,6 +85,7 @@ func TestUnreadRepliesAreBounded(t *testing.T) {
 
 // Values that have left the cache while a client has yet to take them count as what it holds.
 func TestPinnedValuesAreCounted(t *testing.T) {
+	norace.Memory(t)
 	onEach(t, func(t *testing.T, start starter) {
 		w := start(t, Config{MaxOutput: 32 << 20})
 		c, other := w.user("u"), w.user("v")

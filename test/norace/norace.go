@@ -1,7 +1,8 @@
 // Package norace is for tests that are run without the race detector: those in which nothing runs beside the test, so that
-// it could find nothing, and takes up to forty times as long; and those that count allocations, of which it makes more.
+// it could find nothing, and takes up to forty times as long; and those that measure memory or count allocations, as it
+// takes some itself.
 //
-// It owns the list of neither: make test runs the packages of such tests twice (test/arch holds it to that).
+// make test finds them by these functions' names, and runs them first.
 package norace
 
 import "testing"
@@ -10,6 +11,12 @@ import "testing"
 func Alone(t testing.TB) {
 	t.Helper()
 	only(t, "nothing runs beside it")
+}
+
+// Memory skips a test under the race detector that measures how much memory something takes: the detector takes some too.
+func Memory(t testing.TB) {
+	t.Helper()
+	only(t, "it measures memory, of which the race detector takes some too")
 }
 
 // Budget fails a test if a function makes more than so many allocations, whichever goroutine makes them, in the mean of so many
