@@ -110,6 +110,7 @@ func TestPinnedValuesAreCounted(t *testing.T) {
 
 // What a client reads slowly is what was stored, whatever the pieces.
 func TestSlowReaderGetsAll(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, start starter) {
 		w := start(t, Config{})
 		c := w.user("u")
