@@ -18,10 +18,17 @@ TESTFLAGS   ?=
 export SHIFT ?= 0
 
 staticcheck := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-# Without cgo the one file runs on any Linux, whatever its libc.
-compile      = CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.commit=$(COMMIT)" -o bin/ciderd ./cmd/ciderd
+stamp        = -ldflags "-X main.commit=$(COMMIT)"
+# With the flags of go run: what one has compiled the others need not. Only what is installed elsewhere is compiled
+# apart: without cgo the one file runs on any Linux, whatever its libc.
+compile      = $(GO) build $(stamp) -o bin/ciderd ./cmd/ciderd
+portable     = CGO_ENABLED=0 $(GO) build -trimpath $(stamp) -o bin/portable/ciderd ./cmd/ciderd
 sources     := go.mod go.sum VERSION version.go $(shell find cmd internal -name '*.go' -not -name '*_test.go') $(wildcard internal/web/page/*)
 docdir      := /usr/share/doc/ciderd
+# $(call tell,FLAGS,WHAT) says why one waits, if the libraries were never compiled with these flags.
+tell         = @[ "$$($(GO) list $(1) -f '{{.Stale}}' github.com/hashicorp/raft)" = false ] || echo "compiling $(2) the first time"
+# The race detector needs cgo, and with it a C compiler.
+RACE        ?= $(shell $(GO) list -race runtime >/dev/null 2>&1 && echo -race)
 
 .PHONY: help
 help: ## list the targets
@@ -29,20 +36,34 @@ help: ## list the targets
 
 .PHONY: run
 run: ## a single node on localhost:8080, data in ./ciderd-data
+	$(call tell,,ciderd and its libraries takes a minute)
 	$(GO) run ./cmd/ciderd $(ARGS)
 
 .PHONY: build
 build: ## bin/ciderd
+	$(call tell,,ciderd and its libraries takes a minute)
 	$(compile)
 
 bin/ciderd: $(sources)
+	$(call tell,,ciderd and its libraries takes a minute)
 	$(compile)
 
-# Tests wait for elections and disks a third of their time: half as many packages again as there are processors.
+bin/portable/ciderd: $(sources)
+	$(portable)
+
+# The tests in which the race detector is of no use (test/norace) run without it, and all others with it. They wait for
+# elections and disks: half as many packages again as there are processors.
+apart        = $(shell grep -rl 'norace[.][ABM]' --include='*_test.go' internal)
+apart_names  = $(shell awk -F '[^A-Za-z0-9_]+' '/^func Test/ { name = $$2 } /norace[.][ABM]/ && !seen[name]++ { print name }' $(apart) | paste -s -d '|')
+gotest       = $(GO) test -timeout 20m -p $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2))
+
 .PHONY: test
 test: ## all tests but e2e, with the race detector
-	$(GO) test -race -timeout 9m -p $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2)) $(TESTFLAGS) ./...
-	cd test/compare && $(GO) test -timeout 2m $(TESTFLAGS) ./...
+	@[ -n "$(RACE)" ] || echo "without the race detector: it needs a C compiler, such as gcc"
+	$(call tell,$(RACE),all that the tests need takes some minutes more)
+	$(if $(RACE),@echo "first the tests that the race detector is of no use to: without it")
+	$(if $(RACE),@$(gotest) -run '^($(apart_names))$$' $(TESTFLAGS) $(addprefix ./,$(sort $(dir $(apart)))))
+	$(gotest) $(RACE) $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, and that it builds for Linux and macOS
@@ -52,7 +73,7 @@ lint: ## gofmt, go vet, staticcheck, and that it builds for Linux and macOS
 	$(staticcheck) ./...
 	$(staticcheck) -tags e2e ./...
 	cd test/compare && $(GO) vet ./... && $(staticcheck) ./...
-	CGO_ENABLED=0 $(GO) run ./test/torture/plants/cmd -compile
+	$(GO) run ./test/torture/plants/cmd -compile
 	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do \
 		echo "go build for $$target"; \
 		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build -o /dev/null ./cmd/ciderd || exit 1; \
@@ -70,6 +91,7 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 .PHONY: e2e
 e2e: ## real processes, real clients: three nodes, killed and restarted
 	$(GO) test -tags e2e -p 1 -timeout 30m -count=1 $(TESTFLAGS) ./test/...
+	cd test/compare && $(GO) test -timeout 2m -count=1 ./...
 
 .PHONY: alerts
 alerts: ## each alert of deploy/prometheus fires by a real fault, and none without (prometheus; root; a quarter of an hour)
@@ -78,13 +100,12 @@ alerts: ## each alert of deploy/prometheus fires by a real fault, and none witho
 .PHONY: cluster
 cluster: ## three nodes on this machine, until Ctrl-C; data in ./ciderd-data (SHIFT=1000: on other ports)
 	@deploy/cluster-local.sh check
-	@$(MAKE) -q --no-print-directory bin/ciderd || echo "compiling ciderd: about a minute the first time"
 	@$(MAKE) --no-print-directory -s bin/ciderd
 	@deploy/cluster-local.sh
 
 .PHONY: install
-install: bin/ciderd ## the binary and all that a service needs, under DESTDIR (and PREFIX for the binary)
-	install -D -m 0755 bin/ciderd $(DESTDIR)$(PREFIX)/bin/ciderd
+install: bin/portable/ciderd ## the binary and all that a service needs, under DESTDIR (and PREFIX for the binary)
+	install -D -m 0755 bin/portable/ciderd $(DESTDIR)$(PREFIX)/bin/ciderd
 	install -d -m 0755 $(DESTDIR)/etc/ciderd $(DESTDIR)/usr/lib/systemd/system
 	sed 's|/usr/bin/ciderd|$(PREFIX)/bin/ciderd|' deploy/ciderd.service >$(DESTDIR)/usr/lib/systemd/system/ciderd.service
 	chmod 0644 $(DESTDIR)/usr/lib/systemd/system/ciderd.service
@@ -97,7 +118,7 @@ install: bin/ciderd ## the binary and all that a service needs, under DESTDIR (a
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/haproxy deploy/haproxy/haproxy.cfg
 
 .PHONY: try-systemd
-try-systemd: bin/ciderd ## deploy/README.md on three Debian machines (systemd-nspawn; root; some minutes)
+try-systemd: ## deploy/README.md on three Debian machines (systemd-nspawn; root; some minutes)
 	deploy/try-systemd.sh
 
 .PHONY: clean
@@ -132,6 +153,25 @@ bin/torture-ciderd: $(sources) $(wildcard test/overlay/*.go test/overlay/testdat
 torture-plants: bin/torture ## the planted bugs, each built into the daemon, and what catches it (root; minutes)
 	$(GO) build -o bin/torture-plants ./test/torture/plants/cmd
 	bin/torture-plants || [ $$? = 3 ]
+
+# make bench BENCH=Apply COUNT=10: which, and how often each. Times are those of this machine and this hour: what is
+# allocated is the same everywhere.
+BENCH       ?= Get|Set|SetOverwrite|ReadAndParse|ReadAndLookup|AppendValue|Reply|Encode|ApplySets|Coldest|Evict|StoreFreeze|Snapshot|Restore|StoreLogs?
+COUNT       ?= 6
+BENCHTIME   ?= 0.2s
+RECORD      ?=
+benched      = $(addprefix ./internal/,protocol/text protocol/resp cache fsm storage/journal storage cluster server)
+stored      := test/bench/stored.txt
+benchstat   := $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+.PHONY: bench
+bench: ## Go benchmarks of the hot paths beside a stored run (BENCH, COUNT, BENCHTIME; RECORD=1 stores this one): no verdict
+	$(call tell,,all that the benchmarks need takes a minute or two)
+	@mkdir -p bin
+	@{ echo "date: $$(date -u +%F)"; echo "commit: $(COMMIT)"; echo "machine: $$(getconf _NPROCESSORS_ONLN) processors, $$(uname -sr)"; } >bin/bench.txt
+	$(GO) test -p 1 -run '^$$' -short -bench '^Benchmark($(BENCH))$$' -benchmem -count $(COUNT) -benchtime $(BENCHTIME) -timeout 30m $(benched) | tee -a bin/bench.txt
+	$(benchstat) -table pkg -ignore date,commit,machine,cpu,goos,goarch stored=$(stored) now=bin/bench.txt
+	$(if $(RECORD),cp bin/bench.txt $(stored))
 
 # One of them alone: make measure WHAT=Timeouts. What each takes from the environment is told beside it, in
 # test/measure.

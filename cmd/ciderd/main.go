@@ -1,3 +1,6 @@
+// A binary with cgo resolves names as one without it does.
+//go:debug netdns=go
+
 // Command ciderd is a node of a replicated in-memory cache. It owns signals and what a process does as a node; the
 // command line is internal/cli's, and everything else internal/daemon's.
 package main

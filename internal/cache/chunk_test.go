@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"weak"
+
+	"ciderd/test/norace"
 )
 
 // emptyAll copies all that lies in chunks but the one that is being filled.
@@ -137,6 +139,7 @@ func TestChunksAreFull(t *testing.T) {
 
 // When a keyspace is flushed its chunks go, and a view keeps those that it has.
 func TestFlushedChunksGo(t *testing.T) {
+	norace.Alone(t)
 	k := chunked(50_000)
 	v, chunks := k.Freeze(), slices.Clone(k.chunks.all)
 	k.Flush()
@@ -165,6 +168,7 @@ func TestFlushedChunksGo(t *testing.T) {
 // While items are replaced and removed in no order for long, chunks take no more than a part above what is live, and
 // nothing is lost.
 func TestChurnKeepsChunksFull(t *testing.T) {
+	norace.Alone(t)
 	const items = 30_000
 	k := chunked(items)
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -202,6 +206,7 @@ func TestChurnKeepsChunksFull(t *testing.T) {
 
 // While a view holds what was emptied, no more is copied.
 func TestViewsHoldDefragUp(t *testing.T) {
+	norace.Alone(t)
 	k := chunked(60_000)
 	part := func(of int) {
 		for i := range 60_000 {
@@ -237,6 +242,7 @@ func TestViewsHoldDefragUp(t *testing.T) {
 
 // Chunks that are as good as full are left alone.
 func TestFullChunksStay(t *testing.T) {
+	norace.Alone(t)
 	k := chunked(50_000)
 	for i := range 50_000 {
 		if i%20 == 0 {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 // heatOf returns the heat of key's item, which must be there.
@@ -163,6 +165,7 @@ func (x *heatMachine) check() {
 
 // The heat of every item is carried through growth, splits, copies, merges and shrinking.
 func TestHeatIsCarried(t *testing.T) {
+	norace.Alone(t)
 	s := New()
 	x := &heatMachine{tb: t, s: s, k: s.Create(1), heats: map[string]heat{}}
 	rnd := rand.New(rand.NewPCG(1, 1))

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"weak"
+
+	"ciderd/test/norace"
 )
 
 // gone reports whether nothing keeps what p points to.
@@ -16,6 +18,7 @@ func gone[T any](p weak.Pointer[T]) bool {
 
 // An MGet of small items keeps no chunk: a client that does not read would keep thousands of times what it asked for.
 func TestMGetKeepsNoChunk(t *testing.T) {
+	norace.Alone(t)
 	k := chunked(50_000)
 	var keys [][]byte
 	for i := range 1000 {

@@ -9,6 +9,8 @@ import (
 
 	"sort"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 // zipf draws keys from 0 to n-1, the first the most often, with exponent s, and moves the order by drift keys a draw.
@@ -169,6 +171,7 @@ func hits(keys, size, draws int, drift float64) (recent, heat float64) {
 // Evicting by heat keeps what is read. The draws are the same each time, but not the order of the tables: the ratios
 // vary by some tenths. Where LRU has 49 and 65, and W-TinyLFU 58.3 and 71.5, it has about 57 and 71.5.
 func TestHits(t *testing.T) {
+	norace.Alone(t)
 	for _, tc := range []struct {
 		size, draws       int
 		drift             float64
@@ -186,6 +189,7 @@ func TestHits(t *testing.T) {
 
 // Reports of what was read elsewhere are worth something, and nearly as much as reads here.
 func TestHitsWithReports(t *testing.T) {
+	norace.Alone(t)
 	const keys, size, draws = 100_000, 1000, 20_000
 	hits := func(every int) float64 {
 		return ratio(newZipf(1, keys, 0.99), draws, newReporting(size, size/64, every).get)

@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 // The model is the store as plain maps. The promises that the tests in this file
@@ -292,6 +294,7 @@ func (x *machine) get(k *Keyspace, m *mspace, key string) {
 }
 
 func TestModel(t *testing.T) {
+	norace.Alone(t)
 	for seed := range uint64(6) {
 		x := newMachine(t)
 		rnd := rand.New(rand.NewPCG(seed, 1))
@@ -319,6 +322,7 @@ func TestModel(t *testing.T) {
 // TestGrowAndShrink takes one keyspace through several directory sizes and back,
 // with a view held at each turn.
 func TestGrowAndShrink(t *testing.T) {
+	norace.Alone(t)
 	x := newMachine(t)
 	k, m := x.s.Create(1), &mspace{items: map[string]mitem{}}
 	x.m[1] = m

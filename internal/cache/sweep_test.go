@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 func names(victims []Victim) map[string]bool {
@@ -18,6 +20,7 @@ func names(victims []Victim) map[string]bool {
 
 // Round after round, with what is in flight left out, every item becomes a victim, once.
 func TestColdestTakesAllInTheEnd(t *testing.T) {
+	norace.Alone(t)
 	for _, n := range []int{0, 1, 9, 1000, 5000} {
 		k := New().Create(1)
 		for i := range n {
@@ -113,6 +116,7 @@ func TestColdestOrder(t *testing.T) {
 // A walk in steps finds what was there throughout, while tables grow, split, merge and are copied between them: all
 // but a few, and those the next walk finds.
 func TestCursorSurvives(t *testing.T) {
+	norace.Alone(t)
 	s := New()
 	k := s.Create(1)
 	for i := range 2000 {

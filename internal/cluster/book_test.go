@@ -43,9 +43,10 @@ func (c *testCluster) byName() *nameServer {
 
 // The leader dies while names do not resolve: the others elect another, and a node that is started then finds them.
 func TestFailoverWithoutNames(t *testing.T) {
+	t.Parallel()
 	for _, hangs := range []bool{false, true} {
-		pollOften(t)
 		c := newTestCluster(t, 3)
+		c.pollOften()
 		names := c.byName()
 		c.startAll()
 		c.set(c.leader(), "k", "v")
@@ -73,6 +74,7 @@ func TestFailoverWithoutNames(t *testing.T) {
 
 // A node that nobody has met yet is waited for, with the reason.
 func TestFirstStartWithoutNames(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 2)
 	names := c.byName()
 	names.down.Store(true)

@@ -54,6 +54,7 @@ func (c *testCluster) breakOff(name string, steps int, half bool) (all int) {
 // A recovery that is broken off anywhere leaves the directory as it was, or a recovered one, or one that
 // no node starts on; another run finishes it, and the copy is of what there was before the first.
 func TestRecoverBrokenOff(t *testing.T) {
+	t.Parallel()
 	const begun, rewrites = 2, 4 // steps after which it is begun; the one that rewrites
 	c := newTestCluster(t, 3)
 	c.startAll()
@@ -124,6 +125,7 @@ func (c *testCluster) checkRecovered(name, was string) {
 // Whoever began a recovery, and then starts the others after all, has a healthy majority: it goes on, and
 // the recovery is not finished.
 func TestRecoverBrokenOffBesideTheOthers(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -155,6 +157,7 @@ func TestRecoverBrokenOffBesideTheOthers(t *testing.T) {
 // Directories that are empty but for the marks of clusters that they were to join form a new one, all with
 // the latest.
 func TestBootstrapWithMarks(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	for name, mark := range map[string]int64{"n1": 1000, "n2": 2000} {
 		st, err := storage.Open(filepath.Join(c.dir, name), hclog.NewNullLogger(), func(err error) { t.Error(err) })

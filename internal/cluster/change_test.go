@@ -66,6 +66,7 @@ func endsQuietly(n *Node) <-chan error {
 }
 
 func TestMembersIsTheLeadersView(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -101,6 +102,7 @@ func TestMembersIsTheLeadersView(t *testing.T) {
 }
 
 func TestTransfer(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -123,6 +125,7 @@ func TestTransfer(t *testing.T) {
 
 // Removing goes down to what the living voters can carry, and no further.
 func TestRemoveKeepsTheQuorum(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -155,6 +158,7 @@ func TestRemoveKeepsTheQuorum(t *testing.T) {
 }
 
 func TestRemoveTheLeader(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -175,6 +179,7 @@ func TestRemoveTheLeader(t *testing.T) {
 }
 
 func TestAdd(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -206,6 +211,7 @@ func TestAdd(t *testing.T) {
 
 // A vote is given by hand before it is given by itself, or it has been.
 func TestPromote(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")

@@ -71,6 +71,7 @@ func (c *testCluster) wantClosed(n *Node) {
 
 // Raft waits for room, and others wait for what Raft says to them: Close waits for neither.
 func TestCloseWhileRaftWaitsForRoom(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.linkAll()
 	c.start("n1")
@@ -102,6 +103,7 @@ func TestCloseWhileRaftWaitsForRoom(t *testing.T) {
 
 // The first start's bootstrap waits for room.
 func TestCloseWhileBootstrapWaitsForRoom(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	n, stable := c.startFilling("n3")
 	stable.full.Store(true) // and not before: Raft stores its term when it starts

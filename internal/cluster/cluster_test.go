@@ -18,6 +18,7 @@ import (
 )
 
 func TestSingleNodeKeepsItsData(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 1)
 	c.startAll()
 	c.set(c.nodes["n1"], "foo", "bar")
@@ -33,6 +34,7 @@ func TestSingleNodeKeepsItsData(t *testing.T) {
 }
 
 func TestEveryNodeServes(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	for name, n := range c.nodes {
@@ -52,6 +54,7 @@ func TestEveryNodeServes(t *testing.T) {
 }
 
 func TestRestartOfAll(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	for i := range 50 {
@@ -76,6 +79,7 @@ func stateOf(dump string) string {
 }
 
 func TestNoQuorum(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -116,6 +120,7 @@ func TestNoQuorum(t *testing.T) {
 // Writers on every node while leaders are stopped again and again: every write that was answered is
 // there, and a counter through the surviving nodes counts each once.
 func TestOnceAcrossLeaders(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	uid := c.user(c.leader())
@@ -173,6 +178,7 @@ func TestOnceAcrossLeaders(t *testing.T) {
 // A wiped node is a new server: it comes back by itself, its old identity is gone, and it votes only
 // once it has everything.
 func TestWipedNodeIsAdmitted(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -205,6 +211,7 @@ func TestWipedNodeIsAdmitted(t *testing.T) {
 
 // Without a leader that answers for it, an empty disk waits: it must not vote or bootstrap.
 func TestWipedNodeWaitsForALeader(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -228,6 +235,7 @@ func TestWipedNodeWaitsForALeader(t *testing.T) {
 
 // A server that was taken out ends, and says why.
 func TestRemovedServerEnds(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	removed := c.followers()[0]
@@ -244,6 +252,7 @@ func TestRemovedServerEnds(t *testing.T) {
 
 // Every room counts what it does, and a write on a follower shows in both nodes' numbers.
 func TestStats(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	leader, follower := c.leader(), c.followers()[0]

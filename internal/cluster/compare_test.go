@@ -12,9 +12,9 @@ import (
 
 // A node whose state has drifted from that of the others ends, and the others do not.
 func TestDriftedNodeEnds(t *testing.T) {
-	polls.Compare = 50 * time.Millisecond
-	t.Cleanup(func() { polls = DefaultPolls })
+	t.Parallel()
 	c := newTestCluster(t, 3)
+	c.polls.Compare = 50 * time.Millisecond
 	c.startAll()
 	c.set(c.leader(), "k", "v")
 	c.settle()
@@ -55,6 +55,7 @@ func (c *testCluster) drift(n *Node) {
 // With one node of three down, a follower that differs from the leader serves nobody and says why, while
 // the leader does and writes go on; the third node's word ends whoever is wrong.
 func TestDriftedFollowerWithdraws(t *testing.T) {
+	t.Parallel()
 	for name, leaderDrifts := range map[string]bool{"the follower drifted": false, "the leader drifted": true} {
 		t.Run(name, func(t *testing.T) {
 			c := newTestCluster(t, 3)

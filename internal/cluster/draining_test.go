@@ -12,6 +12,7 @@ import (
 // A leader that is taken out of traffic hands leadership on, whenever it gets it, while another one can lead; and no
 // operator hands it to one by mistake.
 func TestDrainingNodesDoNotLead(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")

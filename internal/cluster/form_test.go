@@ -9,6 +9,7 @@ import (
 
 // A first start that ended while the cluster was being formed, on any number of its nodes: the next one forms it.
 func TestFormAfterHalfBootstrap(t *testing.T) {
+	t.Parallel()
 	for _, half := range [][]string{{"n1"}, {"n1", "n2", "n3"}} {
 		c := newTestCluster(t, 3)
 		for _, name := range half {
@@ -39,6 +40,7 @@ func (c *testCluster) storeBootstrapTerm(st *storage.Storage) {
 
 // A bootstrap that found no room in its middle is tried again by the same process.
 func TestBootstrapAgain(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 2)
 	n := c.start("n1") // and it waits for n2
 	c.storeBootstrapTerm(n.storage)
@@ -49,6 +51,7 @@ func TestBootstrapAgain(t *testing.T) {
 // Two empty nodes that have seen each other find a node that has data: one is let in first, and must not be taken
 // for one that has formed a cluster with the other.
 func TestTwoEmptyNodesJoinAtOnce(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.membersFor = map[string]peer.Members{"n1": c.members[:1]}
 	eventually(t, "n1 alone", c.start("n1").Ready)

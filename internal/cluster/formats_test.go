@@ -12,6 +12,7 @@ import (
 // What the proposing node believes is asked, and the leader, which knows better, takes out what it must: the
 // command is answered, the rest of its batch is done, and no server ends.
 func TestNoServerIsSentWhatItDoesNotRead(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	leader, other, down := c.leader(), c.followers()[0], c.followers()[1]

@@ -11,6 +11,7 @@ import (
 // The row that stops duplicates does not go before a batch that was let in while its server was still
 // in the configuration: sent a second time, it would be applied a second time.
 func TestRemovalWaitsForBatches(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	leader, gone := c.leader(), c.followers()[0].network.Self

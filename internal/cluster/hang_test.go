@@ -7,6 +7,7 @@ import (
 
 // Only for a leader that others can take the place of is a disk given up soon.
 func TestHangLimit(t *testing.T) {
+	t.Parallel()
 	for size, want := range map[int]time.Duration{1: 30 * time.Second, 3: 5 * time.Second} {
 		c := newTestCluster(t, size)
 		c.startAll()

@@ -38,6 +38,7 @@ type testCluster struct {
 	sources  map[string]*fakeSource // clocks that a test moves; nil: the machine's
 	links    map[[2]string]*link    // from one node to another, by names; nil: no links between
 	timing   Timing
+	polls    Polls
 	raftLog  map[string]hclog.Logger // of some nodes
 	// membersFor is the file of some nodes, where it is not everybody's.
 	membersFor map[string]peer.Members
@@ -82,14 +83,15 @@ func (c *testCluster) advance(d time.Duration) {
 	}
 }
 
-// polls is Config.Polls of all nodes of tests, but for those that change it before they make their cluster.
-var polls = DefaultPolls
+// smallJournal is Config.JournalSize of all nodes of tests: with hundreds of them, the usual size would take most of a
+// minute to write out.
+const smallJournal = 256 << 10
 
 // patience is how long a condition may take on a machine that does much else.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func newTestCluster(t *testing.T, size int) *testCluster {
-	c := &testCluster{t: t, dir: t.TempDir(), nodes: map[string]*Node{}}
+	c := &testCluster{t: t, dir: t.TempDir(), nodes: map[string]*Node{}, polls: DefaultPolls}
 	for i := range size {
 		address := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 		c.members = append(c.members, peer.Member{Name: fmt.Sprintf("n%d", i+1), Address: address})
@@ -141,7 +143,7 @@ func (c *testCluster) config(name string) Config {
 		level = hclog.Debug
 	}
 	config := Config{
-		Cluster: "test", Node: name, Members: c.membersOf(name), Timing: c.timing, Polls: polls, RaftLog: c.raftLog[name], DataDir: filepath.Join(c.dir, name),
+		Cluster: "test", Node: name, Members: c.membersOf(name), Timing: c.timing, Polls: c.polls, JournalSize: smallJournal, RaftLog: c.raftLog[name], DataDir: filepath.Join(c.dir, name),
 		Log:      hclog.New(&hclog.LoggerOptions{Name: name, Level: level, Output: os.Stderr}),
 		Draining: func() bool { _, is := c.draining.Load(name); return is },
 		Fatal:    func(err error) { c.died(name, err) }, Lookup: c.lookup, PeerSecurity: c.security[name],

@@ -129,6 +129,7 @@ func (r hanging) Read([]byte) (int, error) {
 // A leader that hangs in the middle of sending a snapshot is replaced as any other: who is being sent it
 // is needed for the vote.
 func TestLeaderThatHangsWhileItSendsASnapshot(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	old, voter := c.leader(), c.followers()[1]
@@ -148,6 +149,7 @@ func TestLeaderThatHangsWhileItSendsASnapshot(t *testing.T) {
 
 // A follower ends at once while it is being sent a snapshot, however long that goes on.
 func TestCloseWhileASnapshotComes(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	leader, follower := c.leader(), c.followers()[0]
@@ -161,6 +163,7 @@ func TestCloseWhileASnapshotComes(t *testing.T) {
 // A follower that has a newer snapshot than its leader, and behind it an entry that was lost with the
 // leader before, follows without another snapshot: a cluster that writes little may take none for days.
 func TestFollowerWithTheNewerSnapshot(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 5)
 	c.timing = quiet
 	c.timing.Commit = DefaultTiming.Commit
@@ -215,6 +218,7 @@ func TestFollowerWithTheNewerSnapshot(t *testing.T) {
 
 // A leader whose newest snapshot a follower refuses, as it has more than that already, takes another.
 func TestRefusedSnapshotIsReplaced(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	leader, follower := c.leader(), c.followers()[0]

@@ -221,6 +221,7 @@ func TestUnfinishedMessageEnds(t *testing.T) {
 
 // One node of three is not itself: whatever it says, the others go on, and none has stored what it said.
 func TestStrangeMessagesChangeNothing(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")

@@ -79,6 +79,8 @@ type Config struct {
 	Timing Timing
 	// AdaptElection has a follower wait longer where its leader's messages come late; see electionWait.
 	AdaptElection bool
+	// JournalSize overrides the size of a new journal's files, in bytes; see storage.OpenWith. 0: the usual one.
+	JournalSize int64
 	// Polls overrides how often this node checks itself; zero fields are those of DefaultPolls.
 	Polls Polls
 }
@@ -134,7 +136,7 @@ func Open(c Config) (*Node, error) {
 	if c.RaftLog == nil {
 		c.RaftLog = c.Log
 	}
-	st, err := storage.Open(c.DataDir, c.RaftLog, c.fatal)
+	st, err := storage.OpenWith(c.DataDir, c.JournalSize, c.RaftLog, c.fatal)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ func (l *lines) Write(p []byte) (int, error) {
 // A follower that gets an entry after the others refuses the news that it is committed. It hears of it
 // once it has the entry: Raft itself sends nothing for minutes here.
 func TestFollowerThatIsLateHearsOfTheCommit(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.timing = quiet
 	c.linkAll()

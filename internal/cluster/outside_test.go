@@ -33,8 +33,9 @@ func (c *testCluster) restartWithout(gone string, names ...string) {
 // A server that was removed and is not in the others' files ends all the same, when it starts and when it runs: they
 // tell it up to where in the log it is none of theirs.
 func TestRemovedAndOutOfTheFiles(t *testing.T) {
-	lookOften(t)
+	t.Parallel()
 	c := newTestCluster(t, 3)
+	c.lookOften()
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
@@ -57,8 +58,9 @@ func TestRemovedAndOutOfTheFiles(t *testing.T) {
 
 // So it does while only the leader's file is without it: the other one counts it out too.
 func TestRemovedAndOutOfOneFile(t *testing.T) {
-	lookOften(t)
+	t.Parallel()
 	c := newTestCluster(t, 3)
+	c.lookOften()
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
@@ -79,8 +81,9 @@ func TestRemovedAndOutOfOneFile(t *testing.T) {
 
 // One that runs, and was removed while it was cut off, ends too once it reaches the others.
 func TestRemovedWhileCutOff(t *testing.T) {
-	lookOften(t)
+	t.Parallel()
 	c := newTestCluster(t, 3)
+	c.lookOften()
 	c.linkAll()
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -110,8 +113,9 @@ func TestRemovedWhileCutOff(t *testing.T) {
 // A server that the others' files do not have, and that was not removed, does not end, and does not go on serving what
 // grows old; counted in again, it serves.
 func TestOutOfTheFilesByMistake(t *testing.T) {
-	lookOften(t)
+	t.Parallel()
 	c := newTestCluster(t, 3)
+	c.lookOften()
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
@@ -126,7 +130,7 @@ func TestOutOfTheFilesByMistake(t *testing.T) {
 	for _, name := range others { // nor does it serve when nobody is there to say so
 		c.stop(name)
 	}
-	time.Sleep(2 * polls.Membership)
+	time.Sleep(2 * c.polls.Membership)
 	if n.Ready() {
 		t.Error("it serves again, alone")
 	}
@@ -141,8 +145,10 @@ func TestOutOfTheFilesByMistake(t *testing.T) {
 
 // A directory of another cluster of the same names is not told that it was removed: no log has ever had it.
 func TestSameNamesAnotherCluster(t *testing.T) {
-	lookOften(t)
+	t.Parallel()
 	c, other := newTestCluster(t, 3), newTestCluster(t, 3)
+	c.lookOften()
+	other.lookOften()
 	for _, each := range []*testCluster{c, other} {
 		each.startAll()
 		each.set(each.leader(), "foo", "bar")

@@ -13,10 +13,8 @@ import (
 	"ciderd/internal/peerstate"
 )
 
-func pollOften(t *testing.T) {
-	polls.Recovery = 50 * time.Millisecond
-	t.Cleanup(func() { polls = DefaultPolls })
-}
+// pollOften has nodes started from now on ask each other often.
+func (c *testCluster) pollOften() { c.polls.Recovery = 50 * time.Millisecond }
 
 // says waits until a node's status has a peer as wanted, and the rest as asked for.
 func says(t *testing.T, n *Node, want peerstate.Status, rest func(Status) bool) {
@@ -42,8 +40,9 @@ func says(t *testing.T, n *Node, want peerstate.Status, rest func(Status) bool) 
 // Every node tells of every other one how it is, and why it does not answer if it does not; and whether reads and
 // writes are taken.
 func TestPeersInStatus(t *testing.T) {
-	pollOften(t)
+	t.Parallel()
 	c := newTestCluster(t, 3)
+	c.pollOften()
 	c.startAll()
 	c.set(c.leader(), "k", "v")
 	c.settle()
@@ -67,6 +66,7 @@ func TestPeersInStatus(t *testing.T) {
 
 // Why a node that cannot be reached is waited for stands in the reason; the files may have the nodes in any order.
 func TestWhyAFirstStartWaits(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	m := c.members
 	c.membersFor = map[string]peer.Members{

@@ -12,6 +12,7 @@ import (
 // The replies to what a leader has sent are late: they are from before another leader was elected and
 // wrote, and arrive once this one is asked for a SYNC. They say nothing about now.
 func TestSyncOfALeaderWhoseRepliesAreLate(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.timing = quiet
 	c.timing.Commit = DefaultTiming.Commit // for replies to be under way at any time

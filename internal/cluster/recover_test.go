@@ -33,6 +33,7 @@ func (c *testCluster) recover(name string) *recovery.Result {
 
 // One survivor of three goes on; wiped others join it; all have what it had.
 func TestRecover(t *testing.T) {
+	t.Parallel()
 	for _, snapshot := range []bool{false, true} {
 		t.Run(map[bool]string{false: "log only", true: "with a snapshot"}[snapshot], func(t *testing.T) {
 			c := newTestCluster(t, 3)
@@ -92,6 +93,7 @@ func TestRecover(t *testing.T) {
 }
 
 func TestRecoverRefuses(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -130,6 +132,7 @@ func TestRecoverRefuses(t *testing.T) {
 // Old servers that come back with their data are a majority of what the cluster was. They must not
 // serve anyone while the recovered node can be reached.
 func TestOldServersAfterRecovery(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
@@ -178,6 +181,7 @@ func TestOldServersAfterRecovery(t *testing.T) {
 // and serve. When they can reach it, they end by themselves, naming it; it leads on as if nothing had
 // been, and has nothing of theirs.
 func TestOldServersMeetTheRecoveredOne(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")

@@ -15,15 +15,13 @@ import (
 	"ciderd/internal/storage"
 )
 
-// lookOften has nodes look soon whether they are members still; before the cluster is made.
-func lookOften(t *testing.T) {
-	polls.Membership = 100 * time.Millisecond
-	t.Cleanup(func() { polls = DefaultPolls })
-}
+// lookOften has nodes started from now on look soon whether they are members still.
+func (c *testCluster) lookOften() { c.polls.Membership = 100 * time.Millisecond }
 
 // A server that is removed before it has anything of the log ends, is not let in again, and stays out
 // until its directory is another one.
 func TestRemovedWhileItCatchesUp(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.linkAll()
 	c.startAll()
@@ -61,8 +59,9 @@ func TestRemovedWhileItCatchesUp(t *testing.T) {
 // A server that was removed while it was down ends when it starts, and whenever it does, also when the
 // leader is one that has not removed it itself.
 func TestRemovedWhileDown(t *testing.T) {
-	lookOften(t)
+	t.Parallel()
 	c := newTestCluster(t, 3)
+	c.lookOften()
 	c.startAll()
 	c.set(c.leader(), "foo", "bar")
 	c.settle()
@@ -91,8 +90,8 @@ func TestAdmissionCutShort(t *testing.T) {
 }
 
 func admissionCutShort(t *testing.T, restarted bool) {
-	lookOften(t)
 	c := newTestCluster(t, 4)
+	c.lookOften()
 	c.timing = quiet
 	c.timing.Commit = DefaultTiming.Commit
 	c.linkAll()
@@ -148,6 +147,7 @@ func admissionCutShort(t *testing.T, restarted bool) {
 
 // The node that forms the cluster is a member from then on, though nobody leads yet.
 func TestMemberByForming(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.timing = quiet
 	for _, m := range c.members {
@@ -165,6 +165,7 @@ func TestMemberByForming(t *testing.T) {
 
 // A server of an earlier release has no note that it is a member, but mostly a vote.
 func TestMemberWithoutANote(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 1)
 	c.startAll()
 	n := c.nodes["n1"]
@@ -189,6 +190,7 @@ func TestMemberWithoutANote(t *testing.T) {
 // That a server was removed is believed of a leader that a majority follows, and not of one that only
 // thinks that it leads, nor of one of before what the server knows.
 func TestRemovalOfAnotherTimeIsNotBelieved(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.timing = quiet
 	c.timing.Commit = DefaultTiming.Commit

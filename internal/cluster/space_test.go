@@ -14,6 +14,7 @@ import (
 
 // A leader whose disk is nearly full hands over, and nobody is refused anything.
 func TestLeaderWithoutRoomHandsOver(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	full := c.leader()
@@ -31,6 +32,7 @@ func TestLeaderWithoutRoomHandsOver(t *testing.T) {
 // Without a majority that has room, what grows is refused, the same on all nodes; the rest goes on,
 // and room opens it again.
 func TestNoRoomAnywhere(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")
@@ -72,6 +74,7 @@ func TestNoRoomAnywhere(t *testing.T) {
 // When a node is gone for longer than a restart takes, every commit needs the full disk of another: what grows is
 // refused, while there is room for deletions, until the node is back.
 func TestOneGoneAnotherFull(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")
@@ -95,6 +98,7 @@ func TestOneGoneAnotherFull(t *testing.T) {
 
 // A full leader hands over to whoever has room also when that is not enough: it could let nobody in.
 func TestFullLeaderHandsOverThoughOneIsGone(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	full, followers := c.leader(), c.followers()
@@ -108,6 +112,7 @@ func TestFullLeaderHandsOverThoughOneIsGone(t *testing.T) {
 
 // A leader whose disk has no room for a change of the servers refuses to make one.
 func TestNoChangeOfServersWithoutRoom(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.fill("n1", "n2", "n3")

@@ -15,6 +15,7 @@ import (
 
 // A server that is in no configuration is told what it needs to be let in, and asks for no more.
 func TestQuestionsOfStrangers(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")
@@ -56,6 +57,7 @@ func TestQuestionsOfStrangers(t *testing.T) {
 
 // A batch is of the incarnation that its connection's hello says; of one that does not say it, of one that can be.
 func TestBatchesOfAnotherIncarnation(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.followers()[0], "k", "v")
@@ -102,6 +104,7 @@ func TestBatchesOfAnotherIncarnation(t *testing.T) {
 // A server that the state is ahead of, because somebody wrote in its name or its directory is an old copy, goes on
 // above that: what it had sent is written once, and it stays above after its next start.
 func TestStateAheadOfItsServer(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")
@@ -133,6 +136,7 @@ func TestStateAheadOfItsServer(t *testing.T) {
 
 // A node that does not answer when it is dialled, and is heard of by Raft and by the others, is not replaced.
 func TestWhoIsHeardOfIsNotReplaced(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.linkAll()
 	c.startAll()
@@ -156,6 +160,7 @@ func TestWhoIsHeardOfIsNotReplaced(t *testing.T) {
 // A process on a copy of a directory ends before it is anything, and one that says it is not the one that runs is
 // not believed; the one that runs goes on.
 func TestCopyOfADirectory(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")

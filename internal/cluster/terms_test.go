@@ -50,6 +50,7 @@ func (i *impostor) askVote(from *Node, term uint64) (granted bool, err error) {
 // A node that has given its vote in a term stays in it, whatever comes from leaders of earlier ones at
 // the same moment: else it would take entries of theirs that the one it has elected does not have.
 func TestTermNeverGoesBack(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")

@@ -26,6 +26,7 @@ func (c *testCluster) setFor(n *Node, key, value string, ttl time.Duration) {
 // An item is hidden everywhere when its time has come, removed by one entry, and then nothing more
 // is written.
 func TestDeadline(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.moveClocks()
 	c.startAll()
@@ -67,6 +68,7 @@ func TestDeadline(t *testing.T) {
 
 // A wall clock that jumps while the node runs has no effect, whoever leads.
 func TestWallClockJumps(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.moveClocks()
 	c.startAll()
@@ -99,6 +101,7 @@ func TestWallClockJumps(t *testing.T) {
 
 // Time goes on while everything is down, by the wall clocks of a majority, and never back.
 func TestTimeOverRestarts(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.moveClocks()
 	c.startAll()
@@ -155,6 +158,7 @@ func (w *words) has(text string) bool {
 
 // A start whose clock is years ahead says how many keys go with that.
 func TestFarAheadIsSaid(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 1)
 	c.moveClocks()
 	c.startAll()

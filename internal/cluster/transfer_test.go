@@ -93,6 +93,7 @@ func TestTransferAgain(t *testing.T) {
 
 // Whoever does not answer is not handed leadership, and one with a full disk only for want of others.
 func TestBestHeir(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")

@@ -66,6 +66,7 @@ func TestSnapshotToAHangingServerEndsWithTheNode(t *testing.T) {
 // What is asked once gets its answer from a server that has restarted since it was last asked: the idle connections to it
 // are dead, and each would cost a candidate a vote.
 func TestVoteOverADeadConnection(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 3)
 	c.startAll()
 	c.set(c.leader(), "k", "v")

@@ -56,6 +56,7 @@ func (c *testCluster) refused(config Config, names ...string) {
 // A directory is one node's of one cluster: under other names it is refused, with both, and nothing of it is
 // changed. So it is also recovered under its own names alone.
 func TestDirectoryOfAnother(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 1)
 	c.startAll()
 	c.set(c.nodes["n1"], "k", "v")
@@ -77,6 +78,7 @@ func TestDirectoryOfAnother(t *testing.T) {
 // A directory of the release before tells the node's name, by its server's id; the cluster's is taken for right,
 // and kept.
 func TestDirectoryOfTheReleaseBefore(t *testing.T) {
+	t.Parallel()
 	for _, snapshot := range []bool{false, true} {
 		c := newTestCluster(t, 1)
 		c.startAll()
@@ -98,6 +100,7 @@ func TestDirectoryOfTheReleaseBefore(t *testing.T) {
 // A directory in which nothing has come to anything takes the names that it is given: what was mistyped before
 // the first start of a cluster can be put right.
 func TestDirectoryOfNobodyYet(t *testing.T) {
+	t.Parallel()
 	c := newTestCluster(t, 2)
 	for _, names := range [][2]string{{"tset", "n1"}, {"test", "m1"}} {
 		config := c.config("n1")

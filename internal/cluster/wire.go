@@ -52,9 +52,10 @@ func (n *Node) wirePath(self peer.Identity) {
 		raft: n.raft, closed: func() bool { return n.space.Refuses() }, weights: &weights{raft: n.raft, fsm: n.fsm},
 		formats: n.formats, clock: n.clock, notifier: n.notifier, log: n.log,
 	}
+	weights := in.weights.now // made once, not for each write
 	n.evictor = eviction.New(eviction.Config{
 		Leads: in.mayEvict, Term: n.raft.Term, Confirm: n.raft.Confirm, AppliedBytes: n.fsm.AppliedBytes,
-		Shares: func() fsm.Shares { return n.fsm.Shares().With(in.weights.now) },
+		Shares: func() fsm.Shares { return n.fsm.Shares().With(weights) },
 		Give:   in.evict, Now: n.clock.Now, Log: n.log.Named("eviction"),
 	})
 	in.evictor = n.evictor

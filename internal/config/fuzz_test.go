@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 // Whatever the bytes: no panic, and either a Config that is complete or problems that have a line.
@@ -78,6 +80,7 @@ func complete(t *testing.T, c *Config) {
 
 // A file of openings only must not overflow the stack of a running node.
 func TestDeepNesting(t *testing.T) {
+	norace.Alone(t)
 	for _, opening := range []string{"[", "{a=", "-", "\"${", "a?", "1+"} {
 		_, err := loadText(machineOf("a", nil), "x = [\n"+strings.Repeat(opening, maxFileSize/len(opening)))
 		if err == nil || !strings.HasPrefix(err.Error(), "f.hcl:") {

@@ -69,7 +69,7 @@ func (a *authority) dial(n *node, own ...tls.Certificate) (*client, *x509.Certif
 		return nil, nil, err
 	}
 	a.t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	c := &client{conn, bufio.NewReader(conn)}
 	if line, err := c.r.ReadString('\n'); err != nil || !strings.HasPrefix(line, "LOGIN") {
 		return nil, nil, fmt.Errorf("the banner is %q: %w", line, err)

@@ -56,7 +56,7 @@ func inTime(t *testing.T, what string, f func()) {
 	go func() { f(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatalf("%s waits for the log's reader", what)
 	}
 }
@@ -167,7 +167,7 @@ func TestFatalWithoutAReader(t *testing.T) {
 		if code != 1 {
 			t.Errorf("exit code %d, want 1", code)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("it waits for the log's reader")
 	}
 	go d.fatal(errors.New("another reason"))

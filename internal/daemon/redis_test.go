@@ -26,7 +26,7 @@ func (a *authority) redisAt(n *node, secure bool) *client {
 		a.t.Fatal(err)
 	}
 	a.t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	if !secure {
 		return &client{conn, bufio.NewReader(conn)}
 	}

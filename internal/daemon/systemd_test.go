@@ -26,11 +26,7 @@ func listenAsSystemd(t *testing.T) *net.UnixConn {
 func TestNotifyFullSocket(t *testing.T) {
 	l := listenAsSystemd(t)
 	for i := range 10000 {
-		began := time.Now()
-		if err := notify("STATUS=x"); err != nil {
-			if took := time.Since(began); took > 10*notifyLimit {
-				t.Errorf("waited %v for a full socket", took)
-			}
+		if err := notify("STATUS=x"); err != nil { // without a limit it would wait for ever
 			break
 		}
 		if i == 9999 {

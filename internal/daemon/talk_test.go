@@ -38,7 +38,7 @@ func open(t *testing.T, dir, more string) *node {
 		t.Fatal(err)
 	}
 	n.Daemon, n.logs = d, logs
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := d.WaitReady(ctx); err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func (n *node) talk(lines ...string) {
 		n.t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	in := bufio.NewScanner(conn)
 	in.Scan() // the banner
 	for i := 0; i < len(lines); i += 2 {
@@ -108,7 +108,7 @@ func TestOpenTalkReloadClose(t *testing.T) {
 	n.talk("LOGIN alice pa55word", "Login successful", "GET k", "v")
 	n.stop()
 	http.DefaultClient.CloseIdleConnections()
-	for end := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			stacks := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])

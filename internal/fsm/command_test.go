@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 func someBytes(r *rand.Rand, least, most int) []byte {
@@ -183,6 +185,7 @@ func meaning(c *Command) string {
 }
 
 func TestCommandRoundTrip(t *testing.T) {
+	norace.Alone(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	var got Command // one for all, as in Apply: nothing may be left over from the last
 	for op := opNone + 1; op < opEnd; op++ {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 func incr(key string) Command { return Command{Op: OpIncr, User: 1, Key: []byte(key), N: 1} }
@@ -85,6 +87,7 @@ func TestOnceIsRememberedByNumberAndTime(t *testing.T) {
 }
 
 func TestOnceIsRefusedAtItsBound(t *testing.T) {
+	norace.Alone(t)
 	n := withUser(t)
 	fill(n, 10, 0, onceMax)
 	n.one(20, once("one more", incr("n")), Result{Kind: KindOnceFull})

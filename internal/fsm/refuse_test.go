@@ -7,11 +7,14 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 // An entry without what grows does to an open state what the whole entry does to a closed one, and has
 // the same results; signups, which are small, are left to a state that is closed.
 func TestRefuseGrowth(t *testing.T) {
+	norace.Alone(t)
 	for seed := range uint64(8) {
 		s := newStory(seed)
 		n := newNode(t, "a/1")
@@ -116,6 +119,7 @@ func TestRefusingEntryHasAVersionOfItsOwn(t *testing.T) {
 // What not every server reads is taken out, whatever else is in the batch: the state is that of the batch
 // without it, the entry is one that all read, and whoever sent it hears of it.
 func TestRefuseWhatIsNotRead(t *testing.T) {
+	norace.Alone(t)
 	for reads := version1; reads < EntryVersion; reads++ {
 		s, taken := newStory(uint64(reads)), 0
 		n := newNode(t, "a/1")

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 // A snapshot of what was here before must not come back: it would take back what has been read. One
@@ -98,6 +100,7 @@ func TestRestoreMakesWay(t *testing.T) {
 
 // A snapshot that cannot be restored changes nothing while there is an old state; without one the process has to end.
 func TestRestoreThatFails(t *testing.T) {
+	norace.Alone(t)
 	for _, unread := range []bool{true, false} {
 		snapshot, _, n := large(t)
 		n.hooks.MakeWay = func() bool { return unread }

@@ -102,7 +102,7 @@ func TestCloseDoesNotWait(t *testing.T) {
 	for size, failed := 1<<20, 0; failed < 50; { // until no message goes, not even a last one
 		_ = tcp.SetWriteDeadline(time.Now().Add(2 * time.Millisecond))
 		if _, err := tcp.Write(make([]byte, size)); err != nil {
-			size, failed = 1, failed+1
+			size, failed = max(1, size/2), failed+1
 		} else {
 			failed = 0
 		}
@@ -110,7 +110,7 @@ func TestCloseDoesNotWait(t *testing.T) {
 	_ = tcp.SetWriteDeadline(time.Time{})
 	start := time.Now()
 	conn.Close()
-	if waited := time.Since(start); waited > time.Second {
+	if waited := time.Since(start); waited >= 5*time.Second { // which is how long crypto/tls would wait
 		t.Errorf("closed after %v", waited)
 	}
 }

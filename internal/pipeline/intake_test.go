@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 func waits(user uint64, s size) *Proposal { return &Proposal{user: user, size: s} }
@@ -77,6 +79,7 @@ func TestSharesOfTheIntake(t *testing.T) {
 // The lines add up to the whole, at every step of random additions, batches and withdrawals; every proposal
 // leaves once, and each user's in order.
 func TestIntakeAgainstModel(t *testing.T) {
+	norace.Alone(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	var in intake
 	model := map[uint64][]*Proposal{}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ciderd/test/norace"
 )
 
 // hostile are scripts that no limit may let go on, and why each is ended; nil: it ends by itself, with an error or not.
@@ -92,6 +94,7 @@ var hostile = map[string]struct {
 
 // Whatever a script does, it ends, and soon; what it has allocated is bounded.
 func TestHostileScriptsEnd(t *testing.T) {
+	norace.Alone(t)
 	defer debug.SetMaxStack(debug.SetMaxStack(256 << 20))
 	for name, h := range hostile {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 func source(i int) []byte { return fmt.Appendf(nil, "return %d", i) }
@@ -33,6 +35,7 @@ func TestCacheKnowsScriptsByTheirSHA(t *testing.T) {
 
 // The scripts stay within their bounds: the one that was used least recently goes first.
 func TestCacheIsBounded(t *testing.T) {
+	norace.Alone(t)
 	var c Cache
 	first, second := c.load(t, source(0)), c.load(t, source(1))
 	for i := 2; i < cachedScripts; i++ {

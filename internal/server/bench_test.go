@@ -10,9 +10,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"ciderd/test/norace"
 )
 
-// benchmarkPort opens a port, and returns how to connect to it.
 // benchPort is what the clients of a benchmark speak.
 type benchPort struct{ encrypted, resp bool }
 
@@ -31,7 +32,8 @@ func (p benchPort) set() (request string, reply int) {
 	return "SET key:000000000001 " + strings.Repeat("v", 32) + "\n", 3
 }
 
-func benchmarkPort(b *testing.B, p benchPort) func() net.Conn {
+// benchmarkPort opens a port, and returns how to connect to it.
+func benchmarkPort(b testing.TB, p benchPort) func() net.Conn {
 	b.Helper()
 	s, _ := newTestServer(b, Config{})
 	b.Cleanup(func() { s.Close() })
@@ -98,7 +100,7 @@ func benchmarkBursts(b *testing.B, p benchPort, conns, depth int, request string
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
 }
 
-func benchmarkLogin(b *testing.B, c net.Conn, p benchPort, first bool) {
+func benchmarkLogin(b testing.TB, c net.Conn, p benchPort, first bool) {
 	b.Helper()
 	hello := "LOGIN u x\n"
 	want := "LOGIN or SIGNUP\nLogin successful\n"
@@ -117,6 +119,22 @@ func benchmarkLogin(b *testing.B, c net.Conn, p benchPort, first bool) {
 		if _, err := io.ReadFull(c, got); err != nil || string(got) != want {
 			b.Fatalf("%q, %v", got, err)
 		}
+	}
+}
+
+// A GET allocates nothing, on whatever port it comes.
+func TestGetAllocatesNothing(t *testing.T) {
+	for name, p := range map[string]benchPort{"text": {}, "RESP": {resp: true}} {
+		c := benchmarkPort(t, p)()
+		benchmarkLogin(t, c, p, true)
+		request, size := p.get()
+		burst, reply := []byte(request), make([]byte, size)
+		norace.Budget(t, "GET in "+name, 0, 1000, func() {
+			c.Write(burst)
+			if _, err := io.ReadFull(c, reply); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 

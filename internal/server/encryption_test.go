@@ -18,6 +18,7 @@ import (
 
 // A client that pauses while 24 MB of replies wait gets all of them: no write that has to wait is the last one.
 func TestPausingReaderGetsAll(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, start starter) {
 		w := start(t, Config{})
 		c := w.user("u")
@@ -71,6 +72,7 @@ func (w *world) dialHalves() (*testClient, *halves) {
 // A poll in the middle of a record, at whatever byte, neither loses anything nor ends the connection, and the lines that
 // have come are answered meanwhile.
 func TestPollInARecord(t *testing.T) {
+	t.Parallel()
 	w := startTLS(t, Config{})
 	c, h := w.dialHalves()
 	c.talk("LOGIN or SIGNUP\n> SIGNUP u x\nUser created successfully")
@@ -98,6 +100,7 @@ func TestPollInARecord(t *testing.T) {
 
 // The other deadlines of a Read are as harmless: the one by which a buffer is returned, and those of a watch.
 func TestDeadlineInARecord(t *testing.T) {
+	t.Parallel()
 	w := startTLS(t, Config{})
 	c, h := w.dialHalves()
 	c.talk("LOGIN or SIGNUP\n> SIGNUP u x\nUser created successfully")
@@ -272,6 +275,7 @@ func TestCutConnection(t *testing.T) {
 
 // A client that takes nothing holds up nobody who ends its connection, although TLS has something to say at the end.
 func TestClosingWaitsForNobody(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(w *world, owner *testClient){
 		"Close":      func(w *world, _ *testClient) { w.server.Close() },
 		"PASSWD":     func(w *world, owner *testClient) { owner.talk("> PASSWD pw-u x\nOK") },
@@ -288,7 +292,7 @@ func TestClosingWaitsForNobody(t *testing.T) {
 			end(w, owner)
 			owner.conn.Close()
 			until(t, "all sessions have ended", func() bool { return w.server.Stats().Connections == 0 })
-			if d := time.Since(begin); d > 4*lingerTime {
+			if d := time.Since(begin); d >= 5*time.Second { // which is how long crypto/tls would wait
 				t.Errorf("it took %v", d)
 			}
 		})

@@ -83,6 +83,7 @@ func TestResetLoginGivesUpItsTurn(t *testing.T) {
 }
 
 func TestResetSparesWhatCameBefore(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, start starter) {
 		for name, tc := range map[string]struct{ first, then string }{
 			"lines that came with the login": {"LOGIN u x\nSET k v\n", ""},

@@ -139,6 +139,7 @@ func (s *scripted) login() {
 // Exactly one reply for each command line, in order, however the lines come: by random scripts, cut
 // anywhere, with markers whose replies must come back where they belong.
 func TestOneReplyForEachLine(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(12) {
 		inBubble(t, Config{MaxValue: 1000, LoginTimeout: 24 * time.Hour}, func(t *testing.T, _ *Server, dial func() *testClient) {
 			s := &scripted{rng: rand.New(rand.NewPCG(seed, 5)), in: true}

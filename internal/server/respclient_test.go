@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ciderd/test/norace"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -258,6 +260,7 @@ func TestRESPProxiedClients(t *testing.T) {
 
 // The values in the replies to writes count as what a client holds that does not take them.
 func TestRESPOldValuesAreCounted(t *testing.T) {
+	norace.Memory(t)
 	onEachRESP(t, func(t *testing.T, start starter) {
 		w := start(t, Config{MaxOutput: 32 << 20})
 		c := w.respUser("u")

@@ -7,10 +7,12 @@ import (
 	"testing"
 
 	"ciderd/internal/protocol"
+	"ciderd/test/norace"
 )
 
 // What clients that read nothing are counted with is about what they take, whatever they have asked for.
 func TestUnreadIsCounted(t *testing.T) {
+	norace.Memory(t)
 	onEach(t, func(t *testing.T, start starter) {
 		many := strings.Repeat(" k", protocol.MaxWords)
 		for name, c := range map[string]struct {

@@ -318,12 +318,13 @@ func TestQuotedCredentials(t *testing.T) {
 
 // The two readings of a quoted password are one attempt, also for a user that there is not.
 func TestTwoReadingsAreOneFailure(t *testing.T) {
-	w := start(t, Config{})
-	w.user("u")
-	for _, name := range []string{"u", "nobody"} {
-		c := w.dial()
-		c.talk("LOGIN or SIGNUP" + strings.Repeat("\n> LOGIN "+name+" \"wrong\"\n!AUTH_FAILED", 4) + "\n> PING\nPONG\n> LOGIN " + name + " \" x\"\n!BAD_PASSWORD\n.")
-	}
+	inBubble(t, Config{}, func(t *testing.T, _ *Server, dial func() *testClient) {
+		dial().talk("LOGIN or SIGNUP\n> SIGNUP u x\nUser created successfully")
+		for _, name := range []string{"u", "nobody"} {
+			c := dial()
+			c.talk("LOGIN or SIGNUP" + strings.Repeat("\n> LOGIN "+name+" \"wrong\"\n!AUTH_FAILED", 4) + "\n> PING\nPONG\n> LOGIN " + name + " \" x\"\n!BAD_PASSWORD\n.")
+		}
+	})
 }
 
 // A user has no more connections than it may, and others have theirs; one that ends makes room.

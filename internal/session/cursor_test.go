@@ -14,6 +14,7 @@ import (
 	"ciderd/internal/fsm"
 	"ciderd/internal/pipeline"
 	"ciderd/internal/protocol"
+	"ciderd/test/norace"
 )
 
 // scan asks for a page of SCAN and returns its keys, and where to go on.
@@ -76,6 +77,7 @@ func (w *world) inOrder(keys []string) []string {
 
 // What an iteration costs grows with the keys, not with their square: also while keys are written.
 func TestIterationCostsOnce(t *testing.T) {
+	norace.Alone(t)
 	const n = 30_000
 	w := start(t, Config{}, Bounds{})
 	p := w.user("u")
@@ -92,6 +94,7 @@ func TestIterationCostsOnce(t *testing.T) {
 
 // Where there is no room for a list of all keys an iteration costs some looks at all keys, and not one for each page.
 func TestIterationWithLittleRoom(t *testing.T) {
+	norace.Alone(t)
 	const n = 20_000
 	w := start(t, Config{}, Bounds{})
 	p := w.user("u")
@@ -245,6 +248,7 @@ func TestIterationShowsWhatWasThere(t *testing.T) {
 // While keys come, change and go, lists go, memory is short, the state is restored, and pages come from one node and
 // another: what is there throughout is found, and nothing that never was.
 func TestIterationWhileKeysChange(t *testing.T) {
+	norace.Alone(t)
 	for seed := range uint64(8) {
 		rnd := rand.New(rand.NewPCG(7, seed))
 		var worlds [2]*world

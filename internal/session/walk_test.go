@@ -12,6 +12,7 @@ import (
 
 	"ciderd/internal/cache"
 	"ciderd/internal/protocol"
+	"ciderd/test/norace"
 )
 
 // page asks for a page of keys behind after ("": from the start), and returns them, and behind what the next one begins.
@@ -87,6 +88,7 @@ func numbered(n int) (keys []string) {
 
 // What a walk costs grows with the keys, not with their square: also while keys are written.
 func TestWalkCostsOnce(t *testing.T) {
+	norace.Alone(t)
 	const n = 100_000
 	w := start(t, Config{}, Bounds{})
 	p := w.user("u")
@@ -103,6 +105,7 @@ func TestWalkCostsOnce(t *testing.T) {
 // Where there is no room for a list of all keys a walk costs some looks at all keys, and not one for each page; the walk
 // is the same.
 func TestWalkWithLittleRoom(t *testing.T) {
+	norace.Alone(t)
 	const n = 20_000
 	w := start(t, Config{}, Bounds{})
 	p := w.user("u")
@@ -222,6 +225,7 @@ func (*sink) Close() error  { return nil }
 
 // While keys come, change and go: what is there throughout is found once and in order, and nothing that has gone.
 func TestWalkWhileKeysChange(t *testing.T) {
+	norace.Alone(t)
 	for seed := range uint64(6) {
 		w := start(t, Config{}, Bounds{})
 		p := w.user("u")

@@ -71,12 +71,13 @@ func (c *checked) LastIndex() (uint64, error)  { return c.log.LastIndex() }
 
 // summedEntry is an entry with its stored checksum.
 type summedEntry struct {
-	log raft.Log
-	sum [4]byte
+	log  raft.Log
+	sum  [4]byte
+	head [17]byte // for entrySum
 }
 
-func entrySum(l *raft.Log) (encoded [4]byte) {
-	var head [17]byte
+// entrySum uses head, which would be allocated anew for each entry if it were its own.
+func entrySum(l *raft.Log, head *[17]byte) (encoded [4]byte) {
 	binary.LittleEndian.PutUint64(head[:], l.Index)
 	binary.LittleEndian.PutUint64(head[8:], l.Term)
 	head[16] = byte(l.Type)
@@ -87,7 +88,7 @@ func entrySum(l *raft.Log) (encoded [4]byte) {
 
 // hasSum reports whether an entry was read with its right checksum.
 func hasSum(l *raft.Log) bool {
-	sum := entrySum(l)
+	sum := entrySum(l, new([17]byte))
 	return bytes.Equal(l.Extensions, sum[:])
 }
 
@@ -119,7 +120,7 @@ func (c *checked) StoreLogs(logs []*raft.Log) error {
 			return errBoundary
 		}
 		c := &copies[i]
-		c.sum = entrySum(l)
+		c.sum = entrySum(l, &c.head)
 		c.log = *l
 		c.log.Extensions = c.sum[:]
 		entries[i] = &c.log

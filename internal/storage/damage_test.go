@@ -13,6 +13,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
+
+	"ciderd/test/norace"
 )
 
 func quiet() hclog.Logger { return hclog.NewNullLogger() }
@@ -84,6 +86,7 @@ func newest(t *testing.T, s *Storage) string {
 // Bits that flip in used pages and files that are cut are noticed at the start: a node serves what
 // was stored, or nothing.
 func TestDamageIsRefused(t *testing.T) {
+	norace.Alone(t)
 	dir := filled(t)
 	if !opens(t, dir, "untouched") {
 		t.Fatal("an untouched directory is refused")

@@ -14,6 +14,8 @@ import (
 
 	"github.com/hashicorp/raft"
 	"go.etcd.io/bbolt"
+
+	"ciderd/test/norace"
 )
 
 const smallSnapshot = 5 // the index of small's newest
@@ -162,6 +164,7 @@ var metaFields = map[string]int64{
 // TestMetaPages: a bit of a meta page, be it the newer one or the older, is never passed over. bbolt would
 // go back by a transaction.
 func TestMetaPages(t *testing.T) {
+	norace.Alone(t)
 	dir := small(t)
 	f := newFlips(t, dir)
 	file, _ := openFile(t, filepath.Join(dir, logFile))
@@ -230,6 +233,7 @@ func TestLostMeta(t *testing.T) {
 // TestDescriptions: each bit of the newest snapshot's description, and of its sum, and a bit of each byte of
 // those of the one before.
 func TestDescriptions(t *testing.T) {
+	norace.Alone(t)
 	dir := small(t)
 	f := newFlips(t, dir)
 	for _, name := range []string{descriptionFile, sumFile} {
@@ -297,6 +301,7 @@ func (f *flips) without(path string) {
 // elements are, and all of the small ones. There are no pages here that were freed: a pointer that has
 // become one to such a page leads to what was right once, and nothing tells.
 func TestPages(t *testing.T) {
+	norace.Alone(t)
 	dir := small(t)
 	compact(t, filepath.Join(dir, logFile))
 	f := newFlips(t, dir)

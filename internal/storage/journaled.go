@@ -94,19 +94,19 @@ func layoutOf(tx *bbolt.Tx) (*journal.Layout, error) {
 // process can have one.
 //
 // It returns nil if there is no space for one.
-func makeJournal(dir, path string, lock time.Duration) (layout *journal.Layout, err error) {
+func makeJournal(dir, path string, lock time.Duration, fresh journal.Layout) (layout *journal.Layout, err error) {
 	err = withDatabase(path, lock, func(tx *bbolt.Tx) error {
 		if layout, err = layoutOf(tx); err != nil || layout != nil {
 			return err // another process has just made it, and ended
 		}
-		if err := journal.Create(journal.Dir(dir), journalLayout); err != nil {
+		if err := journal.Create(journal.Dir(dir), fresh); err != nil {
 			return err
 		}
 		b, err := tx.CreateBucket([]byte(journalBucket))
 		if err != nil {
 			return err
 		}
-		return b.Put(keyLayout, summed(keyLayout, fmt.Appendf(nil, "1 %d %d", journalLayout.Files, journalLayout.Size)))
+		return b.Put(keyLayout, summed(keyLayout, fmt.Appendf(nil, "1 %d %d", fresh.Files, fresh.Size)))
 	})
 	switch {
 	case noSpace(err):
@@ -114,7 +114,7 @@ func makeJournal(dir, path string, lock time.Duration) (layout *journal.Layout, 
 	case err != nil:
 		return nil, err
 	case layout == nil:
-		layout = &journalLayout
+		layout = &fresh
 	}
 	return layout, nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"ciderd/test/norace"
 	"ciderd/test/torture/powerfs"
 )
 
@@ -80,6 +81,7 @@ func TestPowerLoss(t *testing.T) {
 // TestPowerLossAtFirstStart: wherever the power goes off while a directory is being made, it opens after
 // that as if nothing had been there, or as what it was on its way to.
 func TestPowerLossAtFirstStart(t *testing.T) {
+	norace.Alone(t)
 	disk, dir := powerDisk(t)
 	for n, opened := 1, false; !opened; n++ {
 		// With 18, a database that was initialized in its place was torn.

@@ -68,11 +68,21 @@ type Storage struct {
 // wraps ErrDamaged names what is damaged and what to do. fatal is called, from any goroutine, when the process must
 // end: a failed sync (a snapshot's too), a hanging write, an entry that reads back wrong.
 func Open(dir string, log hclog.Logger, fatal func(error)) (*Storage, error) {
-	s, err := open(dir, log, lockTimeout, fatal)
+	return OpenWith(dir, 0, log, fatal)
+}
+
+// OpenWith is Open where a new journal has files of a size, in bytes, a multiple of 4,096; 0: as large as Open makes them.
+// Small ones are made sooner, and are full sooner.
+func OpenWith(dir string, journalSize int64, log hclog.Logger, fatal func(error)) (*Storage, error) {
+	fresh := journalLayout
+	if journalSize > 0 {
+		fresh.Size = journalSize
+	}
+	s, err := open(dir, log, lockTimeout, fresh, fatal)
 	return s, explain(dir, err)
 }
 
-func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (*Storage, error) {
+func open(dir string, log hclog.Logger, lock time.Duration, fresh journal.Layout, fatal func(error)) (*Storage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
@@ -81,7 +91,7 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 	var bolt *raftboltdb.BoltStore
 	var layout *journal.Layout
 	err := guarded(func() (err error) {
-		bolt, layout, err = openBolt(dir, path, lock)
+		bolt, layout, err = openBolt(dir, path, lock, fresh)
 		return err
 	})
 	if errors.Is(err, ErrDamaged) {
@@ -110,13 +120,14 @@ func open(dir string, log hclog.Logger, lock time.Duration, fatal func(error)) (
 	return s, nil
 }
 
-// openBolt opens the database, and makes a journal if there is none; the layout is nil if there was no space for one.
-func openBolt(dir, path string, lock time.Duration) (bolt *raftboltdb.BoltStore, layout *journal.Layout, err error) {
+// openBolt opens the database, and makes a journal, as fresh says, if there is none; the layout is nil if there was no space
+// for one.
+func openBolt(dir, path string, lock time.Duration, fresh journal.Layout) (bolt *raftboltdb.BoltStore, layout *journal.Layout, err error) {
 	if err = initialize(path, lock); err == nil {
 		layout, err = walk(path, lock)
 	}
 	if err == nil && layout == nil {
-		layout, err = makeJournal(dir, path, lock)
+		layout, err = makeJournal(dir, path, lock, fresh)
 	}
 	if err == nil {
 		bolt, err = newBolt(path, lock)

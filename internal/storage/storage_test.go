@@ -158,7 +158,7 @@ func TestSecondProcess(t *testing.T) {
 	first := mustOpen(t, dir)
 	defer mustClose(t, first)
 	snapshot(t, first, 5, false)
-	_, err := open(dir, hclog.NewNullLogger(), 20*time.Millisecond, func(error) {})
+	_, err := open(dir, hclog.NewNullLogger(), 20*time.Millisecond, journalLayout, func(error) {})
 	if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "raft.db")+" is in use by another process") {
 		t.Errorf("error %v", err)
 	}

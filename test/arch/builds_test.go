@@ -73,3 +73,36 @@ func TestTags(t *testing.T) {
 		t.Errorf("behind the package clause: %q", got)
 	}
 }
+
+// Continuous integration has the race detector, or fails; and the tests that it is of no use to are where make test looks for
+// them.
+func TestRaceDetector(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, ".ci/run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "make test RACE=-race ") {
+		t.Error(".ci/run does not insist on the race detector")
+	}
+	apart := 0
+	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(text), "\n\t\"ciderd/test/norace\"\n") {
+			return err
+		}
+		apart++
+		if !strings.HasPrefix(path, filepath.Join(root, "internal")) {
+			t.Errorf("%s has tests that no run without the race detector finds: see apart in the Makefile", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if apart < 10 {
+		t.Errorf("only %d files have tests that run without the race detector", apart)
+	}
+}

@@ -81,6 +81,7 @@ var rooms = map[string]room{
 	"cmd/ciderd": {[]string{"cli", "daemon", "config", "recovery"},
 		"it takes signals and says what a process does: what is wired, daemon wires, so that tests can too (recovery is there for the words of what it prints)"},
 	"test/nodetest": {[]string{"accounts", "fsm", "clock"}, "it stands in for a node in the tests of what a node serves"},
+	"test/norace":   {nil, "it says which tests the race detector is of no use to: it must not know what they test"},
 	"test/overlay":  {nil, "it changes sources by their text: it must not know the program, which it may break"},
 	"test/peers":    {[]string{"bench"}, "it says how others are spoken to: it must not know who measures what"},
 	"test/harness":  {[]string{"test/overlay"}, "it runs nodes for tests from outside, as people do: it must not look into them"},
@@ -133,7 +134,7 @@ var libraries = []library{
 	{"github.com/mattn/go-isatty", []string{"daemon"}, "how the log looks is decided where it is set up"},
 	{"flag", []string{"cli", "test/torture/cmd", "test/torture/plants/cmd"}, "flags are read where the process begins, and handed down as values"},
 	{"os/signal", []string{"cmd/ciderd", "test/torture/cmd", "test/torture/plants/cmd"}, "signals are for whoever owns the process"},
-	{"testing", []string{"test/harness"}, "the program has no test's code in it"},
+	{"testing", []string{"test/harness", "test/norace"}, "the program has no test's code in it"},
 	{"github.com/anishathalye/porcupine", []string{"test/torture/judge"}, "it judges histories"},
 	{"github.com/hanwen/go-fuse", []string{"test/torture/powerfs"}, "it makes a file system that forgets"},
 }

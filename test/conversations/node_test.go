@@ -15,7 +15,7 @@ import (
 
 // endLimit bounds the end of a node after SIGTERM, on a machine that is ten times
 // too slow.
-const endLimit = 30 * time.Second
+const endLimit = 2 * time.Minute
 
 // leftOnDisk is how much fill-disk leaves free: too little for a node to take
 // more in, and enough to delete.

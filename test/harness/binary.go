@@ -68,7 +68,7 @@ func Stamped(t testing.TB, commit string) string {
 	}
 	out := filepath.Join(dir, "ciderd-stamped-"+commit)
 	fresh := fmt.Sprintf("%s.%d", out, os.Getpid())
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.commit="+commit, "-o", fresh, "./cmd/ciderd")
+	cmd := exec.Command("go", "build", "-ldflags", "-X main.commit="+commit, "-o", fresh, "./cmd/ciderd")
 	cmd.Dir = root
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building ciderd as of %s: %v\n%s", commit, err, msg)

@@ -80,11 +80,14 @@ func fill(path string, leave int64) error {
 	return nil
 }
 
+// hang is longer than a node waits for its disk.
+const hang = time.Minute
+
 // HangDisk makes every sync of the node's wait until FreeDisk, or until the node
 // has ended itself for that. It needs strace, as Need.
 func (n *Node) HangDisk() {
 	n.t.Helper()
-	n.injectSyncs(fmt.Sprintf("delay_enter=%d", Limit.Microseconds()))
+	n.injectSyncs(fmt.Sprintf("delay_enter=%d", hang.Microseconds()))
 }
 
 // SlowDisk makes every sync of the node's take longer, until FreeDisk. It needs strace, as Need.

@@ -8,7 +8,7 @@ import (
 
 // Limit bounds every wait for a condition and every reply. It is generous
 // because the machine may be ten times slower than the one at hand.
-const Limit = 60 * time.Second
+const Limit = 3 * time.Minute
 
 // pollInterval is how often a condition is looked at again.
 const pollInterval = 25 * time.Millisecond

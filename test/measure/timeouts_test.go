@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"ciderd/test/harness"
-	"ciderd/test/overlay"
 )
 
 const (

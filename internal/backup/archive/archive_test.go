@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 var someHead = Head{Release: "1.2.3", Cluster: "prod", Node: "n1", Time: 1_700_000_000_000, Entries: 6}
@@ -62,6 +64,7 @@ func visited(file []byte) (told []string, totals Totals, err error) {
 }
 
 func TestWhatIsWrittenIsRead(t *testing.T) {
+	norace.Alone(t)
 	for _, items := range []int{0, 3, 5000} {
 		file, want := some(t, items)
 		got, totals, err := visited(file)
@@ -76,6 +79,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 
 // The largest record has a chunk of its own, and is read.
 func TestLargeItems(t *testing.T) {
+	norace.Alone(t)
 	var out bytes.Buffer
 	w, _ := NewWriter(&out, someHead)
 	item := Item{Key: bytes.Repeat([]byte("k"), maxKey), Value: bytes.Repeat([]byte("0123456789abcdef"), maxValue/16)}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 var integers = map[string]bool{
@@ -93,6 +95,7 @@ func TestANumberWithAFractionIsRoundedTo64Bits(t *testing.T) {
 }
 
 func TestANumberWithAFractionIsOneInRedis(t *testing.T) {
+	norace.Alone(t)
 	l := startLive(t)
 	compare := func(text string) {
 		t.Helper()

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"ciderd/test/norace"
 )
 
 // now is the time of these tests, in milliseconds of Unix.
@@ -174,6 +176,7 @@ var optionWords = []string{
 
 // What is wrong with options is wrong in Redis, and has the same words.
 func TestErrorsInOptionsAreThoseOfRedis(t *testing.T) {
+	norace.Alone(t)
 	l := startLive(t)
 	l.do("SET", "other", "v")
 	rng := rand.New(rand.NewPCG(5, 6))

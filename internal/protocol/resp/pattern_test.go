@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ciderd/internal/protocol"
+	"ciderd/test/norace"
 )
 
 // naivePattern is Redis' rule, told by going back.
@@ -81,6 +82,7 @@ func TestAPatternMatchesAsTheRuleSays(t *testing.T) {
 }
 
 func TestAPatternMatchesAsInRedis(t *testing.T) {
+	norace.Alone(t)
 	l := startLive(t)
 	rng := rand.New(rand.NewPCG(7, 8))
 	keys := map[string]bool{"a": true}

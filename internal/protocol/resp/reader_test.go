@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"ciderd/internal/protocol/block"
+	"ciderd/test/norace"
 )
 
 // What a server wants of a reader.
@@ -126,6 +127,7 @@ func randomStream(rng *rand.Rand) []byte {
 }
 
 func TestRequestsDoNotDependOnHowTheStreamIsCut(t *testing.T) {
+	norace.Alone(t)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 10_000 {
 		l := Limits{LoggedIn: rng.IntN(2) == 0, Args: 1 + rng.IntN(12), Bulk: rng.IntN(100), Request: rng.IntN(200)}
@@ -150,6 +152,7 @@ func FuzzReader(f *testing.F) {
 }
 
 func TestTheLimitsOfRedisAreExact(t *testing.T) {
+	norace.Alone(t)
 	x := func(n int) string { return strings.Repeat("x", n) }
 	for name, tc := range map[string]struct {
 		in   string

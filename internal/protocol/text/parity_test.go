@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ciderd/internal/protocol"
+	"ciderd/test/norace"
 )
 
 // linePieces make lines in which each case of the reading comes up often.
@@ -29,6 +30,7 @@ var readCases = []string{
 
 // A line is read as the second reader reads it, and every way to read one has been seen.
 func TestReadingIsAsTheInterfaceSays(t *testing.T) {
+	norace.Alone(t)
 	rng := rand.New(rand.NewPCG(3, 4))
 	seen := make(map[string]int)
 	for range 40_000 {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"ciderd/internal/protocol"
+	"ciderd/test/norace"
 )
 
 func TestAppendValue(t *testing.T) {
@@ -167,6 +168,7 @@ var pieces = []string{
 }
 
 func TestQuoteRoundTripRandom(t *testing.T) {
+	norace.Alone(t)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 20000 {
 		var v []byte

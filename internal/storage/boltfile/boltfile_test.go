@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"ciderd/internal/storage/boltfile"
+	"ciderd/test/norace"
 )
 
 // The layout of a page, as bbolt has it.
@@ -113,6 +114,7 @@ func TestWhatBboltWrites(t *testing.T) {
 
 // A bit of either meta page is never passed over, but for those that mean nothing there.
 func TestMetaPages(t *testing.T) {
+	norace.Alone(t)
 	text := read(t, database(t))
 	for page := range 2 {
 		for at := range metaSize {
@@ -138,6 +140,7 @@ func TestEnds(t *testing.T) {
 
 // Of each page: its number, its kind, one element less, more pages behind it than there are.
 func TestHeaders(t *testing.T) {
+	norace.Alone(t)
 	text := read(t, database(t))
 	for _, page := range append(pages(text, branch), pages(text, leaf)...) {
 		count := binary.NativeEndian.Uint16(text[page+10:])
@@ -192,6 +195,7 @@ func TestCircles(t *testing.T) {
 
 // Keys and values stand where bbolt puts them: a bit of an element's place or length is noticed.
 func TestElements(t *testing.T) {
+	norace.Alone(t)
 	text := read(t, database(t))
 	for _, page := range pages(text, leaf) {
 		if binary.NativeEndian.Uint16(text[page+10:]) == 1 {

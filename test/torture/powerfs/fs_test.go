@@ -217,9 +217,9 @@ func released(t *testing.T, f *FS, n *inode) {
 		defer f.mu.Unlock()
 		return n.opens
 	}
-	for late := time.Now().Add(10 * time.Second); opens() != 0; time.Sleep(time.Millisecond) {
+	for late := time.Now().Add(2 * time.Minute); opens() != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(late) {
-			t.Fatalf("open %d times, and it was closed 10 s ago", opens())
+			t.Fatalf("open %d times, and it was closed two minutes ago", opens())
 		}
 	}
 }
