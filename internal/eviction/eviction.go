@@ -28,9 +28,10 @@ type Config struct {
 }
 
 const (
-	// every is how often the evictor looks whether it should work ahead of need; idle how often it looks whether
-	// there is a limit at all.
+	// every is how often the evictor looks whether it should work ahead of need; calm how often while nothing is written,
+	// and idle how often it looks whether there is a limit at all.
 	every = 5 * time.Millisecond
+	calm  = 50 * time.Millisecond
 	idle  = 200 * time.Millisecond
 	// confirmTimeout bounds how long the first entries of a term wait for those before them.
 	confirmTimeout = 2 * time.Second
@@ -62,6 +63,7 @@ type Evictor struct {
 	tracked bool // flight knows what is on its way in this term
 	term    uint64
 	choice  choice
+	seen    uint64 // bytes that had been applied at the last look ahead of need
 }
 
 // New returns an Evictor. It starts nothing.
@@ -248,6 +250,10 @@ func (e *Evictor) ahead() time.Duration {
 	}
 	if !short.none() && e.evict(&b, short) {
 		return 0
+	}
+	seen := e.seen
+	if e.seen = e.config.AppliedBytes(); e.seen == seen {
+		return calm
 	}
 	return every
 }

@@ -27,7 +27,7 @@ const (
 	// evicted: there are roundsAnEpoch in the time in which as many are as there are.
 	roundLeast, roundMost = 200 * time.Millisecond, 10 * time.Second
 	slotsASecond          = 2_000_000
-	roundsAnEpoch         = 16
+	roundsAnEpoch         = 8
 	// closeTo: below so many percent of the limit nothing will be evicted soon.
 	closeTo = 90
 )
