@@ -31,6 +31,7 @@ var baselines = []baseline{
 	{"74617df", "before clients of Redis", notYetRedis, usesRedis, true},
 	{"fa19f24", "before locks", notYetLocked, usesLocks, false},
 	{"59f307c", "before the journal", backAfterKill, nil, false},
+	{"0f61806", "before followers waited for a late leader", nil, nil, false},
 }
 
 // TestUpgrade upgrades a cluster of each baseline, one node at a time and under load: no client of another
