@@ -124,13 +124,16 @@ func (f *Defrag) empty(c *chunkPage) (copied int) {
 // move puts copies in the places of the next records, those that have one, and returns how many bytes it copied. Their
 // places lie anywhere: they are fetched all at once.
 func (f *Defrag) move() (copied int) {
-	var keys [WarmAtOnce][]byte
+	var hashes, ctrls [WarmAtOnce]uint64
+	d := f.Of.dir.Load()
 	for i, r := range f.next {
-		keys[i] = r.key()
+		hashes[i] = hashKey(r.key())
+		t := d.table(hashes[i])
+		ctrls[i] = t.groups[t.home(hashes[i])].ctrl.Load()
 	}
-	f.Of.Warm(keys[:len(f.next)])
-	for _, r := range f.next {
-		if f.replace(r) {
+	for i, r := range f.next {
+		gone := matches(ctrls[i], ctrlFor(hashes[i])) == 0 && empties(ctrls[i]) != 0
+		if !gone && f.replace(hashes[i], r) {
 			copied += len(r.bytes())
 		}
 	}
@@ -139,10 +142,9 @@ func (f *Defrag) move() (copied int) {
 }
 
 // replace puts a copy in the record's place, if it has one.
-func (f *Defrag) replace(r *record) bool {
-	h := hashKey(r.key())
-	g, slot, found := f.Of.dir.Load().table(h).locate(h, r.key())
-	if found != r {
+func (f *Defrag) replace(h uint64, r *record) bool {
+	g, slot, found := f.Of.dir.Load().table(h).place(h, r)
+	if !found {
 		return false
 	}
 	b := r.bytes()

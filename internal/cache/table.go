@@ -115,6 +115,27 @@ func (t *table) locate(h uint64, key []byte) (g *group, slot int, r *record) {
 	return nil, 0, nil
 }
 
+// place returns where a record is. It looks at no record, not even at this one: what took its place lies elsewhere.
+func (t *table) place(h uint64, r *record) (g *group, slot int, found bool) {
+	c, at := ctrlFor(h), t.home(h)
+	for range t.groups {
+		g = &t.groups[at]
+		ctrl := g.ctrl.Load()
+		for m := matches(ctrl, c); m != 0; m &= m - 1 {
+			if slot = bits.TrailingZeros64(m) / 8; g.slots[slot].Load() == r {
+				return g, slot, true
+			}
+		}
+		if empties(ctrl) != 0 {
+			break
+		}
+		if at++; at == len(t.groups) {
+			at = 0
+		}
+	}
+	return nil, 0, false
+}
+
 func (t *table) full() bool { return int(t.used) >= groupLoad*len(t.groups) }
 
 // add puts in an item whose key is not in the table, which is not full.
