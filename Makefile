@@ -182,13 +182,14 @@ measure: ## failover (KILLS), rolling restart (ROUNDS), sizing (DATA, OVER), cat
 	MEASURE=1 $(GO) test -tags e2e -count=1 -v -timeout 1h -run 'TestMeasure$(WHAT)' ./test/measure
 
 # Servers that are not installed are left out: redis-server, memcached, etcd-server (Debian's packages). What it has found
-# is written to docs/performance/*.json, and from there to docs/performance.md and its charts. The binary is built in any case, so that its version is the commit's.
+# is written to docs/performance/*.json, and from there to docs/performance.md and its charts. The binary is built in any case, so that its version is the
+# commit's.
 .PHONY: compare
-compare: build bin/compare ## ciderd beside Redis, memcached and etcd, for docs/performance.md: 12 minutes (SECS, ROUNDS, KILLS, KEYS)
+compare: build bin/compare ## ciderd beside Redis, memcached and etcd, for docs/performance.md: 8 minutes (SECS, ROUNDS, KILLS, KEYS)
 	cd test/compare && ../../bin/compare
 
 .PHONY: growth
-growth: build bin/compare ## what a command costs with more connections, keys, bytes and nodes, for docs/performance.md: 8 minutes (SECS, ROUNDS, KEYS)
+growth: build bin/compare ## what a command costs with more connections, keys, bytes and nodes, for docs/performance.md: 6 minutes (SECS, ROUNDS, KEYS)
 	cd test/compare && ../../bin/compare -growth
 
 # The table and the charts anew, from results that are there.

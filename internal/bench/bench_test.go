@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"iter"
 	"net"
 	"net/http/httptest"
 	"strings"
@@ -16,32 +15,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"ciderd/internal/accounts"
-	"ciderd/internal/auth"
-	"ciderd/internal/server"
-	"ciderd/test/nodetest"
+	"ciderd/test/served"
 )
-
-// served is a real server of both protocols, on a node that applies at once.
-type served struct {
-	node       *nodetest.Node
-	accounts   *accounts.Accounts
-	server     *server.Server
-	text, resp string
-}
-
-type facts struct{ *nodetest.Node }
-
-func (facts) Self() (name, role string) { return "n1", "leader" }
-func (facts) Facts() iter.Seq2[string, string] {
-	return func(yield func(name, value string) bool) { _ = yield("memory", "300") && yield("memory_limit", "1000") }
-}
 
 // What there is room for is told by the text port; a node without a limit has none.
 func TestRoom(t *testing.T) {
-	each(t, func(t *testing.T, s *served, c Config) {
+	each(t, func(t *testing.T, s *served.Node, c Config) {
 		stream := c.Driver.(*Stream)
 		bytes, limited, err := stream.Dialect.(Keeper).Room(t.Context(), stream, c.Addresses[0])
 		if err != nil {
@@ -64,43 +44,28 @@ func TestRoom(t *testing.T) {
 
 const user, password = "bench", `se"cret word`
 
-func serve(t *testing.T, config server.Config) *served {
+func serve(t *testing.T) *served.Node {
 	t.Helper()
-	h, err := auth.NewHasher(auth.Options{Cost: auth.MinCost, Parallel: 2})
+	s, err := served.Start(t.Context(), user, password)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &served{node: nodetest.New()}
-	s.accounts = accounts.New(accounts.Config{WriteTimeout: time.Minute}, s.node, h)
-	s.server = server.New(config, facts{s.node}, s.accounts, hclog.NewNullLogger())
-	if err := s.accounts.Add(t.Context(), accounts.Credentials{Name: user, Password: []byte(password)}); err != nil {
-		t.Fatal(err)
-	}
-	listen := func(serve func(net.Listener) error) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() { _ = serve(l) }()
-		return l.Addr().String()
-	}
-	s.text = listen(s.server.Serve)
-	s.resp = listen(func(l net.Listener) error { return s.server.ServeRESP(l, nil) })
-	t.Cleanup(func() { _ = s.server.Close() })
+	t.Cleanup(func() { _ = s.Server.Close() })
+	s.Memory, s.Limit = "300", "1000"
 	return s
 }
 
 // each runs a test with each protocol.
-func each(t *testing.T, test func(t *testing.T, s *served, c Config)) {
+func each(t *testing.T, test func(t *testing.T, s *served.Node, c Config)) {
 	for _, resp := range []bool{false, true} {
 		t.Run(map[bool]string{false: "text", true: "resp"}[resp], func(t *testing.T) {
-			s := serve(t, server.Config{})
+			s := serve(t)
 			c := Config{
-				Driver: &Stream{Dialect: Text{user, password}}, Addresses: []string{s.text}, Connections: 4, Pipeline: 1,
+				Driver: &Stream{Dialect: Text{user, password}}, Addresses: []string{s.Text}, Connections: 4, Pipeline: 1,
 				Contents: Contents{Prefix: "bench:", Keys: 100, Sizes: Sizes{32, 32}, TTL: time.Hour}, Requests: 1000,
 			}
 			if resp {
-				c.Driver, c.Addresses = &Stream{Dialect: RESP{user, password}}, []string{s.resp}
+				c.Driver, c.Addresses = &Stream{Dialect: RESP{user, password}}, []string{s.RESP}
 			}
 			test(t, s, c)
 		})
@@ -127,10 +92,10 @@ func open(t *testing.T, c Config) *Load {
 }
 
 // keysOf are what the user has, on a connection of our own.
-func (s *served) keysOf(t *testing.T, glob string) (all []string) {
+func keysOf(t *testing.T, s *served.Node, glob string) (all []string) {
 	t.Helper()
 	stream := &Stream{Dialect: Text{user, password}}
-	err := aside(t.Context(), stream, s.text, func(c net.Conn) error {
+	err := aside(t.Context(), stream, s.Text, func(c net.Conn) error {
 		_, err := fmt.Fprintf(c, "KEYS %s\nQUIT\n", glob)
 		if err != nil {
 			return err
@@ -155,7 +120,7 @@ func (s *served) keysOf(t *testing.T, glob string) (all []string) {
 
 // What is counted is what the server has done, and what was stored is gone in the end, and nothing else.
 func TestCountsWhatTheServerDid(t *testing.T) {
-	each(t, func(t *testing.T, s *served, c Config) {
+	each(t, func(t *testing.T, s *served.Node, c Config) {
 		for _, pipeline := range []int{1, 7, 128} {
 			c.Pipeline, c.Mix, c.Contents.Sizes = pipeline, mix(t, "get=3,set=2,setex=1,incr=2,has=1"), Sizes{1, 5000}
 			c.Requests = 3001
@@ -163,7 +128,7 @@ func TestCountsWhatTheServerDid(t *testing.T) {
 			if err := l.Fill(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if n := len(s.keysOf(t, "bench:0*")); n != c.Contents.Keys {
+			if n := len(keysOf(t, s, "bench:0*")); n != c.Contents.Keys {
 				t.Fatalf("%d keys after filling", n)
 			}
 			r := l.Run(t.Context())
@@ -171,8 +136,8 @@ func TestCountsWhatTheServerDid(t *testing.T) {
 				t.Fatalf("x%d: %+v", pipeline, r)
 			}
 			sum, total := int64(0), int64(0)
-			for _, key := range s.keysOf(t, "bench:n*") {
-				sum += s.number(t, key)
+			for _, key := range keysOf(t, s, "bench:n*") {
+				sum += number(t, s, key)
 			}
 			for name, o := range r.Operations {
 				total += o.Answered
@@ -189,16 +154,16 @@ func TestCountsWhatTheServerDid(t *testing.T) {
 			if err := l.Remove(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if left := s.keysOf(t, "*"); len(left) > 0 {
+			if left := keysOf(t, s, "*"); len(left) > 0 {
 				t.Errorf("x%d: left: %q", pipeline, left)
 			}
 		}
 	})
 }
 
-func (s *served) number(t *testing.T, key string) (n int64) {
+func number(t *testing.T, s *served.Node, key string) (n int64) {
 	t.Helper()
-	err := aside(t.Context(), &Stream{Dialect: Text{user, password}}, s.text, func(c net.Conn) error {
+	err := aside(t.Context(), &Stream{Dialect: Text{user, password}}, s.Text, func(c net.Conn) error {
 		if _, err := fmt.Fprintf(c, "GET %s\n", key); err != nil {
 			return err
 		}
@@ -213,7 +178,7 @@ func (s *served) number(t *testing.T, key string) (n int64) {
 
 // Reads find nothing where nothing is, and a DEL finds a key once.
 func TestMisses(t *testing.T) {
-	each(t, func(t *testing.T, s *served, c Config) {
+	each(t, func(t *testing.T, s *served.Node, c Config) {
 		c.Mix, c.Contents.Keys = mix(t, "get=1,has=1,del=1"), 10
 		r := open(t, c).Run(t.Context())
 		for name, o := range r.Operations {
@@ -234,7 +199,7 @@ func TestMisses(t *testing.T) {
 
 // Answers that come in pieces of any length are counted the same.
 func TestAnswersInPieces(t *testing.T) {
-	each(t, func(t *testing.T, s *served, c Config) {
+	each(t, func(t *testing.T, s *served.Node, c Config) {
 		c.Mix, c.Pipeline, c.Contents.Sizes = mix(t, "get=1,incr=1"), 50, Sizes{1, 3000}
 		stream := c.Driver.(*Stream)
 		stream.ReadsUpTo = 1
@@ -251,14 +216,14 @@ func TestAnswersInPieces(t *testing.T) {
 
 // With TLS it is the same, and a certificate that nobody has vouched for is refused.
 func TestTLS(t *testing.T) {
-	s := serve(t, server.Config{})
+	s := serve(t)
 	other := httptest.NewTLSServer(nil) // for its certificate
 	defer other.Close()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = s.server.ServeTLS(l, func() *tls.Config { return other.TLS.Clone() }) }()
+	go func() { _ = s.Server.ServeTLS(l, func() *tls.Config { return other.TLS.Clone() }) }()
 	trusted := x509.NewCertPool()
 	trusted.AddCert(other.Certificate())
 	c := Config{
@@ -281,7 +246,7 @@ func TestTLS(t *testing.T) {
 
 // A password that is wrong is tried once, whatever the number of connections.
 func TestWrongPassword(t *testing.T) {
-	each(t, func(t *testing.T, s *served, c Config) {
+	each(t, func(t *testing.T, s *served.Node, c Config) {
 		switch d := c.Driver.(*Stream).Dialect.(type) {
 		case Text:
 			c.Driver = &Stream{Dialect: Text{d.User, "wrong"}}
@@ -289,7 +254,7 @@ func TestWrongPassword(t *testing.T) {
 			c.Driver = &Stream{Dialect: RESP{d.User, "wrong"}}
 		}
 		var failed atomic.Int32
-		s.accounts.OnFailure(func(accounts.Failure) { failed.Add(1) })
+		s.Accounts.OnFailure(func(accounts.Failure) { failed.Add(1) })
 		c.Mix, c.Connections = mix(t, "get"), 50
 		_, err := Open(t.Context(), c)
 		var r *Refused
@@ -304,8 +269,8 @@ func TestWrongPassword(t *testing.T) {
 
 // What is answered with an error is counted by its kind, with an example, and is no answer.
 func TestErrorsByKind(t *testing.T) {
-	each(t, func(t *testing.T, s *served, c Config) {
-		if err := s.accounts.SetQuota(user, 64<<10); err != nil {
+	each(t, func(t *testing.T, s *served.Node, c Config) {
+		if err := s.Accounts.SetQuota(user, 64<<10); err != nil {
 			t.Fatal(err)
 		}
 		c.Mix, c.Contents.Sizes, c.Requests = mix(t, "set=1,has=1"), Sizes{100_000, 100_000}, 100
@@ -326,12 +291,12 @@ func TestErrorsByKind(t *testing.T) {
 
 // A server that dies midway: what has no answer is counted, and the load goes on where there is another.
 func TestServerDies(t *testing.T) {
-	each(t, func(t *testing.T, s *served, c Config) {
-		other := serve(t, server.Config{})
-		if c.Addresses[0] == s.resp {
-			c.Addresses = append(c.Addresses, other.resp)
+	each(t, func(t *testing.T, s *served.Node, c Config) {
+		other := serve(t)
+		if c.Addresses[0] == s.RESP {
+			c.Addresses = append(c.Addresses, other.RESP)
 		} else {
-			c.Addresses = append(c.Addresses, other.text)
+			c.Addresses = append(c.Addresses, other.Text)
 		}
 		c.Mix, c.Requests, c.For = mix(t, "set"), 0, time.Hour
 		driver := &connects{Driver: c.Driver}
@@ -341,11 +306,11 @@ func TestServerDies(t *testing.T) {
 		defer cancel()
 		results := make(chan Result)
 		go func() { results <- l.Run(ctx) }()
-		await(t, func() bool { return s.node.FSM().Stats().Items > 0 && other.node.FSM().Stats().Items > 0 })
-		_ = s.server.Close()
+		await(t, func() bool { return s.FSM().Stats().Items > 0 && other.FSM().Stats().Items > 0 })
+		_ = s.Server.Close()
 		await(t, func() bool { return int(driver.made.Load()) == c.Connections+2 })
-		before := len(other.node.Groups())
-		await(t, func() bool { return len(other.node.Groups()) > before+10 })
+		before := len(other.Groups())
+		await(t, func() bool { return len(other.Groups()) > before+10 })
 		cancel()
 		r := <-results
 		if r.Answered == 0 || r.Reconnected != 2 || r.LongestWait <= 0 || len(r.Errors) == 0 {
@@ -388,7 +353,7 @@ func await(t *testing.T, holds func() bool) {
 
 // What does not answer any more holds up nobody longer than giveUp, and is told.
 func TestSilence(t *testing.T) {
-	s := serve(t, server.Config{})
+	s := serve(t)
 	silent := make(chan struct{})
 	defer close(silent)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -413,7 +378,7 @@ func TestSilence(t *testing.T) {
 		}
 	}()
 	c := Config{
-		Driver: &Stream{Dialect: Text{user, password}}, Addresses: []string{l.Addr().String(), s.text}, Connections: 2, Pipeline: 3,
+		Driver: &Stream{Dialect: Text{user, password}}, Addresses: []string{l.Addr().String(), s.Text}, Connections: 2, Pipeline: 3,
 		Mix: mix(t, "set"), Contents: Contents{Prefix: "bench:", Keys: 10, Sizes: Sizes{3, 3}}, For: time.Second,
 	}
 	r := open(t, c).Run(t.Context())
@@ -427,13 +392,13 @@ func TestSilence(t *testing.T) {
 
 // The end comes when it is asked for, with what there is; warming up counts for nothing.
 func TestInterrupted(t *testing.T) {
-	each(t, func(t *testing.T, s *served, c Config) {
+	each(t, func(t *testing.T, s *served.Node, c Config) {
 		c.Mix, c.Requests, c.For, c.WarmUp = mix(t, "set"), 0, time.Hour, time.Hour
 		ctx, cancel := context.WithCancel(t.Context())
 		l := open(t, c)
 		go func() {
 			defer cancel()
-			await(t, func() bool { return s.node.FSM().Stats().Items > 0 })
+			await(t, func() bool { return s.FSM().Stats().Items > 0 })
 		}()
 		if r := l.Run(ctx); r.Answered != 0 || r.Seconds != 0 || r.Unanswered != 0 || r.PerSecond != 0 {
 			t.Errorf("warming up: %+v", r)
@@ -441,10 +406,10 @@ func TestInterrupted(t *testing.T) {
 		c.WarmUp = 0
 		ctx, cancel = context.WithCancel(t.Context())
 		l = open(t, c)
-		before := len(s.node.Groups())
+		before := len(s.Groups())
 		go func() {
 			defer cancel()
-			await(t, func() bool { return len(s.node.Groups()) > before+10 })
+			await(t, func() bool { return len(s.Groups()) > before+10 })
 		}()
 		if r := l.Run(ctx); r.Answered == 0 || r.Seconds <= 0 || r.Seconds > 60 || len(r.Errors) > 0 {
 			t.Errorf("%+v", r)
@@ -454,7 +419,7 @@ func TestInterrupted(t *testing.T) {
 
 // Somebody's keys are seen before anything is written.
 func TestSomeKey(t *testing.T) {
-	each(t, func(t *testing.T, s *served, c Config) {
+	each(t, func(t *testing.T, s *served.Node, c Config) {
 		stream := c.Driver.(*Stream)
 		keeper := stream.Dialect.(Keeper)
 		look := func() string {

@@ -1,91 +1,39 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
-	"net"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
-	"ciderd/internal/accounts"
-	"ciderd/internal/auth"
-	"ciderd/internal/server"
-	"ciderd/test/nodetest"
+	"ciderd/test/served"
 )
 
-// benchNode is a real server on a node that applies at once, with the user bob.
-type benchNode struct {
-	*nodetest.Node
-	accounts   *accounts.Accounts
-	text, resp string
-	limit      string // on memory, as STATUS tells it
-}
-
-func (*benchNode) Self() (name, role string) { return "n1", "leader" }
-func (n *benchNode) Facts() iter.Seq2[string, string] {
-	return func(yield func(name, value string) bool) {
-		_ = yield("memory", "1000") && yield("memory_limit", n.limit)
-	}
-}
-
-func startBenchNode(t *testing.T) *benchNode {
+func startBenchNode(t *testing.T) *served.Node {
 	t.Helper()
-	h, err := auth.NewHasher(auth.Options{Cost: auth.MinCost, Parallel: 2})
+	n, err := served.Start(t.Context(), "bob", "secret")
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &benchNode{Node: nodetest.New(), limit: "-"}
-	n.accounts = accounts.New(accounts.Config{WriteTimeout: time.Minute}, n.Node, h)
-	if err := n.accounts.Add(t.Context(), accounts.Credentials{Name: "bob", Password: []byte("secret")}); err != nil {
-		t.Fatal(err)
-	}
-	s := server.New(server.Config{}, n, n.accounts, hclog.NewNullLogger())
-	t.Cleanup(func() { _ = s.Close() })
-	listen := func(serve func(net.Listener) error) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() { _ = serve(l) }()
-		return l.Addr().String()
-	}
-	n.text = listen(s.Serve)
-	n.resp = listen(func(l net.Listener) error { return s.ServeRESP(l, nil) })
+	t.Cleanup(func() { _ = n.Server.Close() })
+	n.Memory = "1000"
 	return n
 }
 
 // runBench runs the verb as bob; interrupted is done when somebody has had enough.
 func runBench(t *testing.T, interrupted context.Context, password string, args ...string) (code int, out, errs string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "in")
-	if err := os.WriteFile(path, []byte(password+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	in, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	var stdout, stderr bytes.Buffer
 	verb := Bench(func() (context.Context, context.CancelFunc) { return context.WithCancel(interrupted) })
-	p := &Program{Verbs: []Verb{verb, Help()}, Default: "bench", In: in, Out: &stdout, Err: &stderr}
-	code = p.Main(append([]string{"bench"}, args...))
-	return code, stdout.String(), stderr.String()
+	return runVerbs(t, []Verb{verb, Help()}, "bench", password+"\n", args...)
 }
 
 // Both protocols: figures for people, and nothing is left.
 func TestBench(t *testing.T) {
 	n := startBenchNode(t)
-	for _, where := range [][]string{{"-addr", n.text}, {"-addr", n.resp, "-redis"}, {"-addr", n.text + "," + n.text}} {
+	for _, where := range [][]string{{"-addr", n.Text}, {"-addr", n.RESP, "-redis"}, {"-addr", n.Text + "," + n.Text}} {
 		args := append(where, "-user", "bob", "-conns", "3", "-keys", "50", "-ops", "500", "-warm", "0", "-mix", "get=2,set=1,setex=1,incr=1", "-zipf", "0.99", "-size", "1-100")
 		code, out, errs := runBench(t, t.Context(), "secret", args...)
 		if code != 0 || !strings.Contains(errs, "up to 50 keys from bench:0000000000 on, about ") {
@@ -105,7 +53,7 @@ func TestBench(t *testing.T) {
 // The names in -json are what scripts rely on.
 func TestBenchJSON(t *testing.T) {
 	n := startBenchNode(t)
-	code, out, errs := runBench(t, t.Context(), "secret", "-addr", n.text, "-user", "bob", "-keys", "10", "-ops", "100", "-conns", "2", "-pipe", "5", "-warm", "0", "-json", "-mix", "get")
+	code, out, errs := runBench(t, t.Context(), "secret", "-addr", n.Text, "-user", "bob", "-keys", "10", "-ops", "100", "-conns", "2", "-pipe", "5", "-warm", "0", "-json", "-mix", "get")
 	if code != 0 {
 		t.Fatalf("%d, %q, %q", code, out, errs)
 	}
@@ -141,7 +89,7 @@ func TestBenchJSON(t *testing.T) {
 func TestBenchLeavesKeysAlone(t *testing.T) {
 	n := startBenchNode(t)
 	args := func(more ...string) []string {
-		return append([]string{"-addr", n.text, "-user", "bob", "-keys", "10", "-ops", "10", "-conns", "1", "-warm", "0"}, more...)
+		return append([]string{"-addr", n.Text, "-user", "bob", "-keys", "10", "-ops", "10", "-conns", "1", "-warm", "0"}, more...)
 	}
 	if code, _, errs := runBench(t, t.Context(), "secret", args("-keep")...); code != 0 || !strings.Contains(errs, "; they stay") {
 		t.Fatalf("%d, %q", code, errs)
@@ -164,8 +112,8 @@ func TestBenchLeavesKeysAlone(t *testing.T) {
 // What does not fit below the limit on memory would have others' keys evicted.
 func TestBenchHasRoom(t *testing.T) {
 	n := startBenchNode(t)
-	n.limit = "2000"
-	args := []string{"-addr", n.text, "-user", "bob", "-ops", "10", "-conns", "1", "-warm", "0", "-keep", "-keys"}
+	n.Limit = "2000"
+	args := []string{"-addr", n.Text, "-user", "bob", "-ops", "10", "-conns", "1", "-warm", "0", "-keep", "-keys"}
 	if code, out, errs := runBench(t, t.Context(), "secret", append(args, "100")...); code != 1 || out != "" || !strings.Contains(errs, "there is room for 1000B below the limit") {
 		t.Errorf("100 keys: %d, %q, %q", code, out, errs)
 	}
@@ -180,11 +128,11 @@ func TestBenchHasRoom(t *testing.T) {
 // Errors among the answers are shown, and are the exit code; a wrong password stops it before it begins.
 func TestBenchFails(t *testing.T) {
 	n := startBenchNode(t)
-	args := []string{"-addr", n.text, "-user", "bob", "-keys", "10", "-ops", "10", "-conns", "2", "-warm", "0", "-size", "100000"}
+	args := []string{"-addr", n.Text, "-user", "bob", "-keys", "10", "-ops", "10", "-conns", "2", "-warm", "0", "-size", "100000"}
 	if code, out, errs := runBench(t, t.Context(), "wrong", args...); code != 1 || out != "" || !strings.Contains(errs, "AUTH_FAILED") {
 		t.Errorf("a wrong password: %d, %q, %q", code, out, errs)
 	}
-	if err := n.accounts.SetQuota("bob", 64<<10); err != nil {
+	if err := n.Accounts.SetQuota("bob", 64<<10); err != nil {
 		t.Fatal(err)
 	}
 	if code, out, errs := runBench(t, t.Context(), "secret", append(args, "-mix", "set")...); code != 1 || !strings.Contains(out, "\n10 times QUOTA: QUOTA ") {
@@ -205,11 +153,11 @@ func TestBenchInterrupted(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	code, out, errs := runBench(t, ctx, "secret", "-addr", n.text, "-user", "bob", "-for", "1h", "-warm", "0", "-mix", "set,get", "-keys", "100", "-conns", "2")
+	code, out, errs := runBench(t, ctx, "secret", "-addr", n.Text, "-user", "bob", "-for", "1h", "-warm", "0", "-mix", "set,get", "-keys", "100", "-conns", "2")
 	if code != 0 || !strings.Contains(out, " answers a second for ") || n.FSM().Stats().Items != 0 {
 		t.Errorf("%d, %q, %q, %d keys", code, out, errs, n.FSM().Stats().Items)
 	}
-	code, out, errs = runBench(t, ctx, "secret", "-addr", n.text, "-user", "bob")
+	code, out, errs = runBench(t, ctx, "secret", "-addr", n.Text, "-user", "bob")
 	if code != 1 || out != "" || !strings.Contains(errs, "ended before anything was measured") {
 		t.Errorf("at once: %d, %q, %q", code, out, errs)
 	}

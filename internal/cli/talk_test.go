@@ -52,8 +52,14 @@ func fakeNode(t *testing.T) (address string, sent func() string) {
 	}
 }
 
-// program runs the verb with a file as its standard input.
+// runTalk runs the verb with this as its standard input.
 func runTalk(t *testing.T, input string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	return runVerbs(t, []Verb{Talk()}, "cli", input, args...)
+}
+
+// runVerbs runs one of some verbs, with a file as its standard input.
+func runVerbs(t *testing.T, verbs []Verb, name, input string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "in")
 	if err := os.WriteFile(path, []byte(input), 0o600); err != nil {
@@ -65,8 +71,8 @@ func runTalk(t *testing.T, input string, args ...string) (code int, out, errs st
 	}
 	defer in.Close()
 	var stdout, stderr bytes.Buffer
-	p := &Program{Verbs: []Verb{Talk()}, Default: "cli", In: in, Out: &stdout, Err: &stderr}
-	code = p.Main(append([]string{"cli"}, args...))
+	p := &Program{Verbs: verbs, Default: name, In: in, Out: &stdout, Err: &stderr}
+	code = p.Main(append([]string{name}, args...))
 	return code, stdout.String(), stderr.String()
 }
 

@@ -80,12 +80,12 @@ func (w *electionWait) look(leads bool, now time.Time) {
 	case err != nil:
 		w.log.Warn("cannot change how long an election waits", "error", err)
 	case leads || worst == 0:
-		w.log.Debug("waits as usual before an election", "election", wait.String())
+		w.log.Debug("waits as usual before an election", "election", wait.Round(time.Millisecond).String())
 	case wait > before:
 		w.log.Info("waits longer before an election: the leader's messages come late, so a machine or a disk is short of time",
-			"election", wait.String(), "gap", worst.Round(time.Millisecond).String())
+			"election", wait.Round(time.Millisecond).String(), "gap", worst.Round(time.Millisecond).String())
 	default:
-		w.log.Info("waits less long before an election: the leader's messages come sooner", "election", wait.String(), "gap", worst.Round(time.Millisecond).String())
+		w.log.Info("waits less long before an election: the leader's messages come sooner", "election", wait.Round(time.Millisecond).String(), "gap", worst.Round(time.Millisecond).String())
 	}
 }
 

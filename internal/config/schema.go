@@ -210,17 +210,23 @@ func duration(key string, ref func(*Config) *time.Duration, least time.Duration)
 		key:     key,
 		literal: measured,
 		set: func(c *Config, text string) error {
-			v, err := durations.parse(text)
-			if err == nil && (v < int64(least) || v > int64(maxDuration)) {
-				return fmt.Errorf("%q is out of range: from %s to %s", text, durations.format(int64(least)), durations.format(int64(maxDuration)))
-			}
-			if err == nil {
-				*ref(c) = time.Duration(v)
-			}
-			return err
+			return setDuration(ref(c), text, least, maxDuration, "")
 		},
 		get: func(c *Config) string { return durations.format(int64(*ref(c))) },
 	}
+}
+
+// setDuration sets a duration within bounds; or ends what is said of one that is not.
+func setDuration(d *time.Duration, text string, least, most time.Duration, or string) error {
+	v, err := durations.parse(text)
+	switch {
+	case err != nil:
+		return err
+	case v < int64(least) || v > int64(most):
+		return fmt.Errorf("%q is out of range: from %s to %s%s", text, durations.format(int64(least)), durations.format(int64(most)), or)
+	}
+	*d = time.Duration(v)
+	return nil
 }
 
 // durationOr is a setting that is a duration or a word, which stands for 0.
@@ -236,14 +242,7 @@ func durationOr(key, word string, ref func(*Config) *time.Duration, least, most 
 			if number := strings.TrimLeft(text, "0123456789."); number == text {
 				return fmt.Errorf("%q is neither %s nor a duration, like %q%s", text, word, durations.format(int64(least)), didYouMean(text, []string{word}))
 			}
-			v, err := durations.parse(text)
-			if err == nil && (v < int64(least) || v > int64(most)) {
-				return fmt.Errorf("%q is out of range: from %s to %s, or %s", text, durations.format(int64(least)), durations.format(int64(most)), word)
-			}
-			if err == nil {
-				*ref(c) = time.Duration(v)
-			}
-			return err
+			return setDuration(ref(c), text, least, most, ", or "+word)
 		},
 		get: func(c *Config) string {
 			if *ref(c) == 0 {

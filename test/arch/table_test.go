@@ -81,6 +81,7 @@ var rooms = map[string]room{
 	"cmd/ciderd": {[]string{"cli", "daemon", "config", "recovery"},
 		"it takes signals and says what a process does: what is wired, daemon wires, so that tests can too (recovery is there for the words of what it prints)"},
 	"test/nodetest": {[]string{"accounts", "fsm", "clock"}, "it stands in for a node in the tests of what a node serves"},
+	"test/served":   {[]string{"accounts", "auth", "server", "test/nodetest"}, "it stands in for a node in the tests of what speaks to one"},
 	"test/norace":   {nil, "it says which tests the race detector is of no use to: it must not know what they test"},
 	"test/overlay":  {nil, "it changes sources by their text: it must not know the program, which it may break"},
 	"test/peers":    {[]string{"bench"}, "it says how others are spoken to: it must not know who measures what"},

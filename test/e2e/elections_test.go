@@ -25,11 +25,11 @@ func TestFollowersWaitForALateLeader(t *testing.T) {
 		}
 		return v
 	}
-	late := func(c *harness.Cluster) {
+	late := func(c *harness.Cluster, by time.Duration) {
 		leader := c.Leader()
 		for range 5 {
 			leader.Pause()
-			time.Sleep(220 * time.Millisecond)
+			time.Sleep(by)
 			leader.Resume()
 			time.Sleep(200 * time.Millisecond)
 		}
@@ -37,7 +37,7 @@ func TestFollowersWaitForALateLeader(t *testing.T) {
 	auto := harness.Start(t, harness.Options{Nodes: 3})
 	// An election may come between, as a follower waits from 300 ms on: then there is another leader to be late.
 	harness.Eventually(t, "followers that wait longer", func() error {
-		late(auto)
+		late(auto, 220*time.Millisecond)
 		leader := auto.Leader()
 		for _, n := range auto.Followers(leader) {
 			if v := wait(n); v < 0.6 || v > 0.9 {
@@ -50,7 +50,7 @@ func TestFollowersWaitForALateLeader(t *testing.T) {
 		return nil
 	})
 	fixed := harness.Start(t, harness.Options{Nodes: 3, Config: `timeouts { election = "1s" }`})
-	late(fixed)
+	late(fixed, 450*time.Millisecond)   // three times that is more than a second
 	time.Sleep(1100 * time.Millisecond) // as long as between two looks
 	for _, n := range fixed.Nodes {
 		if v := wait(n); v != 1 {
